@@ -1,0 +1,143 @@
+"""Frozen, typed settings; unknown keys are refused.
+
+Only the drivers (``cli``, ``model``) read these from files or the environment; everything below
+receives them as arguments.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+MS_PER_DAY = 86_400_000
+
+Clustering = Literal["ward", "complete", "kmeans"]
+Representative = Literal["medoid", "centroid"]
+RecommendMode = Literal["sampled", "budgeted"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class InterestConfig(_Frozen):
+    """How one user's actions become interests.
+
+    Attributes
+    ----------
+    max_merge_cost
+        Ward stops where the next merge would cost more than this (the paper's alpha): a squared
+        distance, equal to the square of the SciPy Ward height.
+    decay_per_day
+        The paper's lambda; 0 counts actions, larger values favour recent ones.
+    window_days
+        Actions in ``(now - window_days, now]`` count.
+    max_actions
+        Of a user's actions in the window, the newest this many are kept.
+    clustering, n_clusters, representative, drop_singletons
+        Switches for the paper's comparisons. ``n_clusters`` fixes the number of clusters (needed by
+        ``kmeans``). ``drop_singletons`` is the literal reading of the paper's Algorithm 1: an action
+        that merges with no other is in no cluster.
+    """
+
+    max_merge_cost: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    decay_per_day: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    window_days: float = Field(default=90.0, gt=0, allow_inf_nan=False)
+    max_actions: int = Field(default=5_000, ge=1)
+    clustering: Clustering = "ward"
+    n_clusters: int | None = Field(default=None, ge=1)
+    representative: Representative = "medoid"
+    drop_singletons: bool = False
+
+    @model_validator(mode="after")
+    def _kmeans_needs_a_number(self) -> InterestConfig:
+        if self.clustering == "kmeans" and self.n_clusters is None:
+            raise ValueError("clustering='kmeans' needs n_clusters, for example n_clusters=5")
+        return self
+
+    @property
+    def window_ms(self) -> int:
+        """Length of the window in milliseconds."""
+        return round(self.window_days * MS_PER_DAY)
+
+
+class ImportConfig(_Frozen):
+    """How tables are read and what is done with bad rows.
+
+    Attributes
+    ----------
+    time_unit
+        Unit of an integer ``timestamp`` column; such a column is refused without it.
+    columns
+        Contract name -> name in the user's table, for example ``{"item_id": "asin"}``.
+    normalize
+        Scale embeddings to unit length.
+    dtype
+        Storage type of the embedding matrix.
+    strict
+        Refuse any bad row.
+    max_bad_share
+        Without ``strict``: refuse when more than this share of a table's rows is bad.
+    memory_limit_mb
+        Bound on the memory of the table engine; what does not fit is spilled to disk.
+    """
+
+    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    columns: dict[str, str] = Field(default_factory=dict)
+    normalize: bool = True
+    dtype: Literal["float32", "float16"] = "float32"
+    strict: bool = False
+    max_bad_share: float = Field(default=0.1, ge=0, le=1)
+    memory_limit_mb: int = Field(default=1_500, ge=64)
+
+
+class IndexConfig(_Frozen):
+    """How the nearest-neighbour index is built.
+
+    Attributes
+    ----------
+    target_recall
+        Share of the true neighbours that auto-tuning must reach at every tuned ``k``.
+    exact_below
+        Pools with fewer items are searched exactly.
+    seed
+        Seeds training and auto-tuning.
+    """
+
+    target_recall: float = Field(default=0.99, gt=0, le=1)
+    exact_below: int = Field(default=20_000, ge=0)
+    seed: int = 0
+
+
+class RetrievalConfig(_Frozen):
+    """How recommendations are drawn from interests.
+
+    Attributes
+    ----------
+    mode
+        ``sampled``: the paper's path, ``n_interests`` interests drawn in proportion to importance.
+        ``budgeted``: the top ``n_budgeted_interests`` interests, candidates shared in proportion to
+        importance, merged round-robin.
+    candidate_budget
+        Candidates looked up per request, shared by the interests used (the paper's 400).
+    near_duplicate_cosine
+        Two items at or above this cosine never stand in one list.
+    """
+
+    mode: RecommendMode = "sampled"
+    n_interests: int = Field(default=3, ge=1)
+    n_budgeted_interests: int = Field(default=20, ge=1)
+    candidate_budget: int = Field(default=400, ge=1)
+    near_duplicate_cosine: float = Field(default=0.99, gt=0, le=1.01)
+    exclude_seen: bool = True
+
+
+class BuildConfig(_Frozen):
+    """All settings of one build; stored with the model."""
+
+    interests: InterestConfig = InterestConfig()
+    imports: ImportConfig = ImportConfig()
+    index: IndexConfig = IndexConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    n_threads: int | None = Field(default=None, ge=1)

@@ -1,0 +1,150 @@
+"""Values that cross the border of the pure core: actions in, records out.
+
+A batch holds many users as ragged arrays; a record is one user's part of it. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Int32s = npt.NDArray[np.int32]
+Int64s = npt.NDArray[np.int64]
+Float32s = npt.NDArray[np.float32]
+Float64s = npt.NDArray[np.float64]
+UInt8s = npt.NDArray[np.uint8]
+UInt64s = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionBatch:
+    """Actions of whole users, grouped by user; inside a user the rows may be in any order.
+
+    Attributes
+    ----------
+    user_ids
+        ``n_users`` ids, each once, all strings or all integers, ascending.
+    offsets
+        int64 ``(n_users + 1,)``; user ``u`` owns rows ``offsets[u]:offsets[u + 1]``.
+    item_rows
+        int32 ``(n_actions,)`` rows of the embedding matrix.
+    times_ms
+        int64, milliseconds since 1970 in UTC.
+    weights
+        float32, finite, >= 0; 1 where the log has none.
+    kinds
+        uint8 codes of the ``action`` column, 0 where the log has none; the vocabulary of codes
+        belongs to the model.
+    event_keys
+        uint64 64-bit hashes of ``event_id``; 0 where the log has none.
+    """
+
+    user_ids: list[str] | list[int]
+    offsets: Int64s
+    item_rows: Int32s
+    times_ms: Int64s
+    weights: Float32s
+    kinds: UInt8s
+    event_keys: UInt64s
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return len(self.user_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """All that is kept of one user; a pure function of their actions, the settings and ``as_of_ms``.
+
+    Actions are in canonical order: time, item row, kind, weight, event key, all ascending, none
+    twice. Interests are in descending importance.
+
+    Attributes
+    ----------
+    as_of_ms
+        The "now" the window and the importances refer to.
+    item_rows, times_ms, weights, kinds, event_keys
+        The window's actions, ``(n_actions,)`` each, dtypes as in :class:`ActionBatch`.
+    labels
+        int32 ``(n_actions,)`` number of the action's interest; -1 in none (only with
+        ``drop_singletons``).
+    medoid_rows
+        int32 ``(n_interests,)`` item row of each interest's medoid.
+    importances
+        float64 ``(n_interests,)`` decayed sums at ``as_of_ms``.
+    seen_rows
+        int32, ascending, unique: items acted on that are not among ``item_rows`` any more (older
+        than the window, or beyond the cap).
+    """
+
+    as_of_ms: int
+    item_rows: Int32s
+    times_ms: Int64s
+    weights: Float32s
+    kinds: UInt8s
+    event_keys: UInt64s
+    labels: Int32s
+    medoid_rows: Int32s
+    importances: Float64s
+    seen_rows: Int32s
+
+    @property
+    def n_actions(self) -> int:
+        """Number of actions in the window."""
+        return len(self.item_rows)
+
+    @property
+    def n_interests(self) -> int:
+        """Number of interests."""
+        return len(self.medoid_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Records of many users as ragged arrays, as the kernels write them.
+
+    User ``u`` owns actions ``action_offsets[u]:action_offsets[u + 1]``, interests
+    ``interest_offsets[u]:...`` and seen rows ``seen_offsets[u]:...``; the other names are those of
+    :class:`UserRecord`.
+    """
+
+    as_of_ms: int
+    user_ids: list[str] | list[int]
+    action_offsets: Int64s
+    item_rows: Int32s
+    times_ms: Int64s
+    weights: Float32s
+    kinds: UInt8s
+    event_keys: UInt64s
+    labels: Int32s
+    interest_offsets: Int64s
+    medoid_rows: Int32s
+    importances: Float64s
+    seen_offsets: Int64s
+    seen_rows: Int32s
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return len(self.user_ids)
+
+    def record(self, u: int) -> UserRecord:
+        """Return user ``u``'s record as views into the batch."""
+        a = slice(self.action_offsets[u], self.action_offsets[u + 1])
+        i = slice(self.interest_offsets[u], self.interest_offsets[u + 1])
+        s = slice(self.seen_offsets[u], self.seen_offsets[u + 1])
+        return UserRecord(
+            self.as_of_ms,
+            self.item_rows[a],
+            self.times_ms[a],
+            self.weights[a],
+            self.kinds[a],
+            self.event_keys[a],
+            self.labels[a],
+            self.medoid_rows[i],
+            self.importances[i],
+            self.seen_rows[s],
+        )
