@@ -1,58 +1,10 @@
-"""Values that cross the border of the pure core: actions in, records out.
-
-A batch holds many users as ragged arrays; a record is one user's part of it. Nothing here does I/O.
-"""
+"""Values that leave the pure core: one user's record, and many as ragged arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-Int32s = npt.NDArray[np.int32]
-Int64s = npt.NDArray[np.int64]
-Float32s = npt.NDArray[np.float32]
-Float64s = npt.NDArray[np.float64]
-UInt8s = npt.NDArray[np.uint8]
-UInt64s = npt.NDArray[np.uint64]
-
-
-@dataclass(frozen=True, slots=True)
-class ActionBatch:
-    """Actions of whole users, grouped by user; inside a user the rows may be in any order.
-
-    Attributes
-    ----------
-    user_ids
-        ``n_users`` ids, each once, all strings or all integers, ascending.
-    offsets
-        int64 ``(n_users + 1,)``; user ``u`` owns rows ``offsets[u]:offsets[u + 1]``.
-    item_rows
-        int32 ``(n_actions,)`` rows of the embedding matrix.
-    times_ms
-        int64, milliseconds since 1970 in UTC.
-    weights
-        float32, finite, >= 0; 1 where the log has none.
-    kinds
-        uint8 codes of the ``action`` column, 0 where the log has none; the vocabulary of codes
-        belongs to the model.
-    event_keys
-        uint64 64-bit hashes of ``event_id``; 0 where the log has none.
-    """
-
-    user_ids: list[str] | list[int]
-    offsets: Int64s
-    item_rows: Int32s
-    times_ms: Int64s
-    weights: Float32s
-    kinds: UInt8s
-    event_keys: UInt64s
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return len(self.user_ids)
+from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +19,8 @@ class UserRecord:
     as_of_ms
         The "now" the window and the importances refer to.
     item_rows, times_ms, weights, kinds, event_keys
-        The window's actions, ``(n_actions,)`` each, dtypes as in :class:`ActionBatch`.
+        The window's actions, ``(n_actions,)`` each, dtypes as in
+        :class:`~pinnersage.actions.batch.ActionBatch`.
     labels
         int32 ``(n_actions,)`` number of the action's interest; -1 in none (only with
         ``drop_singletons``).
