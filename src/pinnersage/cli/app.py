@@ -1,0 +1,67 @@
+"""The command ``pinnersage``: its verbs and its entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from pinnersage.cli import building, demo, erasing, exits, reading
+
+app = typer.Typer(
+    name="pinnersage",
+    help="As many interests per user as their actions show, and recommendations from them.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"pinnersage {version('pinnersage')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+_VERBS = (
+    (demo.demo, "pinnersage demo"),
+    (building.validate, "pinnersage validate --items items.parquet --actions actions.parquet"),
+    (building.build, "pinnersage build --items items.parquet --actions actions.parquet --out model"),
+    (reading.interests, "pinnersage interests model u42 u43 --json"),
+    (reading.recommend, "pinnersage recommend model u42 -k 20 --mode budgeted"),
+    (reading.similar, "pinnersage similar model i7 -k 5"),
+    (reading.explain, "pinnersage explain model u42 i7"),
+    (erasing.erase, "pinnersage erase model u42"),
+)
+for _verb, _example in _VERBS:
+    app.command(epilog=f"Example: [bold]{_example}[/bold]")(_verb)
+
+
+def invoke(args: Sequence[str]) -> int | None:
+    """Parse ``args`` and run the verb they name."""
+    command = typer.main.get_command(app)
+    with command.make_context("pinnersage", list(args)) as context:
+        code: int | None = command.invoke(context)
+        return code
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    if "_PINNERSAGE_COMPLETE" in os.environ:
+        app(prog_name="pinnersage")
+    sys.exit(exits.run(invoke, sys.argv[1:]))

@@ -1,0 +1,89 @@
+"""The verbs that read tables: ``validate`` and ``build``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pinnersage.cli import options
+from pinnersage.cli.output import configure_log, console, progress_bars, write_json
+from pinnersage.cli.times import parse_now
+from pinnersage.config import BuildConfig
+
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes.", show_default=False)]
+
+
+@options.with_settings()
+def validate(
+    items: options.Items,
+    actions: options.Actions,
+    embeddings: options.Embeddings = None,
+    now: options.Now = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    *,
+    config: BuildConfig,
+) -> None:
+    """Check both tables and count their bad rows by reason, without building anything."""
+    configure_log(verbose=verbose)
+    from pinnersage import model
+
+    now_ms = None if now is None else parse_now(now)
+    with progress_bars(shown=not as_json) as progress:
+        report = model.validate(
+            items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
+        )
+    _show(report, as_json=as_json)
+
+
+@options.with_settings()
+def build(
+    items: options.Items,
+    actions: options.Actions,
+    out: Out,
+    embeddings: options.Embeddings = None,
+    now: options.Now = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    *,
+    config: BuildConfig,
+) -> None:
+    """Turn items and actions into a model: everyone's interests and an index of the items."""
+    configure_log(verbose=verbose)
+    import structlog
+    from pinnersage.model import PinnerSage
+
+    log = structlog.get_logger()
+    started = time.monotonic()
+    now_ms = None if now is None else parse_now(now)
+    log.info("build started", items=str(items), actions=str(actions), out=str(out))
+    with (
+        progress_bars(shown=not as_json) as progress,
+        PinnerSage.build(
+            items,
+            actions,
+            path=out,
+            config=config,
+            now=now_ms,
+            embeddings_npy=embeddings,
+            progress=progress,
+        ) as model,
+    ):
+        summary = model.summary()
+    log.info("build finished", seconds=round(time.monotonic() - started, 3))
+    _show(summary, as_json=as_json)
+    if not as_json:
+        typer.echo(f"\nNext: pinnersage interests {out} USER")
+
+
+def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        write_json(facts)
+        return
+    from pinnersage.cli.tables import facts_table
+
+    console().print(facts_table(facts))

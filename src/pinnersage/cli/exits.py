@@ -1,0 +1,94 @@
+"""The one place where errors become messages and exit codes.
+
+=====  ==========================================================
+code   meaning
+=====  ==========================================================
+0      done
+2      usage: the call itself is wrong
+3      bad data: the input or a stored file cannot be used
+4      not found: no such model, user or item
+5      unavailable: busy, full or gone; try again later
+130    interrupted (Ctrl-C); 141: the reader of a pipe went away
+=====  ==========================================================
+
+Anything else is a defect of this program and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import typer
+
+from pinnersage.errors import PinnerSageError
+
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+# The class every complaint of the argument parser derives from.
+_ParserError: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+_Expected = (PinnerSageError, _ParserError, typer.Abort, KeyboardInterrupt, BrokenPipeError)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """Return the exit code of an expected ``error``."""
+    if isinstance(error, PinnerSageError):
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        return EXIT_BROKEN_PIPE
+    return EXIT_USAGE if isinstance(error, _ParserError) else EXIT_INTERRUPTED
+
+
+def report(error: BaseException, *, as_json: bool) -> None:
+    """Write an expected ``error`` to stderr, as text or as one JSON object on a line."""
+    message = _message(error)
+    if as_json:
+        body = {"error": {"type": _type_name(error), "message": message}}
+        print(json.dumps(body), file=sys.stderr)
+    else:
+        print(f"Error: {message}{_hint(error)}", file=sys.stderr)
+
+
+def run(command: Callable[[Sequence[str]], int | None], args: Sequence[str]) -> int:
+    """Run ``command`` on ``args`` and return the exit code of the process."""
+    try:
+        code = command(args)
+        sys.stdout.flush()
+    except typer.Exit as stop:
+        return stop.exit_code
+    except _Expected as error:
+        _finish(error, as_json="--json" in args)
+        return exit_code_of(error)
+    return code or EXIT_OK
+
+
+def _finish(error: BaseException, *, as_json: bool) -> None:
+    if isinstance(error, BrokenPipeError):
+        # Python flushes stdout at exit and would complain about the closed pipe once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    else:
+        report(error, as_json=as_json)
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        return "interrupted"
+    if isinstance(error, _ParserError):
+        return str(getattr(error, "format_message", error.__str__)())
+    return str(error)
+
+
+def _type_name(error: BaseException) -> str:
+    return "UsageError" if isinstance(error, _ParserError) else type(error).__name__
+
+
+def _hint(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"\nSee: {context.command_path} --help" if context is not None else ""

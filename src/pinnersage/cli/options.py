@@ -1,0 +1,213 @@
+"""Arguments and flags that several verbs share, each described once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from pinnersage.errors import UsageError
+
+
+class TimeUnit(StrEnum):
+    """Unit of an integer timestamp column."""
+
+    s = "s"
+    ms = "ms"
+    us = "us"
+    ns = "ns"
+
+
+class Dtype(StrEnum):
+    """Storage type of the embeddings."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
+class Clustering(StrEnum):
+    """How actions are grouped."""
+
+    ward = "ward"
+    complete = "complete"
+    kmeans = "kmeans"
+
+
+class Representative(StrEnum):
+    """What stands for a cluster."""
+
+    medoid = "medoid"
+    centroid = "centroid"
+
+
+class Mode(StrEnum):
+    """How recommendations are drawn from interests."""
+
+    sampled = "sampled"
+    budgeted = "budgeted"
+
+
+def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, show_default=False, **more)
+
+
+_TABLES = "Reading the tables"
+_INTERESTS = "Interests"
+_RUN = "Running"
+
+Directory = Annotated[Path, typer.Argument(metavar="DIR", help="A model made by `pinnersage build`.")]
+Users = Annotated[list[str], typer.Argument(metavar="USER...", help="One or more user ids.")]
+User = Annotated[str, typer.Argument(metavar="USER", help="A user id.")]
+Item = Annotated[str, typer.Argument(metavar="ITEM", help="An item id.")]
+Items = Annotated[Path, _option("--items", metavar="F", help="Items: Parquet, Arrow, CSV or JSONL.")]
+Actions = Annotated[Path, _option("--actions", metavar="F", help="Actions: Parquet, Arrow, CSV or JSONL.")]
+Embeddings = Annotated[
+    Path | None,
+    _option("--embeddings", metavar="X.npy", panel=_TABLES, help="Embeddings, one row per row of the items."),
+]
+Now = Annotated[
+    str | None,
+    _option(
+        "--now", metavar="T", help="End of the window: RFC 3339, ISO date or ms. Else the newest action."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None,
+    _option("--config", metavar="F.toml", panel=_RUN, help="Settings; flags and PINNERSAGE_* go before it."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")]
+
+
+class Setting(NamedTuple):
+    """A flag that sets one key of the configuration; not given, it is None and sets nothing."""
+
+    flag: str
+    key: str
+    annotation: Any
+
+
+def _setting(key: str, flag: str, kind: Any, help: str, panel: str, **more: Any) -> Setting:
+    return Setting(
+        flag.split("/")[0].lstrip("-").replace("-", "_"),
+        key,
+        Annotated[kind | None, _option(flag, help=help, panel=panel, **more)],
+    )
+
+
+SETTINGS = (
+    _setting(
+        "interests.max_merge_cost",
+        "--max-merge-cost",
+        float,
+        "Ward stops before a costlier merge (squared distance).",
+        _INTERESTS,
+        metavar="A",
+    ),
+    _setting(
+        "interests.decay_per_day", "--decay-per-day", float, "How fast actions lose importance.", _INTERESTS
+    ),
+    _setting("interests.window_days", "--window-days", float, "Days of actions that count.", _INTERESTS),
+    _setting(
+        "interests.max_actions", "--max-actions", int, "Newest actions kept of a user's window.", _INTERESTS
+    ),
+    _setting("interests.clustering", "--clustering", Clustering, "How actions are grouped.", _INTERESTS),
+    _setting("interests.n_clusters", "--n-clusters", int, "A fixed number of clusters per user.", _INTERESTS),
+    _setting(
+        "interests.representative",
+        "--representative",
+        Representative,
+        "What stands for a cluster.",
+        _INTERESTS,
+    ),
+    _setting(
+        "interests.drop_singletons",
+        "--drop-singletons/--keep-singletons",
+        bool,
+        "Drop actions that merge with no other (the paper's literal rule).",
+        _INTERESTS,
+    ),
+    _setting("imports.time_unit", "--time-unit", TimeUnit, "Unit of an integer timestamp column.", _TABLES),
+    _setting(
+        "imports.normalize", "--normalize/--no-normalize", bool, "Scale embeddings to length one.", _TABLES
+    ),
+    _setting("imports.dtype", "--dtype", Dtype, "Storage type of the embeddings.", _TABLES),
+    _setting("imports.strict", "--strict/--lenient", bool, "Refuse any bad row.", _TABLES),
+    _setting(
+        "imports.max_bad_share",
+        "--max-bad-share",
+        float,
+        "Refuse a table when more than this share of its rows is bad.",
+        _TABLES,
+    ),
+    _setting(
+        "imports.memory_limit_mb", "--memory-limit-mb", int, "Memory of the table engine; it spills.", _RUN
+    ),
+    _setting("n_threads", "--threads", int, "Threads of the build.", _RUN),
+    _setting("retrieval.mode", "--mode", Mode, "How `recommend` draws unless told otherwise.", _INTERESTS),
+)
+
+_MAP = Annotated[
+    list[str] | None,
+    _option("--map", metavar="NAME=COLUMN", panel=_TABLES, help="item_id=asin reads asin; repeatable."),
+]
+
+
+def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
+    """Return ``["item_id=asin"]`` as ``{"item_id": "asin"}``; None for no pair at all.
+
+    Raises
+    ------
+    UsageError
+        A pair has no name, no column or no ``=``, or a name comes twice.
+
+    Examples
+    --------
+    >>> parse_map(["item_id=asin", "timestamp=t"])
+    {'item_id': 'asin', 'timestamp': 't'}
+    """
+    columns: dict[str, str] = {}
+    for pair in pairs or []:
+        name, equals, column = pair.partition("=")
+        if not (name and equals and column) or name in columns:
+            raise UsageError(f"expected --map NAME=COLUMN, each name once, got {pair!r}")
+        columns[name] = column
+    return columns or None
+
+
+def with_settings(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the flags of all settings; it receives them merged, as ``config``.
+
+    ``defaults`` are the verb's own, by the flag's name: ``mode="budgeted"``.
+    """
+    keys = {setting.flag: setting.key for setting in SETTINGS}
+    return functools.partial(_with_settings, {keys[flag]: value for flag, value in defaults.items()})
+
+
+def _with_settings(defaults: dict[str, Any], verb: Callable[..., None]) -> Callable[..., None]:
+    inner = inspect.signature(verb, eval_str=True)
+    own = [p for p in inner.parameters.values() if p.name != "config"]
+    added = [_parameter("config_file", ConfigFile), _parameter("map_columns", _MAP)]
+    added += [_parameter(setting.flag, setting.annotation) for setting in SETTINGS]
+
+    @functools.wraps(verb)
+    def wrapper(config_file: Path | None, map_columns: list[str] | None, **given: Any) -> None:
+        from pinnersage.cli.settings import load_config
+
+        flags = {setting.key: given.pop(setting.flag) for setting in SETTINGS}
+        flags["imports.columns"] = parse_map(map_columns)
+        verb(config=load_config(config_file, flags, defaults), **given)
+
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *added]]
+    wrapper.__signature__ = inner.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+def _parameter(name: str, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)

@@ -1,0 +1,81 @@
+"""Where results and remarks go: stdout for results, stderr for everything else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+Progress = Callable[[str, int, int], None]
+
+
+def write_json(value: Mapping[str, Any]) -> None:
+    """Write ``value`` to stdout as one line of UTF-8 JSON."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode() + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def console() -> Console:
+    """Return the console for results."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def error_console() -> Console:
+    """Return the console for remarks and progress."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
+    """Give a function ``(step, n_done, n_total)`` that draws bars, if stderr is a terminal.
+
+    ``n_total`` 0 means that the amount of work is not known.
+    """
+    terminal = error_console()
+    if not (shown and terminal.is_terminal):
+        yield lambda _step, _n_done, _n_total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=terminal, transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(step: str, n_done: int, n_total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=None)
+            bars.update(tasks[step], completed=n_done, total=n_total or None)
+
+        yield report
+
+
+def configure_log(*, verbose: bool) -> None:
+    """Send operational lines to stderr: all of them when ``verbose``, else warnings and worse."""
+    import logging
+
+    import structlog
+
+    level = logging.INFO if verbose else logging.WARNING
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+    )
