@@ -1,5 +1,8 @@
 """Varints, bit-packed columns and CRC-32: the primitives under the record format."""
 
+# Inside a kernel an int and numba's fixed-width integers are one; mypy cannot know.
+# mypy: disable-error-code="assignment,arg-type,return-value,operator"
+
 from __future__ import annotations
 
 import numpy as np

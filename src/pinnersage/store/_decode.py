@@ -1,5 +1,8 @@
 """Kernel that reads a record; it trusts no byte of it."""
 
+# Inside a kernel an int and numba's fixed-width integers are one; mypy cannot know.
+# mypy: disable-error-code="assignment,arg-type,return-value,operator"
+
 from __future__ import annotations
 
 from typing import Any
@@ -85,7 +88,9 @@ def _get_times(data: UInt8s, pos: int, times: Int64s) -> int:
 
 
 @kernel
-def _get_labels(data: UInt8s, pos: int, flags: int, n_interests: int, labels: Int32s, scratch: UInt64s) -> int:
+def _get_labels(
+    data: UInt8s, pos: int, flags: int, n_interests: int, labels: Int32s, scratch: UInt64s
+) -> int:
     pos = get_packed(data, pos, scratch, len(labels), 32)
     shift = 1 if flags & LABELS_ARE_SHIFTED else 0
     for i in range(len(labels) if pos >= 0 else 0):

@@ -1,5 +1,8 @@
 """Kernels that write records; the format is described in :mod:`pinnersage.store.codec`."""
 
+# Inside a kernel an int and numba's fixed-width integers are one; mypy cannot know.
+# mypy: disable-error-code="assignment,arg-type,return-value,operator"
+
 from __future__ import annotations
 
 import numpy as np

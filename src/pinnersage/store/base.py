@@ -1,18 +1,15 @@
 """Where user interests live between a build and a request: user id -> record.
 
-A store is a sorted map that survives its process. Batch builds fill one with :meth:`~InterestStore.put_batch`,
-streaming rewrites single records with :meth:`~InterestStore.put_many`, serving reads with
-:meth:`~InterestStore.get`. Every write is atomic and durable when the call returns; readers see the
-state before it or after it. A backend implements the abstract methods and subclasses
-:class:`pinnersage.testing.store.StoreConformance` in its tests; :class:`~pinnersage.store.memory.MemoryStore`
-is the reference, :class:`~pinnersage.store.lmdb.LmdbStore` the default.
+Batch builds fill a store with ``put_batch``, streaming rewrites single records with ``put_many``,
+serving reads with ``get``. Every write is atomic, and durable when the call returns; readers see the
+state before it or after it. A backend implements the abstract methods, and its tests subclass
+``pinnersage.testing.store.StoreConformance``; ``MemoryStore`` is the reference, ``LmdbStore`` the default.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 from pinnersage._ids import UserId
@@ -22,14 +19,13 @@ from pinnersage.interests.record import RecordBatch, UserRecord
 class InterestStore(ABC):
     """A map from user id to :class:`~pinnersage.interests.record.UserRecord`.
 
-    A user id is a non-empty string or a 64-bit integer; ``7`` and ``"7"`` are different users. Beside
-    the records stands a small map of *meta* values, text -> bytes, for what belongs to the whole
-    store, such as how far a journal has been applied.
+    A user id is a non-empty string or a 64-bit integer; ``7`` and ``"7"`` are different users. *Meta*
+    values, text -> bytes, hold what belongs to the whole store, such as how far a journal is applied.
     """
 
     @abstractmethod
     def get_many(self, user_ids: Sequence[UserId]) -> list[UserRecord | None]:
-        """Return the records of these users, in the order asked, all from one moment; None where there is none."""
+        """Return these users' records in the order asked, all from one moment; None where there is none."""
 
     @abstractmethod
     def put_many(
@@ -49,7 +45,7 @@ class InterestStore(ABC):
 
     @abstractmethod
     def delete(self, user_id: UserId) -> bool:
-        """Remove the user's record; tell whether there was one. Bytes on disk may stay until :meth:`compact`."""
+        """Remove the user's record and tell whether there was one; :meth:`compact` removes its last bytes."""
 
     @abstractmethod
     def user_ids(self) -> Iterator[UserId]:
@@ -88,8 +84,8 @@ class InterestStore(ABC):
         self.put_many([(user_id, record)])
 
     def put_batch(self, batch: RecordBatch) -> None:
-        """Write all records of a batch, or none if this raises; fastest when batches come in ascending order."""
-        self.put_many((user_id, batch.record(u)) for u, user_id in enumerate(batch.user_ids))
+        """Write a batch as :meth:`put_many` does; fastest when users ascend from batch to batch."""
+        self.put_many((batch.user_ids[u], batch.record(u)) for u in range(batch.n_users))
 
     def put_meta(self, name: str, value: bytes) -> None:
         """Write one meta value."""
@@ -98,5 +94,5 @@ class InterestStore(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

@@ -92,7 +92,9 @@ def encode_batch(batch: RecordBatch) -> tuple[UInt8s, Int64s]:
     UsageError
         If a record breaks the order or the ranges its class promises.
     """
-    out = np.empty(_bound(len(batch.item_rows), len(batch.medoid_rows), len(batch.seen_rows), batch.n_users), np.uint8)
+    out = np.empty(
+        _bound(len(batch.item_rows), len(batch.medoid_rows), len(batch.seen_rows), batch.n_users), np.uint8
+    )
     ends = np.zeros(batch.n_users + 1, np.int64)
     names = ("action_offsets", *_ACTIONS, "interest_offsets", *_INTERESTS, "seen_offsets", *_SEEN)
     code, u = _encode.encode_many(out, ends, FORMAT_VERSION, batch.as_of_ms, *_uniform(names, batch))
@@ -140,7 +142,9 @@ def _uniform(names: tuple[str, ...], source: UserRecord | RecordBatch) -> list[n
     """Columns as contiguous read-only arrays of the promised types, so that one kernel is compiled."""
     columns = []
     for name in names:
-        column = np.ascontiguousarray(getattr(source, name)).astype(_DTYPES[name], "C", "safe", copy=False).view()
+        column = (
+            np.ascontiguousarray(getattr(source, name)).astype(_DTYPES[name], "C", "safe", copy=False).view()
+        )
         column.flags.writeable = False
         columns.append(column)
     return columns
@@ -164,5 +168,6 @@ def _refusal(status: int, data: UInt8s) -> StoredFormatError:
         )
     reason = _DAMAGED.get(status, f"its format version {data[2]} never existed")
     return StoredFormatError(
-        f"expected a stored user record, but {reason}: restore the store from a copy, or run `pinnersage build` again"
+        f"expected a stored user record, but {reason}: "
+        "restore the store from a copy, or run `pinnersage build` again"
     )

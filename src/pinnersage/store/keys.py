@@ -93,7 +93,9 @@ def _utf8(user_id: str) -> bytes:
     try:
         return user_id.encode()
     except UnicodeEncodeError as error:
-        raise UsageError("a user id holds half a surrogate pair, which UTF-8 cannot; repair the text") from error
+        raise UsageError(
+            "a user id holds half a surrogate pair, which UTF-8 cannot; repair the text"
+        ) from error
 
 
 def _long_length(value: bytes | memoryview) -> int:

@@ -1,0 +1,184 @@
+"""The LMDB file inside a store's directory: which one it is, opening it, replacing it.
+
+The file carries a number. Compaction writes the next number beside it and then removes the old one,
+with its lock file: LMDB's lock file remembers the last transaction, so a new data file under an old
+lock file would be misread. The highest number counts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lmdb
+from lmdb import verify
+
+from pinnersage.errors import (
+    ModelNotFoundError,
+    PinnerSageError,
+    StoredFormatError,
+    UnavailableError,
+    UsageError,
+)
+from pinnersage.store._durable import is_full, storage_full, sync_path
+
+USERS, META = b"users", b"meta"
+MAX_READERS = 1_024
+_COPY_CHUNK = 10_000
+_NAME = re.compile(r"records-(\d{8})\.mdb")
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """An open LMDB environment with its two maps."""
+
+    path: Path
+    inode: tuple[int, int]
+    env: Any
+    users: Any
+    meta: Any
+
+    def is_current(self) -> bool:
+        """Tell whether the file is still the one under its name."""
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return (status.st_dev, status.st_ino) == self.inode
+
+
+def newest(directory: Path) -> Path | None:
+    """Return the data file that counts, None where there is none."""
+    numbered = [path for path in directory.glob("records-*.mdb") if _NAME.fullmatch(path.name)]
+    return max(numbered, default=None)
+
+
+def open_newest(directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
+    """Open the data file that counts; a compaction may replace it meanwhile."""
+    while True:
+        path = newest(directory)
+        if path is None and not create:
+            raise ModelNotFoundError(
+                f"no store in {directory}: run `pinnersage build` first, or check the path"
+            )
+        path = path or directory / "records-00000001.mdb"
+        opened = _open(path, create=create, bulk=bulk, map_bytes=map_bytes)
+        if newest(directory) == path and opened.is_current():
+            _sweep_older(path)
+            return opened
+        opened.env.close()
+
+
+def translated(error: lmdb.Error, path: Path) -> PinnerSageError:
+    """Return our error for one of LMDB's."""
+    if isinstance(
+        error, (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError, lmdb.PageNotFoundError)
+    ):
+        return _damaged(path, str(error))
+    if is_full(error.code, path):
+        return storage_full(path, error)
+    return UnavailableError(
+        f"the store at {path} could not be read or written ({error}): check the disk and its rights"
+    )
+
+
+def rewrite_beside(txn: Any, old: DataFile) -> None:
+    """Write what ``txn`` sees into a new data file and put it in the old one's place.
+
+    ``txn`` must hold the write lock: no other process can then write to the file that goes.
+    """
+    directory = old.path.parent
+    number = int(old.path.stem.removeprefix("records-")) + 1
+    new, part = directory / f"records-{number:08d}.mdb", directory / f"records-{number:08d}.mdb.part"
+    for leftover in directory.glob("records-*.part"):
+        leftover.unlink()
+    try:
+        _copy(txn, old, part)
+        sync_path(part)
+        part.rename(new)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_path(directory)
+    _sweep_older(new)
+
+
+def _open(path: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
+    writable = os.access(path.parent, os.W_OK)
+    if not create and path.stat().st_size == 0:
+        raise _damaged(path, "it is empty")
+    try:
+        env = lmdb.open(
+            str(path),
+            subdir=False,
+            map_size=map_bytes,
+            max_dbs=2,
+            max_readers=MAX_READERS,
+            max_spare_txns=8,
+            readahead=False,
+            sync=not bulk,
+            readonly=not writable,
+            lock=writable,
+        )
+    except lmdb.Error as error:
+        if "already open" in str(error):
+            raise UsageError(f"{path} is already open under another name: close that store first") from error
+        raise translated(error, path) from error
+    try:
+        return _with_maps(env, path, writable)
+    except (PinnerSageError, lmdb.Error) as error:
+        env.close()
+        raise translated(error, path) if isinstance(error, lmdb.Error) else error from error
+
+
+def _with_maps(env: Any, path: Path, writable: bool) -> DataFile:
+    _refuse_truncated(env, path)
+    users, meta = env.open_db(USERS, create=writable), env.open_db(META, create=writable)
+    status = path.stat()
+    return DataFile(path, (status.st_dev, status.st_ino), env, users, meta)
+
+
+def _refuse_truncated(env: Any, path: Path) -> None:
+    """Refuse a file shorter than its pages: reading the map beyond its end would kill the process."""
+    n_bytes_used = (env.info()["last_pgno"] + 1) * env.stat()["psize"]
+    if path.stat().st_size >= n_bytes_used:
+        return
+    # Pages at the end may be free and never written; only a full check can tell.
+    problems = verify.verify(str(path))  # type: ignore[no-untyped-call]
+    if problems:
+        raise _damaged(path, str(problems[0]))
+
+
+def _damaged(path: Path, reason: str) -> StoredFormatError:
+    return StoredFormatError(
+        f"expected an LMDB data file at {path}, but it is damaged ({reason}): "
+        "restore it from a copy, or run `pinnersage build` again"
+    )
+
+
+def _copy(txn: Any, old: DataFile, path: Path) -> None:
+    map_bytes = old.env.info()["map_size"]
+    env = lmdb.open(str(path), subdir=False, map_size=map_bytes, max_dbs=2, sync=False, lock=False)
+    try:
+        for name, source in ((USERS, old.users), (META, old.meta)):
+            target = env.open_db(name)
+            entries = iter(txn.cursor(source))
+            while chunk := list(itertools.islice(entries, _COPY_CHUNK)):
+                with env.begin(write=True) as writing:
+                    writing.cursor(target).putmulti(chunk, append=True)
+        env.sync(True)
+    finally:
+        env.close()
+
+
+def _sweep_older(current: Path) -> None:
+    """Remove data files that a compaction has replaced."""
+    if not os.access(current.parent, os.W_OK):
+        return
+    for path in current.parent.glob("records-*.mdb"):
+        if _NAME.fullmatch(path.name) and path < current:
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}-lock").unlink(missing_ok=True)

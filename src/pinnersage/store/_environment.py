@@ -1,0 +1,157 @@
+"""One LMDB environment per directory and process, shared by all stores on it.
+
+LMDB forbids opening a file twice in one process (closing one would drop the other's locks), to use an
+environment after a fork, and to change the map while a transaction runs. All three are settled here.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import lmdb
+
+from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
+from pinnersage.store._data_file import DataFile, newest, open_newest, translated
+from pinnersage.store._gate import Gate
+
+T = TypeVar("T")
+Work = Callable[[Any, DataFile], T]
+
+
+class _ReplacedError(Exception):
+    """The data file was replaced between looking at it and getting its write lock."""
+
+
+class Environment:
+    """The open data file of one directory; runs work in transactions and reopens or grows it when needed."""
+
+    def __init__(self, directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> None:
+        self.directory = directory
+        self.bulk = bulk
+        self.n_stores = 0
+        self._forked = False
+        self._map_bytes = map_bytes
+        self._gate = Gate()
+        self._file = open_newest(directory, create=create, bulk=bulk, map_bytes=map_bytes)
+
+    def read(self, work: Work[T]) -> T:
+        """Return what ``work`` makes of one moment of the store; it may run again, and keeps no buffer."""
+        while True:
+            self._reopen_if_replaced()
+            try:
+                with self._gate.shared(), self._file.env.begin(buffers=True) as txn:
+                    return work(txn, self._file)
+            except lmdb.MapResizedError:
+                self._set_map(0)
+            except lmdb.ReadersFullError as error:
+                if not self._file.env.reader_check():
+                    raise UnavailableError(
+                        f"too many readers of {self.directory} at once: stop some, or try again"
+                    ) from error
+            except lmdb.Error as error:
+                raise translated(error, self._file.path) from error
+
+    def write(self, work: Work[T]) -> T:
+        """Run ``work`` in a write transaction and make it durable; it may run again."""
+        while True:
+            if not self._reopen_if_replaced():
+                raise ModelNotFoundError(
+                    f"{self.directory} has been removed by newer builds: open the model again"
+                )
+            try:
+                with self._gate.shared(), self._file.env.begin(write=True) as txn:
+                    if not self._file.is_current():
+                        raise _ReplacedError
+                    return work(txn, self._file)
+            except _ReplacedError:
+                continue
+            except lmdb.MapFullError:
+                self._set_map(2 * self._file.env.info()["map_size"])
+            except lmdb.MapResizedError:
+                self._set_map(0)
+            except lmdb.Error as error:
+                raise translated(error, self._file.path) from error
+
+    def close(self) -> None:
+        """Wait for running transactions, make a bulk load durable, and close the file."""
+        with self._gate.exclusive():
+            if self.bulk:
+                self._sync()
+            self._file.env.close()
+
+    def leave_to_parent(self) -> None:
+        """After a fork, in the child: the parent's transactions and locks are not ours; open anew."""
+        self._gate = Gate()
+        self._file.env.close()
+        self._forked = True
+
+    def _sync(self) -> None:
+        try:
+            self._file.env.sync(True)
+        except lmdb.Error as error:
+            raise translated(error, self._file.path) from error
+
+    def _reopen_if_replaced(self) -> bool:
+        """Follow a compaction to its new file; False when none is left (what is open still reads)."""
+        if self._file.is_current() and not self._forked:
+            return True
+        if newest(self.directory) is None:
+            return False
+        with self._gate.exclusive():
+            if self._forked or not self._file.is_current():
+                self._file.env.close()
+                self._file = open_newest(
+                    self.directory, create=False, bulk=self.bulk, map_bytes=self._map_bytes
+                )
+                self._forked = False
+        return True
+
+    def _set_map(self, n_bytes: int) -> None:
+        """Set the size of the memory map; 0 takes over what another process has set."""
+        with self._gate.exclusive():
+            self._file.env.set_mapsize(n_bytes)
+
+
+# LMDB's rule is per process, so this one value is global.
+_environments: dict[str, Environment] = {}
+_lock = threading.Lock()
+
+
+def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> Environment:
+    """Return this process's environment of the directory, opened if need be; :func:`release` it once."""
+    with _lock:
+        key = os.path.realpath(directory)
+        environment = _environments.get(key)
+        if environment is None:
+            environment = Environment(Path(key), create=create, bulk=bulk, map_bytes=map_bytes)
+            _environments[key] = environment
+        elif bulk or environment.bulk:
+            raise UsageError(
+                f"{directory} is open already, and a bulk load needs it alone: close the other store"
+            )
+        environment.n_stores += 1
+        return environment
+
+
+def release(environment: Environment) -> None:
+    """Give one :func:`acquire` back; the last one closes the file."""
+    with _lock:
+        environment.n_stores -= 1
+        if environment.n_stores:
+            return
+        del _environments[str(environment.directory)]
+        environment.close()
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.Lock()
+    for environment in _environments.values():
+        environment.leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

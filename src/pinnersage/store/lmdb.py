@@ -1,0 +1,215 @@
+"""The default store: an LMDB file, read by many processes, written by one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pinnersage._ids import UserId
+from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.interests.record import RecordBatch, UserRecord
+from pinnersage.store._data_file import DataFile, rewrite_beside
+from pinnersage.store._environment import Environment, Work, acquire, release
+from pinnersage.store.base import InterestStore
+from pinnersage.store.codec import decode_record, encode_batch, encode_record
+from pinnersage.store.keys import has_long_id, pack_value, unpack_record, unpack_user_id, user_key
+
+T = TypeVar("T")
+
+MAP_BYTES = 1 << 30
+LAYOUT_VERSION = b"1"
+
+_LAYOUT_KEY = b"\0layout"
+_LISTING_CHUNK = 2_000
+_Entry = tuple[bytes, bytes | memoryview]
+
+
+class LmdbStore(InterestStore):
+    """Records in one LMDB file.
+
+    Any number of processes and threads may read and write; writes queue. A read costs no lock and
+    sees the last finished write. A process killed at any moment leaves the last finished write. After
+    a fork the child opens the file anew. A directory without write permission is read without locks.
+
+    Parameters
+    ----------
+    path
+        Directory of the store's files; made when missing.
+    create
+        False: refuse a directory without a store.
+    readonly
+        Refuse writes, and a directory without a store.
+    bulk
+        For a build into a fresh directory: writes reach the disk only in :meth:`close`, and no other
+        store may be open on the directory in this process.
+    map_bytes
+        First size of the memory map; it doubles when it is full. Address space, not memory or disk.
+
+    Raises
+    ------
+    ModelNotFoundError
+        If there is no store and none may be made.
+    StoredFormatError
+        If the file is damaged or of a newer layout.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as directory, LmdbStore(directory) as store:
+    ...     store.put_meta("journal", b"17")
+    ...     store.get(7), list(store.user_ids()), store.get_meta("journal")
+    (None, [], b'17')
+    """
+
+    _environment: Environment | None = None
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        create: bool = True,
+        readonly: bool = False,
+        bulk: bool = False,
+        map_bytes: int = MAP_BYTES,
+    ) -> None:
+        directory = Path(path)
+        create = create and not readonly
+        if create:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._readonly = readonly
+        self._environment = acquire(directory, create=create, bulk=bulk, map_bytes=map_bytes)
+        try:
+            self._check_layout()
+        except BaseException:
+            self.close()
+            raise
+
+    def get_many(self, user_ids: Sequence[UserId]) -> list[UserRecord | None]:
+        """See the base class."""
+        keys = [user_key(user_id) for user_id in user_ids]
+
+        def work(txn: Any, file: DataFile) -> list[UserRecord | None]:
+            values = [txn.get(key, db=file.users) for key in keys]
+            return [
+                None if value is None else decode_record(unpack_record(key, value))
+                for key, value in zip(keys, values, strict=True)
+            ]
+
+        return self._read(work)
+
+    def put_many(
+        self, records: Iterable[tuple[UserId, UserRecord]], *, meta: Mapping[str, bytes] | None = None
+    ) -> None:
+        """See the base class."""
+        entries: list[_Entry] = [
+            (user_key(user_id), pack_value(user_id, encode_record(record))) for user_id, record in records
+        ]
+        self._put(entries, meta or {})
+
+    def put_batch(self, batch: RecordBatch) -> None:
+        """See the base class."""
+        buffer, offsets = encode_batch(batch)
+        view = memoryview(buffer.data)
+        entries: list[_Entry] = []
+        for u, (start, stop) in enumerate(pairwise(offsets.tolist())):
+            user_id, record = batch.user_ids[u], view[start:stop]
+            key = user_key(user_id)
+            entries.append((key, pack_value(user_id, bytes(record)) if has_long_id(key) else record))
+        self._put(entries, {})
+
+    def delete(self, user_id: UserId) -> bool:
+        """See the base class."""
+        key = user_key(user_id)
+        return self._write(lambda txn, file: bool(txn.delete(key, db=file.users)))
+
+    def user_ids(self) -> Iterator[UserId]:
+        """See the base class."""
+        last: bytes | None = None
+        while True:
+            ids, last = self._read(partial(_list_ids, last=last))
+            yield from ids
+            if last is None:
+                return
+
+    def __len__(self) -> int:
+        """See the base class."""
+        return self._read(lambda txn, file: int(txn.stat(file.users)["entries"]))
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the data file in use, free pages between included."""
+        return self._read(lambda _, file: int((file.env.info()["last_pgno"] + 1) * file.env.stat()["psize"]))
+
+    def get_meta(self, name: str) -> bytes | None:
+        """See the base class."""
+        return self._read(lambda txn, file: _copied(txn.get(_meta_key(name), db=file.meta)))
+
+    def compact(self) -> None:
+        """See the base class. Other processes read on and follow to the new file with their next call."""
+        self._write(rewrite_beside)
+
+    def close(self) -> None:
+        """See the base class; the last store on a directory closes the file."""
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            release(environment)
+
+    def _put(self, entries: list[_Entry], meta: Mapping[str, bytes]) -> None:
+        ascending = all(a[0] < b[0] for a, b in pairwise(entries))
+
+        def work(txn: Any, file: DataFile) -> None:
+            cursor = txn.cursor(file.users)
+            append = ascending and bool(entries) and (not cursor.last() or cursor.key() < entries[0][0])
+            cursor.putmulti(entries, append=append)
+            for name, value in meta.items():
+                txn.put(_meta_key(name), value, db=file.meta)
+
+        self._write(work)
+
+    def _read(self, work: Work[T]) -> T:
+        return self._opened().read(work)
+
+    def _write(self, work: Work[T]) -> T:
+        if self._readonly:
+            raise UsageError("this store was opened for reading: open it with readonly=False to write")
+        return self._opened().write(work)
+
+    def _opened(self) -> Environment:
+        if self._environment is None:
+            raise UsageError("this store is closed: open it again")
+        return self._environment
+
+    def _check_layout(self) -> None:
+        layout = self._read(lambda txn, file: _copied(txn.get(_LAYOUT_KEY, db=file.meta)))
+        if layout is None and not self._readonly:
+            self._write(lambda txn, file: txn.put(_LAYOUT_KEY, LAYOUT_VERSION, db=file.meta))
+        elif layout != LAYOUT_VERSION:
+            raise StoredFormatError(
+                f"the store has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
+                "upgrade pinnersage (pip install --upgrade pinnersage)"
+            )
+
+
+def _list_ids(txn: Any, file: DataFile, *, last: bytes | None) -> tuple[list[UserId], bytes | None]:
+    """Return some ids after the key ``last``, and the key to go on from; None at the end."""
+    cursor = txn.cursor(file.users)
+    found = cursor.first() if last is None else cursor.set_range(last + b"\0")
+    ids: list[UserId] = []
+    while found and len(ids) < _LISTING_CHUNK:
+        key = bytes(cursor.key())
+        ids.append(unpack_user_id(key, cursor.value()))
+        last = key
+        found = cursor.next()
+    return ids, last if found else None
+
+
+def _meta_key(name: str) -> bytes:
+    """``n`` and the name; the layout's own key begins otherwise."""
+    return b"n" + name.encode()
+
+
+def _copied(value: memoryview | None) -> bytes | None:
+    return None if value is None else bytes(value)
