@@ -12,7 +12,6 @@ import typer
 from pinnersage.cli import options
 from pinnersage.cli.output import configure_log, console, progress_bars, write_json
 from pinnersage.cli.times import parse_now
-from pinnersage.config import BuildConfig
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes.", show_default=False)]
 
@@ -26,7 +25,7 @@ def validate(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
     *,
-    config: BuildConfig,
+    config: options.Config,
 ) -> None:
     """Check both tables and count their bad rows by reason, without building anything."""
     configure_log(verbose=verbose)
@@ -50,7 +49,7 @@ def build(
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
     *,
-    config: BuildConfig,
+    config: options.Config,
 ) -> None:
     """Turn items and actions into a model: everyone's interests and an index of the items."""
     configure_log(verbose=verbose)

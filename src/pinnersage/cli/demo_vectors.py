@@ -81,7 +81,8 @@ def _mean_over_tokens(session: Any, tokens: list[Any]) -> Float32s:
     mask = np.array([token.attention_mask for token in tokens], np.int64)
     inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
     (hidden,) = session.run(None, inputs)
-    return (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    means: Float32s = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
+    return means
 
 
 def _installed(package: str, file: str) -> Path:
@@ -99,4 +100,5 @@ def _installed(package: str, file: str) -> Path:
 def _unit_rows(rows: Any) -> Float32s:
     matrix = np.asarray(rows, np.float32)
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    units: Float32s = np.divide(matrix, lengths, out=np.zeros_like(matrix), where=lengths > 0)
+    return units

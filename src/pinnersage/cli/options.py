@@ -7,11 +7,20 @@ import inspect
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from pinnersage.errors import UsageError
+
+
+if TYPE_CHECKING:
+    from pinnersage.config import BuildConfig
+
+    Config = BuildConfig
+else:
+    # The signature of a verb is evaluated at start-up, and importing the settings' types takes 0.2 s.
+    Config = object
 
 
 class TimeUnit(StrEnum):
