@@ -92,7 +92,7 @@ def _flat(tree: Tree, prefix: str = "") -> Tree:
     flat: Tree = {}
     for name, value in tree.items():
         key = prefix + name
-        if isinstance(value, dict) and key not in known_keys():
+        if isinstance(value, dict) and any(known.startswith(f"{key}.") for known in known_keys()):
             flat |= _flat(value, f"{key}.")
         else:
             flat[key] = value
