@@ -1,1 +1,1 @@
-
+"""From user interests to recommendations: nearest-neighbor indexes, the retriever, explanations."""

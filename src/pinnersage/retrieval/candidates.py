@@ -1,0 +1,108 @@
+"""From a few queries to one list: look up, filter, merge, and look deeper while the list is short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage.retrieval._merge import count_offers, make_set, merge
+from pinnersage.retrieval._scores import Matrix
+from pinnersage.retrieval.neighbors import NeighborCache, Neighbors, depth_for
+
+
+class Ask(NamedTuple):
+    """One request to the index and how its answers are merged.
+
+    Attributes
+    ----------
+    queries
+        float32 ``(n_interests, dim)``.
+    item_rows
+        The items the queries are embeddings of, which makes them cacheable; None when they are not.
+    shares
+        int64 ``(n_interests,)`` of the candidate budget.
+    seen
+        int32 item rows to leave out.
+    first
+        An item that counts as taken before all others; -1 for none.
+    """
+
+    queries: Float32s
+    item_rows: list[int] | None
+    shares: Int64s
+    seen: Int32s
+    first: int = -1
+
+
+class Filled(NamedTuple):
+    """Items in the order they were taken, with score and position of the query that gave each."""
+
+    rows: Int32s
+    scores: Float32s
+    turns: Int32s
+    n_candidates: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendations:
+    """Items for one user, in the order to show.
+
+    Attributes
+    ----------
+    rows
+        int32 ``(n,)`` item rows.
+    scores
+        float32 ``(n,)`` cosine to the interest that stands behind the item.
+    interests
+        int32 ``(n,)`` position of that interest in the user's record.
+    n_candidates
+        Different items the interests offered within the budget.
+    """
+
+    rows: Int32s
+    scores: Float32s
+    interests: Int32s
+    n_candidates: int
+
+
+def fill(
+    ask: Ask, k: int, *, cache: NeighborCache, pool: Bools, matrix: Matrix, near_duplicate_cosine: float
+) -> Filled:
+    """Return ``k`` items, fewer only when the index holds no more that may be taken."""
+    k = min(k, len(pool))
+    depths = [depth_for(share + share // 4) for share in ask.shares.tolist()]
+    lists: list[Neighbors] = []
+    short = np.ones(len(depths), np.bool_)
+    while True:
+        lists = _look_up(lists, ask, depths, short, cache)
+        rows = np.concatenate([near.rows for near in lists])
+        starts = np.cumsum([0] + [len(near.rows) for near in lists])
+        complete = np.array([near.complete for near in lists])
+        barred = make_set(ask.seen, k + 1)
+        n_candidates = count_offers(rows, starts, complete, ask.shares, pool, barred, short)
+        if not short.any():
+            at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
+            cosine, first, shares = near_duplicate_cosine, ask.first, ask.shares
+            n, dry = merge(rows, starts, complete, shares, pool, barred, matrix, cosine, first, at, turns)
+            if dry < 0:
+                scores = np.concatenate([near.scores for near in lists])
+                return Filled(rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
+            short[dry] = True
+        depths = [depth_for(2 * d) if s else d for d, s in zip(depths, short.tolist(), strict=True)]
+
+
+def _look_up(
+    lists: list[Neighbors], ask: Ask, depths: list[int], short: Bools, cache: NeighborCache
+) -> list[Neighbors]:
+    """Return ``lists`` with those that were too short looked up anew."""
+    which = np.flatnonzero(short).tolist()
+    wanted = [depths[i] for i in which]
+    if ask.item_rows is None:
+        fresh = cache.of_vectors(ask.queries[which], wanted)
+    else:
+        fresh = cache.of_items([ask.item_rows[i] for i in which], wanted)
+    found = dict(zip(which, fresh, strict=True))
+    return [found[i] if i in found else lists[i] for i in range(len(depths))]

@@ -1,0 +1,98 @@
+"""Which interests are asked, and how the budget of candidates is shared among them. Pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
+from pinnersage.config import Representative
+from pinnersage.interests.record import UserRecord
+from pinnersage.retrieval._scores import as_float32
+
+
+def sample_interests(importances: Float64s, n: int, seed: int) -> Int64s:
+    """Draw ``n`` interests without replacement, in proportion to importance.
+
+    Each interest gets an exponential waiting time with its importance as rate; the ``n`` shortest
+    are as likely as ``n`` draws one after the other. Interests of importance 0 come last.
+
+    Source: Efraimidis, Spirakis, "Weighted random sampling with a reservoir", 2006.
+
+    Returns
+    -------
+    int64 ``(min(n, n_interests),)``, ascending positions.
+
+    Examples
+    --------
+    >>> sample_interests(np.array([5.0, 0.0, 1.0]), 2, seed=7)
+    array([0, 2])
+    """
+    if n >= len(importances):
+        return np.arange(len(importances))
+    waits = np.random.default_rng(seed).exponential(size=len(importances))
+    with np.errstate(divide="ignore", over="ignore"):
+        waits /= importances
+    return np.sort(np.argsort(waits, kind="stable")[:n])
+
+
+def equal_shares(n_interests: int, budget: int) -> Int64s:
+    """Return ``floor(budget / n_interests)`` for each interest, at least 1."""
+    return np.full(n_interests, max(1, budget // max(1, n_interests)), np.int64)
+
+
+def proportional_shares(importances: Float64s, budget: int) -> Int64s:
+    """Share ``budget`` in proportion to importance, at least 1 each while it lasts.
+
+    Rounded by largest remainder; of equal remainders the earlier interest is served first. Without
+    any importance all count the same.
+
+    Examples
+    --------
+    >>> proportional_shares(np.array([6.0, 3.0, 1.0]), 8)
+    array([5, 2, 1])
+    >>> proportional_shares(np.array([1000.0, 1.0, 1.0]), 4)
+    array([2, 1, 1])
+    """
+    n = len(importances)
+    if budget <= n:
+        return (np.arange(n) < budget).astype(np.int64)
+    largest = importances.max(initial=0.0)
+    scaled = importances / largest if largest > 0 else np.ones(n)
+    ideal = budget * (scaled / scaled.sum())
+    shares: Int64s = np.maximum(np.floor(ideal).astype(np.int64), 1)
+    while (left := budget - int(shares.sum())) != 0:
+        order = np.argsort(-(ideal - shares) if left > 0 else _overpaid(ideal, shares), kind="stable")
+        shares[order[: abs(left)] if left > 0 else order[:1]] += 1 if left > 0 else -1
+    return shares
+
+
+def _overpaid(ideal: Float64s, shares: Int64s) -> Any:
+    """Sort key: interests furthest above their ideal first, those with 1 never."""
+    return np.where(shares > 1, ideal - shares, np.inf)
+
+
+def query_vectors(
+    record: UserRecord, interests: Int64s, embeddings: npt.NDArray[Any], representative: Representative
+) -> Float32s:
+    """Return what each interest asks the index with, float32 ``(n, dim)``.
+
+    Its medoid's embedding; with ``centroid`` the mean of its actions' embeddings, at unit length.
+    """
+    if representative == "medoid":
+        return as_float32(embeddings, record.medoid_rows[interests])
+    means = [_mean(as_float32(embeddings, record.item_rows[record.labels == i])) for i in interests]
+    return np.array(means, np.float32).reshape(len(interests), embeddings.shape[1])
+
+
+def _mean(vectors: Float32s) -> Any:
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    length = np.linalg.norm(mean)
+    return (mean / length if length > 0 else mean).astype(np.float32)
+
+
+def seen_rows(record: UserRecord) -> Int32s:
+    """Return all items the user ever acted on, int32, in no order, perhaps repeated."""
+    return np.concatenate((record.item_rows, record.seen_rows)).astype(np.int32, copy=False)

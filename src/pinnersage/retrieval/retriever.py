@@ -1,0 +1,139 @@
+"""Recommendations from a user's interests.
+
+1. Choose the interests to ask, and each one's share of the candidate budget (``draw``).
+2. Look up the nearest items of each, through a cache (``neighbors``).
+3. Merge: the interest furthest behind its share gives its next item that is available, unseen and no
+   near-duplicate of one taken (``candidates``, ``_merge``). A list that runs out is looked up deeper.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage.config import RecommendMode, Representative, RetrievalConfig
+from pinnersage.errors import ItemNotFoundError, UsageError
+from pinnersage.interests.record import UserRecord
+from pinnersage.retrieval import draw
+from pinnersage.retrieval._scores import as_matrix, nearest_query
+from pinnersage.retrieval.base import VectorIndex, check_allowed
+from pinnersage.retrieval.candidates import Ask, Filled, Recommendations, fill
+from pinnersage.retrieval.neighbors import CacheCounts, NeighborCache
+
+__all__ = ["Recommendations", "Retriever"]
+
+_NO_ROWS = np.empty(0, np.int32)
+
+
+class Retriever:
+    """Recommends from user records; safe to use from several threads.
+
+    Parameters
+    ----------
+    index
+        Answers which items are near an embedding; what it does not hold is never found.
+    embeddings
+        float32 or float16 ``(n_rows, dim)``, unit length; may be memory-mapped.
+    pool
+        bool ``(n_rows,)``: items that may be recommended now; copied.
+    cache_size
+        Neighbor lists kept, 1-4 KB each; 0 for none.
+    representative
+        What the records were built with.
+    """
+
+    def __init__(
+        self,
+        index: VectorIndex,
+        embeddings: npt.NDArray[Any],
+        pool: Bools,
+        config: RetrievalConfig | None = None,
+        *,
+        cache_size: int = 20_000,
+        representative: Representative = "medoid",
+    ) -> None:
+        check_allowed(pool, len(embeddings))
+        self.config = config or RetrievalConfig()
+        self._embeddings = embeddings
+        self._matrix = as_matrix(embeddings)
+        self._pool = pool.copy()
+        self._cache = NeighborCache(index, embeddings, cache_size)
+        self._representative = representative
+
+    def recommend(
+        self,
+        record: UserRecord,
+        k: int,
+        *,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        n_interests: int | None = None,
+        exclude_seen: bool | None = None,
+    ) -> Recommendations:
+        """Return up to ``k`` items; fewer only when the pool has no more. What is None is as configured.
+
+        ``sampled`` draws interests by importance with ``seed`` and orders the list by score.
+        ``budgeted`` takes the most important interests and keeps the order of their turns, so a
+        shorter list is the beginning of a longer one.
+        """
+        mode = mode or self.config.mode
+        asked, shares = self._plan(record, k, seed, mode, n_interests)
+        if not len(asked):
+            return Recommendations(_NO_ROWS, np.empty(0, np.float32), _NO_ROWS, 0)
+        leave_out = self.config.exclude_seen if exclude_seen is None else exclude_seen
+        queries = draw.query_vectors(record, asked, self._embeddings, self._representative)
+        items = record.medoid_rows[asked].tolist() if self._representative == "medoid" else None
+        taken = self._fill(Ask(queries, items, shares, draw.seen_rows(record) if leave_out else _NO_ROWS), k)
+        rows, scores, turns = taken.rows, taken.scores, taken.turns
+        if mode == "sampled":
+            rows, scores, turns = nearest_query(queries, self._matrix, rows)
+        return Recommendations(rows, scores, asked[turns].astype(np.int32), taken.n_candidates)
+
+    def neighbors(self, row: int, k: int) -> tuple[Int32s, Float32s]:
+        """Return ``(rows, scores)`` of the items most similar to an item.
+
+        Left out: the item itself, what is not available, and near-duplicates of an item before, the
+        item itself counting as the first.
+        """
+        if not 0 <= row < len(self._pool):
+            raise ItemNotFoundError(f"expected an item row from 0 to {len(self._pool) - 1}, got {row}")
+        _check_positive(k, 1)
+        query = np.asarray(self._embeddings[row : row + 1], np.float32)
+        taken = self._fill(Ask(query, [row], draw.equal_shares(1, k), _NO_ROWS, first=row), k)
+        return taken.rows, taken.scores
+
+    def set_available(self, row: int, available: bool) -> None:
+        """Take an item out of the pool, or put it back; the next answer obeys."""
+        self._pool[row] = available
+
+    def cache_counts(self) -> CacheCounts:
+        """Return what the cache of neighbors has done so far."""
+        return self._cache.counts()
+
+    def _plan(
+        self, record: UserRecord, k: int, seed: int, mode: RecommendMode, n_interests: int | None
+    ) -> tuple[Int64s, Int64s]:
+        """Return positions of the interests to ask, most important first, and the share of each."""
+        _check_positive(k, 1 if n_interests is None else n_interests)
+        budget = max(self.config.candidate_budget, k)
+        if mode == "sampled":
+            asked = draw.sample_interests(record.importances, n_interests or self.config.n_interests, seed)
+            return asked, draw.equal_shares(len(asked), budget)
+        if mode == "budgeted":
+            asked = np.arange(min(n_interests or self.config.n_budgeted_interests, record.n_interests))
+            return asked, draw.proportional_shares(record.importances[asked], budget)
+        raise UsageError(f"mode must be 'sampled' or 'budgeted', got {mode!r}")
+
+    def _fill(self, ask: Ask, k: int) -> Filled:
+        cosine = self.config.near_duplicate_cosine
+        return fill(
+            ask, k, cache=self._cache, pool=self._pool, matrix=self._matrix, near_duplicate_cosine=cosine
+        )
+
+
+def _check_positive(k: int, n_interests: int) -> None:
+    if k < 1 or n_interests < 1:
+        raise UsageError(f"k and n_interests must be at least 1, got {k} and {n_interests}")
