@@ -1,0 +1,77 @@
+"""Which column of the user's table plays which part of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pinnersage.errors import SchemaError, UsageError
+
+ACTION_COLUMNS = ("user_id", "item_id", "timestamp", "action", "weight", "event_id")
+ITEM_TEXTS = ("title", "url", "image_url", "category", "provider")
+ITEM_COLUMNS = ("item_id", "embedding", *ITEM_TEXTS, "quality", "created_at", "available")
+_KNOWN = frozenset(ACTION_COLUMNS + ITEM_COLUMNS)
+
+
+def resolve_columns(
+    table: str,
+    found: Sequence[str],
+    mapping: Mapping[str, str],
+    required: Iterable[str],
+    optional: Iterable[str] = (),
+) -> dict[str, str]:
+    """Return contract name -> column of the table, for those columns that are there.
+
+    One mapping serves the table of items and that of actions: where the mapped column is missing,
+    the contract's own name is taken.
+
+    Raises
+    ------
+    SchemaError
+        A required column is missing, or a column stands twice.
+    UsageError
+        The mapping names something that is not in the contract.
+    """
+    check_mapping(mapping)
+    doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled:
+        raise SchemaError(f"{table}: expected each column once, found twice: {', '.join(doubled)}")
+    columns = {}
+    for name in (*required, *optional):
+        choices = [column for column in (mapping.get(name, name), name) if column in found]
+        if choices:
+            columns[name] = choices[0]
+    missing = [name for name in required if name not in columns]
+    if missing:
+        raise SchemaError(_missing_message(table, missing, found, mapping))
+    return columns
+
+
+def check_mapping(mapping: Mapping[str, str]) -> None:
+    """Refuse a mapping of a name that is not in the contract."""
+    unknown = sorted(set(mapping) - _KNOWN)
+    if unknown:
+        raise UsageError(
+            f"cannot map {', '.join(unknown)}: expected one of {', '.join(sorted(_KNOWN))} "
+            "on the left, as in --map item_id=asin"
+        )
+
+
+def _missing_message(
+    table: str, missing: Sequence[str], found: Sequence[str], mapping: Mapping[str, str]
+) -> str:
+    wanted = ", ".join(f"{name} (mapped to {mapping[name]})" if name in mapping else name for name in missing)
+    shown = ", ".join(found) or "no columns"
+    return (
+        f"{table}: expected a column {wanted}; found {shown}. "
+        f"If it has another name, map it: --map {missing[0]}=<name in the table>"
+    )
+
+
+def quoted(column: str) -> str:
+    """Return a column name as an SQL identifier."""
+    return '"' + column.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,136 @@
+"""DuckDB with bounded memory, and its errors told as ours."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pinnersage.errors import DataError, StorageFullError, UnavailableError
+
+Progress = Callable[[str, int, int | None], None]
+"""Called with a stage, how much is done, and of how much (None: not known); never from two threads."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_TEXTS = ("no space left", "file too large", "disk quota", "max_temp_directory_size")
+_POLL_S = 0.1
+
+
+def open_engine(
+    scratch: Path, memory_limit_mb: int, n_threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open a database of its own in ``scratch``, which also takes what does not fit in memory."""
+    settings: dict[str, Any] = {
+        "memory_limit": f"{memory_limit_mb}MB",
+        "temp_directory": str(scratch / "spill"),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    if n_threads is not None:
+        settings["threads"] = n_threads
+    with translated("the table engine"):
+        connection = duckdb.connect(str(scratch / "staged.duckdb"), config=settings)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@contextmanager
+def translated(what: str) -> Iterator[None]:
+    """Turn errors of DuckDB, Arrow and the operating system into errors of this package.
+
+    Parameters
+    ----------
+    what
+        Names the file or table in the message.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        if _says_full(error):
+            raise _full(what, error) from error
+        raise UnavailableError(
+            f"{what}: the table engine ran out of memory ({_first_line(error)}). "
+            "Raise memory_limit_mb, or use fewer threads."
+        ) from error
+    except (duckdb.Error, pa.ArrowException) as error:
+        if _says_full(error):
+            raise _full(what, error) from error
+        raise DataError(f"{what}: cannot be read as a table ({_first_line(error)})") from error
+    except OSError as error:
+        if error.errno in _FULL or _says_full(error):
+            raise _full(what, error) from error
+        raise DataError(f"{what}: cannot be read or written ({_first_line(error)})") from error
+
+
+def _says_full(error: Exception) -> bool:
+    text = str(error).lower()
+    return any(full in text for full in _FULL_TEXTS)
+
+
+def _full(what: str, error: Exception) -> StorageFullError:
+    return StorageFullError(
+        f"{what}: no room left on the disk ({_first_line(error)}). Free some, or work in another directory."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def run(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    stage: str,
+    n_bytes: int,
+    progress: Progress | None,
+) -> list[tuple[Any, ...]]:
+    """Run one long statement, telling ``progress`` from the calling thread; Ctrl-C stops it.
+
+    Returns
+    -------
+    list of tuple
+        All rows of the result.
+    """
+    if progress is None:
+        return connection.execute(sql).fetchall()
+    outcome: list[Any] = []
+
+    def work() -> None:
+        try:
+            outcome.append(connection.execute(sql).fetchall())
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=work, name=f"pinnersage-{stage}", daemon=True)
+    thread.start()
+    try:
+        _watch(connection, thread, stage, n_bytes, progress)
+    except BaseException:
+        connection.interrupt()
+        thread.join()
+        raise
+    if not outcome or isinstance(outcome[0], Exception):
+        raise outcome[0] if outcome else RuntimeError(f"{stage}: the statement ended without a result")
+    progress(stage, n_bytes, n_bytes)
+    rows: list[tuple[Any, ...]] = outcome[0]
+    return rows
+
+
+def _watch(
+    connection: duckdb.DuckDBPyConnection,
+    thread: threading.Thread,
+    stage: str,
+    n_bytes: int,
+    progress: Progress,
+) -> None:
+    while thread.is_alive():
+        share = min(max(connection.query_progress(), 0.0), 100.0) / 100.0
+        progress(stage, int(share * n_bytes), n_bytes)
+        thread.join(_POLL_S)

@@ -1,0 +1,104 @@
+"""A checked log of actions, and whole users out of it in ascending order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import duckdb
+
+from pinnersage._report import ImportReport
+from pinnersage._tables.columns import literal
+from pinnersage._tables.engine import translated
+from pinnersage._tables.idcolumns import IdKind
+from pinnersage._tables.sources import Piece
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.actions.cutting import cut_by_user
+from pinnersage.errors import DataError
+
+Stamps = list[tuple[Piece, tuple[int, int]]]
+
+
+@dataclass(slots=True)
+class ActionLog:
+    """A log that has been checked; close it, or use it in a ``with`` statement.
+
+    Attributes
+    ----------
+    report
+        Rows read, kept and left out.
+    n_actions
+        Good rows (duplicates included).
+    oldest_ms, newest_ms
+        Times of the oldest and the newest good action.
+    user_kind
+        Whether user ids are strings or integers.
+    kinds
+        The values of the ``action`` column in good rows, sorted; the position is the code. ``""``
+        stands for a missing value; in a log without the column it is the only one.
+    """
+
+    report: ImportReport
+    n_actions: int
+    oldest_ms: int
+    newest_ms: int
+    user_kind: IdKind
+    kinds: list[str]
+    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _relation: str = field(repr=False)
+    _stamps: Stamps = field(repr=False)
+    _resources: ExitStack = field(repr=False)
+
+    def batches(self, now_ms: int, max_actions_per_batch: int = 200_000) -> Iterator[ActionBatch]:
+        """Yield whole users ascending by id (strings by UTF-8 bytes), with their actions up to now.
+
+        Users without an action up to now are left out. Only one such iterator may be in use at a time.
+
+        Parameters
+        ----------
+        now_ms
+            Later actions are left out.
+        max_actions_per_batch
+            A batch holds at most this many, or a single user.
+
+        Raises
+        ------
+        DataError
+            A file changed since it was checked.
+        StorageFullError
+            The disk has no room for sorting.
+        """
+        for piece, stamp in self._stamps:
+            with translated(piece.name):
+                if piece.stamp() != stamp:
+                    raise DataError(f"{piece.name}: changed while it was being read; start again")
+        with translated("sorting actions by user"):
+            rows = self._connection.sql(self._sorted_sql(now_ms)).to_arrow_reader(max_actions_per_batch)
+            yield from cut_by_user(rows, max_actions_per_batch)
+
+    def _sorted_sql(self, now_ms: int) -> str:
+        user = "user_id::BIGINT" if self.user_kind == "integer" else "user_id::VARCHAR"
+        kind = "0::UTINYINT"
+        if self.kinds != [""]:
+            kind = f"enum_code(kind::ENUM({', '.join(map(literal, self.kinds))}))::UTINYINT"
+        return (
+            f"SELECT {user} AS user_id, item_row, time_ms, weight, {kind} AS kind, event_key "
+            f"FROM {self._relation} WHERE reason = 0 AND time_ms <= {now_ms} ORDER BY 1"
+        )
+
+    def close(self) -> None:
+        """Close the engine and remove what was spilled; may be called again."""
+        self._resources.close()
+
+    def __enter__(self) -> ActionLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,99 @@
+"""From a source of actions to parts whose columns are known and whose times have a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from pinnersage._tables.columns import ACTION_COLUMNS, quoted, resolve_columns
+from pinnersage._tables.parts import Part, column_names, open_part
+from pinnersage._tables.sources import Piece
+from pinnersage._tables.times import check_unit, is_number, is_text, unit_needed
+from pinnersage.config import ImportConfig
+
+REQUIRED = ACTION_COLUMNS[:3]
+OPTIONAL = ACTION_COLUMNS[3:]
+_IDS = ("user_id", "item_id")
+_N_SAMPLED = 10_000
+
+ActionPart = tuple[Part, dict[str, str]]
+
+
+def open_action_parts(
+    connection: duckdb.DuckDBPyConnection,
+    pieces: Sequence[Piece],
+    config: ImportConfig,
+    wall_clock_ms: int,
+) -> list[ActionPart]:
+    """Open pieces as few parts as their formats, columns and types allow, in reading order.
+
+    Raises
+    ------
+    SchemaError
+        A required column is missing or has an unusable type; a unit is missing or makes no sense.
+    DataError
+        A file is damaged.
+    """
+    single = [_open_one(connection, [piece], config) for piece in pieces]
+    groups: list[list[ActionPart]] = []
+    for part in single:
+        if groups and _alike(groups[-1][-1], part):
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    parts = [
+        group[0] if len(group) == 1 else _open_one(connection, [p.pieces[0] for p, _ in group], config)
+        for group in groups
+    ]
+    for part, columns in parts:
+        _check_times(connection, part, columns["timestamp"], config, wall_clock_ms)
+    return parts
+
+
+def _alike(a: ActionPart, b: ActionPart) -> bool:
+    readable_together = a[0].format in ("parquet", "csv", "jsonl")
+    same_layout = a[0].format != "csv" or column_names(a[0].pieces[0]) == column_names(b[0].pieces[0])
+    return (
+        readable_together
+        and a[0].format == b[0].format
+        and a[1] == b[1]
+        and a[0].types == b[0].types
+        and same_layout
+    )
+
+
+def _open_one(
+    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], config: ImportConfig
+) -> ActionPart:
+    first = pieces[0]
+    found = column_names(first)
+    columns = resolve_columns(first.name, found, config.columns, REQUIRED, OPTIONAL)
+    if first.format == "jsonl":
+        # A key may first occur beyond the sampled lines: always ask for the optional ones.
+        columns = {name: config.columns.get(name, name) for name in OPTIONAL} | columns
+    wanted = list(dict.fromkeys(columns.values()))
+    ids = [columns[name] for name in _IDS]
+    return open_part(connection, pieces, wanted, ids), columns
+
+
+def _check_times(
+    connection: duckdb.DuckDBPyConnection,
+    part: Part,
+    column: str,
+    config: ImportConfig,
+    wall_clock_ms: int,
+) -> None:
+    name, sql_type = part.pieces[0].name, part.types[column]
+    if not (is_number(sql_type) or is_text(sql_type)):
+        return
+    if is_number(sql_type) and config.time_unit is None:
+        raise unit_needed(name, column)
+    c = quoted(column)
+    rows = connection.execute(
+        f"SELECT {c} IS NOT NULL, TRY_CAST({c} AS DOUBLE) FROM {part.relation} LIMIT {_N_SAMPLED}"
+    ).fetchall()
+    numbers = [value for given, value in rows if given and value is not None]
+    n_given = sum(given for given, _ in rows)
+    if 2 * len(numbers) > n_given:
+        check_unit(name, column, numbers, config.time_unit, wall_clock_ms)

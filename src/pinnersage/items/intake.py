@@ -1,0 +1,200 @@
+"""Takes items in batch by batch: good embeddings to a file, ids and attributes to the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute
+
+from pinnersage._arrays import Bools, Int64s
+from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
+from pinnersage._tables.engine import Progress
+from pinnersage._tables.parts import UNREADABLE, Rejects, true_row, true_rows
+from pinnersage._tables.sources import Piece
+from pinnersage.config import ImportConfig
+from pinnersage.errors import SchemaError
+from pinnersage.items.attributes import AttributePlan
+from pinnersage.items.embeddings import EmbeddingReader
+from pinnersage.items.matrix import RowFile
+from pinnersage.items.reading import Ids, ids_of_batch, read_batches
+
+ROW, ID = "__row__", "__id__"
+_STAGE = "reading items"
+
+
+@dataclass(slots=True)
+class PieceLayout:
+    """Which columns of a piece are what, and the matrix beside it, if any."""
+
+    piece: Piece
+    item_id: str
+    embedding: str | None
+    attributes: dict[str, str]
+    schema: pa.Schema
+    found: list[str]
+    matrix: npt.NDArray[Any] | None = None
+    matrix_name: str = ""
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the format has no types."""
+        return self.piece.format in ("csv", "jsonl")
+
+    def names(self, kept: set[str]) -> list[str]:
+        """Return the columns to read."""
+        chosen = [column for name, column in self.attributes.items() if name in kept]
+        return list(dict.fromkeys([self.item_id, *([self.embedding] if self.embedding else []), *chosen]))
+
+    def matrix_rows(self, first: int, n: int) -> npt.NDArray[Any]:
+        """Return rows of the matrix beside the piece.
+
+        Raises
+        ------
+        SchemaError
+            The matrix has fewer.
+        """
+        if self.matrix is None or first + n > len(self.matrix):
+            n_found = 0 if self.matrix is None else len(self.matrix)
+            raise _lengths_differ(self.matrix_name, n_found, self.piece.name, first + n)
+        return self.matrix[first : first + n]
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where the good rows from ``first_row`` on came from: rows ``numbers`` (from 1) of a file."""
+
+    first_row: int
+    file: str
+    numbers: Int64s
+
+
+class Intake:
+    """Good rows so far: ``rows`` holds their embeddings, table ``staged`` their ids and attributes.
+
+    ``staged`` has the columns ``__row__`` (position in ``rows``), ``__id__`` and the attributes.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        scratch: Path,
+        config: ImportConfig,
+        plan: AttributePlan,
+        progress: Progress | None,
+        n_rows: int | None,
+    ) -> None:
+        self.connection = connection
+        self.plan = plan
+        self.rows = RowFile(scratch / "rows", config.dtype)
+        self.all_integers = True
+        self._reader = EmbeddingReader("items", config.normalize, config.dtype)
+        self._bad = BadRowCounter()
+        self._n_read = 0
+        self._progress = progress
+        self._n_rows = n_rows
+        self._origins: list[_Origin] = []
+        self._schema = pa.schema([(ROW, pa.int64()), (ID, pa.large_string()), *plan.types.items()])
+        connection.register("nothing", self._schema.empty_table())
+        connection.execute("CREATE TABLE staged AS SELECT * FROM nothing")
+
+    def take(self, layout: PieceLayout) -> None:
+        """Read one piece to its end."""
+        rejects: Rejects = {}
+        piece, n_rows = layout.piece, 0
+        bad, first_row = BadRowCounter(), self.rows.n_rows
+        numbers = [np.zeros(0, np.int64)]
+        self._reader.table = piece.name
+        self.connection.execute("BEGIN")
+        names = layout.names(set(self.plan.types))
+        for batch in read_batches(piece, names, layout.item_id, self.connection, rejects):
+            numbers.append(self._take_batch(layout, batch, n_rows, bad))
+            n_rows += batch.num_rows
+            if self._progress is not None:
+                self._progress(_STAGE, self._n_read + n_rows, self._n_rows)
+        self.connection.execute("COMMIT")
+        skipped = rejects.get(piece.name, [])
+        self._origins.append(_Origin(first_row, piece.name, true_rows(np.concatenate(numbers), skipped)))
+        self._finish_piece(layout, n_rows, bad, skipped)
+
+    def _finish_piece(
+        self, layout: PieceLayout, n_rows: int, bad: BadRowCounter, skipped: list[tuple[int, str]]
+    ) -> None:
+        if layout.matrix is not None and len(layout.matrix) != n_rows:
+            raise _lengths_differ(layout.matrix_name, len(layout.matrix), layout.piece.name, n_rows)
+        self._n_read += n_rows + len(skipped)
+        self._bad.count("unreadable_row", len(skipped))
+        for row, found in skipped[:N_EXAMPLES]:
+            self._bad.show(layout.piece.name, row, "unreadable_row", found)
+        self._bad.add(bad, lambda row: true_row(row, skipped))
+
+    def _take_batch(
+        self, layout: PieceLayout, batch: pa.RecordBatch, n_before: int, bad: BadRowCounter
+    ) -> Int64s:
+        """Take one batch; return the numbers (from 1) of its good rows."""
+        ids = ids_of_batch(batch, layout.item_id, layout.piece.name)
+        column = (
+            batch.column(layout.embedding) if layout.embedding else layout.matrix_rows(n_before, len(batch))
+        )
+        rows, reasons, shown = self._reader.read(column, self.connection)
+        embedded = np.equal(reasons, None)
+        empty = np.asarray(pa.compute.is_null(ids.texts).to_numpy(zero_copy_only=False), dtype=np.bool_)
+        reasons[empty], shown[empty] = "empty_item_id", None
+        if UNREADABLE in batch.schema.names:
+            broken = batch.column(UNREADABLE).to_numpy(zero_copy_only=False).astype(np.bool_)
+            reasons[broken], shown[broken] = "unreadable_row", "not a JSON object"
+        for i in np.flatnonzero(np.not_equal(reasons, None)).tolist():
+            bad.count(reasons[i], 1)
+            bad.show(layout.piece.name, n_before + i + 1, reasons[i], shown[i])
+        good = np.equal(reasons, None)
+        self._stage(layout, batch, ids, good)
+        self.rows.append(rows[good[embedded]])
+        return np.flatnonzero(good) + n_before + 1
+
+    def _stage(self, layout: PieceLayout, batch: pa.RecordBatch, ids: Ids, good: Bools) -> None:
+        mask, n_good = pa.array(good), int(good.sum())
+        if n_good == 0:
+            return
+        self.all_integers = self.all_integers and ids.all_integers
+        first = self.rows.n_rows
+        columns = [pa.array(np.arange(first, first + n_good)), ids.texts.filter(mask)]
+        for name, kind in self.plan.types.items():
+            if name in layout.attributes:
+                columns.append(batch.column(layout.attributes[name]).filter(mask).cast(kind, safe=False))
+            else:
+                columns.append(pa.nulls(n_good, kind))
+        self.connection.register("good_items", pa.table(columns, schema=self._schema))
+        self.connection.execute("INSERT INTO staged SELECT * FROM good_items")
+
+    def leave_out_duplicates(self) -> None:
+        """Of rows with one id keep the first."""
+        again = self.connection.sql(
+            f"SELECT {ROW}, {ID} FROM (SELECT {ROW}, {ID}, row_number() OVER "
+            f"(PARTITION BY {ID} ORDER BY {ROW}) AS nth FROM staged) WHERE nth > 1 ORDER BY {ROW}"
+        ).to_arrow_table()
+        if again.num_rows == 0:
+            return
+        self._bad.count("duplicate_item_id", again.num_rows)
+        for row, item_id in zip(*(again.column(i)[:N_EXAMPLES].to_pylist() for i in (0, 1)), strict=True):
+            self._bad.show(*self._origin(row), "duplicate_item_id", item_id)
+        self.connection.register("again", again)
+        self.connection.execute(f"DELETE FROM staged WHERE {ROW} IN (SELECT {ROW} FROM again)")
+
+    def _origin(self, row: int) -> tuple[str, int]:
+        origin = max((it for it in self._origins if it.first_row <= row), key=lambda it: it.first_row)
+        return origin.file, int(origin.numbers[row - origin.first_row])
+
+    def report(self, sources: tuple[str, ...]) -> ImportReport:
+        """Return what was read and left out."""
+        return self._bad.report("items", sources, self._n_read)
+
+
+def _lengths_differ(matrix: str, n_embeddings: int, table: str, n_rows: int) -> SchemaError:
+    return SchemaError(
+        f"{matrix}: expected one embedding for each of the {n_rows:,} rows of {table}, found {n_embeddings:,}"
+    )
