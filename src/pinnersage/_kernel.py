@@ -1,8 +1,15 @@
-"""The one way this package compiles a kernel: cached on disk, GIL released, typed as it was."""
+"""The one way this package compiles a kernel: cached on disk, GIL released, typed as it was.
+
+Kernels inline one another across modules, but the compiler's cache only looks at the file a kernel
+stands in: after an upgrade it could serve machine code of the old version. So every cache entry is
+stamped with a digest of every source that holds kernels.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -10,15 +17,33 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def source_digest(package: Path) -> str:
+    """Return a digest of the sources below ``package`` that hold kernels, and of their constants."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        source = path.read_bytes()
+        if b"_kernel import" in source or path.name == "config.py":
+            digest.update(path.relative_to(package).as_posix().encode() + source)
+    return digest.hexdigest()
+
+
+_DIGEST = source_digest(Path(__file__).parent)
+
+
+def _compiled(function: F, **options: Any) -> F:
+    dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+    dispatcher._cache._cache_file._source_stamp = _DIGEST  # no public way to say this
+    return cast(F, dispatcher)
+
+
 def kernel(function: F) -> F:
-    """Compile with IEEE arithmetic: equal input gives equal bits."""
-    return cast(F, numba.njit(cache=True, nogil=True)(function))
+    """Compile with IEEE arithmetic in the order written."""
+    return _compiled(function)
 
 
 def vector_kernel(function: F) -> F:
     """Compile letting the compiler reorder sums and fuse multiply-adds, so that loops vectorise.
 
-    Infinities stay legal (they mark dead entries); not-a-number does not.
+    Infinities stay legal (they mark entries out of use); not-a-number does not.
     """
-    flags = {"contract", "reassoc", "nsz", "nnan", "arcp"}
-    return cast(F, numba.njit(cache=True, nogil=True, fastmath=flags)(function))
+    return _compiled(function, fastmath={"contract", "reassoc", "nsz", "nnan", "arcp"})

@@ -1,0 +1,184 @@
+"""Algorithm 2: every user's actions become a record, independently of all other users.
+
+Everything that makes interests calls these functions: batch, stream and evaluation. For one user:
+put the actions in canonical order, keep the window, cluster the distinct items (an item acted on
+several times counts as often), choose a medoid per cluster, sum the decayed weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Float64s, Int32s, Int64s
+from pinnersage._kernel import kernel
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.config import InterestConfig
+from pinnersage.interests.canonical import Columns, canonical_order, first_in_window
+from pinnersage.interests.clustering import Rule, buffer_size, rule_of
+from pinnersage.interests.record import RecordBatch, UserRecord
+from pinnersage.interests.user import interests_of, seen_elsewhere
+
+
+@kernel
+def _take(columns: Columns, order: Int64s) -> Columns:
+    return Columns(
+        columns.item_rows[order],
+        columns.times_ms[order],
+        columns.weights[order],
+        columns.kinds[order],
+        columns.event_keys[order],
+    )
+
+
+@kernel
+def _put(target: Columns, at: int, part: Columns) -> int:
+    """Write ``part`` into ``target`` from ``at`` on; return where it ends."""
+    end = at + part.item_rows.shape[0]
+    target.item_rows[at:end] = part.item_rows
+    target.times_ms[at:end] = part.times_ms
+    target.weights[at:end] = part.weights
+    target.kinds[at:end] = part.kinds
+    target.event_keys[at:end] = part.event_keys
+    return end
+
+
+@kernel
+def _build(
+    source: npt.NDArray[Any],
+    used: Int64s,
+    columns: Columns,
+    offsets: Int64s,
+    seen_offsets: Int64s,
+    seen_rows: Int32s,
+    rule: Rule,
+    now_ms: int,
+    out: Columns,
+    labels: Int32s,
+    medoid_rows: Int32s,
+    importances: Float64s,
+    seen_out: Int32s,
+) -> Int64s:
+    """Build all users one after the other; return where the parts of each end: ``(n_users + 1, 3)``."""
+    ends = np.zeros((offsets.shape[0], 3), np.int64)
+    buffer = np.empty(0, np.float32)
+    for u in range(offsets.shape[0] - 1):
+        order = canonical_order(columns, offsets[u], offsets[u + 1], now_ms)
+        first = first_in_window(columns, order, now_ms - rule.window_ms, rule.max_actions)
+        window = _take(columns, order[first:])
+        n_needed = buffer_size(window.item_rows.shape[0], source.shape[1])
+        if buffer.shape[0] < n_needed:
+            buffer = np.empty(n_needed, np.float32)
+        a, i, s = ends[u]
+        ends[u + 1, 0] = _put(out, a, window)
+        ends[u + 1, 1] = i
+        if window.item_rows.shape[0] > 0:
+            found = interests_of(source, used, window, rule, now_ms, buffer)
+            labels[a : ends[u + 1, 0]] = found[0]
+            ends[u + 1, 1] = i + found[1].shape[0]
+            medoid_rows[i : ends[u + 1, 1]] = found[1]
+            importances[i : ends[u + 1, 1]] = found[2]
+        already = seen_rows[seen_offsets[u] : seen_offsets[u + 1]]
+        seen = seen_elsewhere(columns.item_rows[order], first, already)
+        ends[u + 1, 2] = s + seen.shape[0]
+        seen_out[s : ends[u + 1, 2]] = seen
+    return ends
+
+
+def _readable(embeddings: npt.NDArray[Any], item_rows: Int32s) -> tuple[npt.NDArray[Any], Int64s]:
+    """Return a matrix the kernels can read and which items its rows are (empty: all items)."""
+    if embeddings.dtype == np.float32:
+        return embeddings, np.empty(0, np.int64)
+    used = np.unique(item_rows).astype(np.int64)
+    return embeddings[used].astype(np.float32), used
+
+
+def build_records(
+    actions: ActionBatch,
+    embeddings: npt.NDArray[Any],
+    config: InterestConfig,
+    now_ms: int,
+    *,
+    seen: tuple[Int64s, Int32s] | None = None,
+) -> RecordBatch:
+    """Build the records of many users.
+
+    Parameters
+    ----------
+    actions
+        Whole users, actions in any order, repeats allowed.
+    embeddings
+        float32 or float16 ``(n_items, d)``.
+    config
+        How actions become interests.
+    now_ms
+        The window is ``(now_ms - window, now_ms]``; later actions are left out.
+    seen
+        Offsets ``(n_users + 1,)`` and item rows of items known to have been seen before.
+
+    Returns
+    -------
+    records
+        One per user, in the order given; a pure function of the arguments. Runs in the calling
+        thread with the GIL released.
+    """
+    n = len(actions.item_rows)
+    seen_offsets, seen_rows = seen or (np.zeros(actions.n_users + 1, np.int64), np.empty(0, np.int32))
+    source, used = _readable(embeddings, actions.item_rows)
+    columns = Columns(actions.item_rows, actions.times_ms, actions.weights, actions.kinds, actions.event_keys)
+    out = Columns(*(np.empty_like(column) for column in columns))
+    labels, medoid_rows = np.empty(n, np.int32), np.empty(n, np.int32)
+    importances, seen_out = np.empty(n, np.float64), np.empty(n + len(seen_rows), np.int32)
+    ends = _build(
+        source, used, columns, actions.offsets, seen_offsets, seen_rows, rule_of(config), now_ms,
+        out, labels, medoid_rows, importances, seen_out,
+    )  # fmt: skip
+    n_kept, n_interests, n_seen = ends[-1]
+    kept = [column[:n_kept] for column in out]
+    return RecordBatch(
+        now_ms, actions.user_ids, ends[:, 0].copy(), *kept, labels[:n_kept],
+        ends[:, 1].copy(), medoid_rows[:n_interests], importances[:n_interests],
+        ends[:, 2].copy(), seen_out[:n_seen],
+    )  # fmt: skip
+
+
+def extend_records(
+    records: Sequence[UserRecord | None],
+    actions: ActionBatch,
+    embeddings: npt.NDArray[Any],
+    config: InterestConfig,
+    now_ms: int,
+) -> RecordBatch:
+    """Return the records that a batch over the old and the new actions together would build.
+
+    Parameters
+    ----------
+    records
+        The record of each user of ``actions``, ``None`` for a new one.
+    actions
+        New actions; repeats of old ones change nothing.
+    embeddings, config, now_ms
+        As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
+    """
+    parts, seen = [], []
+    for u, record in enumerate(records):
+        own = slice(actions.offsets[u], actions.offsets[u + 1])
+        new = (
+            actions.item_rows[own], actions.times_ms[own], actions.weights[own],
+            actions.kinds[own], actions.event_keys[own],
+        )  # fmt: skip
+        old = record and (record.item_rows, record.times_ms, record.weights, record.kinds, record.event_keys)
+        parts.append([np.concatenate(pair) for pair in zip(old, new, strict=True)] if old else new)
+        seen.append(record.seen_rows if record else np.empty(0, np.int32))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    offsets = _offsets([len(part[0]) for part in parts])
+    together = ActionBatch(actions.user_ids, offsets, *columns)
+    seen_offsets = _offsets([len(rows) for rows in seen])
+    return build_records(together, embeddings, config, now_ms, seen=(seen_offsets, np.concatenate(seen)))
+
+
+def _offsets(lengths: list[int]) -> Int64s:
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
