@@ -119,7 +119,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_broken_json_in_the_environment_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PINNERSAGE_IMPORTS__COLUMNS", "{")
-    with pytest.raises(UsageError, match="imports.*double quotes"):
+    with pytest.raises(UsageError, match=r"imports.*double quotes"):
         load_config(None, {})
 
 

@@ -54,6 +54,7 @@ def build(
     """Turn items and actions into a model: everyone's interests and an index of the items."""
     configure_log(verbose=verbose)
     import structlog
+
     from pinnersage.model import PinnerSage
 
     log = structlog.get_logger()

@@ -1,7 +1,143 @@
-"""The verb ``demo``."""
+"""The verb ``demo``: the main job from tables to recommendations, told for a few users."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from pinnersage.cli import options
+from pinnersage.cli.output import Progress, configure_log, console, progress_bars, write_json
+from pinnersage.cli.times import parse_now
+from pinnersage.errors import UsageError
+
+if TYPE_CHECKING:
+    from pinnersage.cli.demo_story import Story
+    from pinnersage.model import PinnerSage
 
 
-def demo(as_json: options.AsJson = False) -> None:
-    """Show."""
+class Embedder(StrEnum):
+    """How items without embeddings get them."""
+
+    tfidf = "tfidf"
+    minilm = "minilm"
+
+
+Items = Annotated[
+    Path | None, typer.Option("--items", metavar="F", help="Items of your own.", show_default=False)
+]
+Actions = Annotated[
+    Path | None, typer.Option("--actions", metavar="F", help="Actions of your own.", show_default=False)
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes; built anew.")]
+Texts = Annotated[
+    Embedder, typer.Option("--embedder", help="What turns item texts into embeddings, where there are none.")
+]
+NUsers = Annotated[int, typer.Option("--users", min=1, help="How many users to show.")]
+K = Annotated[int, typer.Option("-k", min=1, help="How many items to recommend.")]
+
+
+@options.with_settings(mode="budgeted")
+def demo(
+    items: Items = None,
+    actions: Actions = None,
+    out: Out = Path("pinnersage-demo"),
+    embedder: Texts = Embedder.tfidf,
+    n_users: NUsers = 3,
+    k: K = 10,
+    embeddings: options.Embeddings = None,
+    now: options.Now = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    *,
+    config: options.Config,
+) -> None:
+    """Show the whole way on real purchases: interests, recommendations, and what one vector would give."""
+    configure_log(verbose=verbose)
+    if (items is None) != (actions is None):
+        raise UsageError("expected --items and --actions together, got one of them")
+    started = time.monotonic()
+    with progress_bars(shown=not as_json) as progress:
+        source = _purchases(as_json=as_json) if items is None else (items, actions)
+        with _built(source, embeddings, embedder, out, now, config, progress) as model:
+            stories = _stories(model, n_users, k)
+            seconds = time.monotonic() - started
+            if as_json:
+                write_json({"model": str(out), "seconds": seconds, "users": [s._asdict() for s in stories]})
+            else:
+                _show(model, stories, out, seconds)
+
+
+def _purchases(*, as_json: bool) -> tuple[Any, Any]:
+    from pinnersage.cli.demo_data import ORIGIN, load_purchases
+
+    tables = load_purchases()
+    if not as_json:
+        terminal = console()
+        terminal.print(ORIGIN)
+        terminal.print(
+            f"{len(tables.actions):,} purchases of {len(tables.items):,} items, an item being one distinct "
+            f"description; {tables.n_left_out:,} lines without one, or of money and fuel, left out."
+        )
+    return tables.items, tables.actions
+
+
+def _built(
+    source: tuple[Any, Any],
+    embeddings: Path | None,
+    embedder: Embedder,
+    out: Path,
+    now: str | None,
+    config: Any,
+    progress: Progress,
+) -> PinnerSage:
+    from pinnersage.model import PinnerSage
+
+    items, actions = source
+    now_ms = None if now is None else parse_now(now)
+    with tempfile.TemporaryDirectory(prefix="pinnersage-demo-") as scratch:
+        if embeddings is None:
+            embeddings = _embedded(items, embedder, Path(scratch), config, progress)
+        return PinnerSage.build(
+            items, actions, path=out, config=config, now=now_ms, embeddings_npy=embeddings, progress=progress
+        )
+
+
+def _embedded(items: Any, embedder: Embedder, scratch: Path, config: Any, progress: Progress) -> Path | None:
+    """Write embeddings of the items' texts; None if the table has its own."""
+    import numpy as np
+
+    from pinnersage.cli.demo_texts import item_texts
+    from pinnersage.cli.demo_vectors import minilm_embeddings, tfidf_embeddings
+
+    texts = item_texts(items, config.imports.columns, config.imports.memory_limit_mb)
+    if texts is None:
+        return None
+    made = tfidf_embeddings(texts) if embedder is Embedder.tfidf else minilm_embeddings(texts, progress)
+    np.save(scratch / "embeddings.npy", made)
+    return scratch / "embeddings.npy"
+
+
+def _stories(model: PinnerSage, n_users: int, k: int) -> list[Story]:
+    from pinnersage.cli.demo_story import choose_users, tell
+
+    return [tell(model, user_id, k) for user_id in choose_users(model, n_users)]
+
+
+def _show(model: PinnerSage, stories: list[Story], out: Path, seconds: float) -> None:
+    from pinnersage.cli.demo_view import next_commands, show_next, show_story
+    from pinnersage.cli.titles import title_of
+
+    terminal = console()
+    terminal.print(f"Built {out} and asked it in {seconds:.0f} s.")
+    find = title_of(model)
+    for story in stories:
+        show_story(terminal, story, find)
+    if stories and stories[0].recommendations["items"]:
+        first = stories[0].recommendations["items"][0]
+        user = str(stories[0].interests["user_id"])
+        show_next(terminal, next_commands(str(out), user, str(first["item_id"]), str(first["interest"])))

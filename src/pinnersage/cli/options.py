@@ -13,7 +13,6 @@ import typer
 
 from pinnersage.errors import UsageError
 
-
 if TYPE_CHECKING:
     from pinnersage.config import BuildConfig
 

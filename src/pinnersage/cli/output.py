@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int | None], None]
 
 
 def write_json(value: Mapping[str, Any]) -> None:
@@ -42,23 +42,23 @@ def error_console() -> Console:
 def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
     """Give a function ``(step, n_done, n_total)`` that draws bars, if stderr is a terminal.
 
-    ``n_total`` 0 means that the amount of work is not known.
+    ``n_total`` None means that the amount of work is not known.
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
         yield lambda _step, _n_done, _n_total: None
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Bars(*columns, console=terminal, transient=True) as bars:
         tasks: dict[str, Any] = {}
 
-        def report(step: str, n_done: int, n_total: int) -> None:
+        def report(step: str, n_done: int, n_total: int | None) -> None:
             if step not in tasks:
                 tasks[step] = bars.add_task(step, total=None)
-            bars.update(tasks[step], completed=n_done, total=n_total or None)
+            bars.update(tasks[step], completed=n_done, total=n_total)
 
         yield report
 

@@ -13,10 +13,10 @@ from pinnersage.cli.output import configure_log, console, write_json
 from pinnersage.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from pinnersage.model import PinnerSage
     from rich.console import RenderableType
 
     from pinnersage.cli.tables import TitleOf
+    from pinnersage.model import PinnerSage
 
 Answer = Mapping[str, Any]
 Render = Callable[[Answer, "TitleOf"], "RenderableType"]
@@ -40,9 +40,8 @@ def interests(
 ) -> None:
     """Show users' interests, the most important first."""
     configure_log(verbose=verbose)
-    from pinnersage.model import PinnerSage
-
     from pinnersage.cli.tables import interests_table
+    from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
         _each_user(model, users, model.interests_dict, interests_table, as_json=as_json)
@@ -61,9 +60,8 @@ def recommend(
 ) -> None:
     """Recommend items to users, each with the interest it comes from."""
     configure_log(verbose=verbose)
-    from pinnersage.model import PinnerSage
-
     from pinnersage.cli.tables import recommendations_table
+    from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
 
@@ -84,9 +82,8 @@ def similar(
 ) -> None:
     """Show the items nearest to an item."""
     configure_log(verbose=verbose)
-    from pinnersage.model import PinnerSage
-
     from pinnersage.cli.tables import neighbors_table
+    from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
         _show(model, model.similar_dict(item, k), neighbors_table, as_json=as_json)
@@ -101,9 +98,8 @@ def explain(
 ) -> None:
     """Show which interest speaks for an item, and which of the user's actions made that interest."""
     configure_log(verbose=verbose)
-    from pinnersage.model import PinnerSage
-
     from pinnersage.cli.tables import explanation
+    from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
