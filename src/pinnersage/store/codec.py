@@ -166,7 +166,7 @@ def _refusal(status: int, data: UInt8s) -> StoredFormatError:
             f"the record has format version {data[2]}, this pinnersage reads up to {FORMAT_VERSION}: "
             "upgrade pinnersage (pip install --upgrade pinnersage)"
         )
-    reason = _DAMAGED.get(status, f"its format version {data[2]} never existed")
+    reason = _DAMAGED.get(status, "its format version never existed")
     return StoredFormatError(
         f"expected a stored user record, but {reason}: "
         "restore the store from a copy, or run `pinnersage build` again"

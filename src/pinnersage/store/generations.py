@@ -16,7 +16,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -128,9 +128,9 @@ class GenerationDirectory:
             staging = Staging(root, target, self._keep)
             try:
                 yield staging
-            except BaseException:
-                _sweep(root)
-                raise
+            finally:
+                if staging.published is None:
+                    _sweep(root)
 
     def current(self) -> Path:
         """Return the directory of the generation that counts.
@@ -226,6 +226,8 @@ def _locked_root(target: Path, beside: Path) -> Iterator[Path]:
         root.mkdir(parents=True, exist_ok=True)
         with build_lock(root / LOCK, target):
             try:
+                if root == beside:
+                    _empty(root)
                 if root == target or not target.exists():
                     yield root
                     return
@@ -239,10 +241,15 @@ def _leave_no_trace(root: Path, beside: Path, made: list[Path]) -> None:
         shutil.rmtree(root, ignore_errors=True)
     elif read_current(root) is None:
         (root / LOCK).unlink(missing_ok=True)
-    for parent in made:
-        if any(parent.iterdir()):
-            return
-        parent.rmdir()
+    with suppress(OSError):
+        for parent in made:
+            parent.rmdir()
+
+
+def _empty(beside: Path) -> None:
+    """Remove all that a killed first build left, but for the lock."""
+    shutil.rmtree(beside / GENERATIONS, ignore_errors=True)
+    (beside / CURRENT).unlink(missing_ok=True)
 
 
 def _refuse_foreign(target: Path) -> None:
