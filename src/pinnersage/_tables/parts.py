@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 import duckdb
 import pyarrow as pa
@@ -125,12 +126,15 @@ def _described(connection: duckdb.DuckDBPyConnection, relation: str, wanted: Seq
     return {row[0]: row[1] for row in rows}
 
 
+def _open_bytes(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+
+
 def csv_header(path: Path) -> tuple[list[str], str]:
     """Return the column names and the delimiter, the one that splits the first line most."""
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
     try:
-        with opened or path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline()
+        with _open_bytes(path) as file:
+            line = file.readline().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise not_utf8(str(path), 1) from error
     delimiter = "\t" if ".tsv" in path.suffixes else max(_DELIMITERS, key=line.count)
@@ -167,8 +171,7 @@ def _json_relation(names: str, types: dict[str, str]) -> str:
 
 def _json_keys(path: Path) -> list[str]:
     keys: dict[str, None] = {}
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with _open_bytes(path) as file:
         for _, line in zip(range(_SAMPLE_LINES), file, strict=False):
             keys.update(dict.fromkeys(_keys_of(line)))
     return list(keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import glob
+import glob  # Path.glob takes no absolute pattern
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -45,7 +45,9 @@ class Piece:
     @property
     def n_bytes(self) -> int:
         """Size, for progress."""
-        return self.path.stat().st_size if self.path else int(self.table.nbytes)
+        if self.table is not None:
+            return int(self.table.nbytes)
+        return self.file.stat().st_size
 
     @property
     def file(self) -> Path:
@@ -95,7 +97,7 @@ def _expand(entry: Any) -> Iterator[Path]:
         yield from inside
     elif path.exists():
         yield path
-    elif matches := sorted(glob.glob(str(path), recursive=True)):
+    elif matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207
         yield from map(Path, matches)
     else:
         raise UsageError(f"{path}: no such file. Check the path.")

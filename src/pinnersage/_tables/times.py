@@ -35,12 +35,9 @@ def time_ms_sql(table: str, column: str, sql_type: str, unit: TimeUnit | None) -
     if is_number(sql_type):
         if unit is None:
             raise unit_needed(table, column)
-        whole = sql_type in _INTEGERS
-        return (
-            _integer(f"{c}::BIGINT" if sql_type != "UBIGINT" else f"TRY_CAST({c} AS BIGINT)", unit)
-            if (whole)
-            else _float(f"{c}::DOUBLE", unit)
-        )
+        if sql_type in _INTEGERS:
+            return _integer(f"TRY_CAST({c} AS BIGINT)", unit)
+        return _float(f"{c}::DOUBLE", unit)
     if sql_type in (TEXT, JSON_VALUE, "VARCHAR"):
         return _text(c if sql_type != JSON_VALUE else f"({c}->>'$')", unit)
     raise SchemaError(
@@ -126,8 +123,9 @@ def check_unit(
     best = max(shares, key=lambda name: shares[name])
     if shares[unit] <= 0.05 and shares[best] > 0.5:
         raise SchemaError(
-            f"{table}: with unit {unit!r} nearly all times of column {column} are before 1971 or more than "
-            f"100 years ahead (first value {values[0]:.0f}); these look like {best!r}: pass --time-unit {best}"
+            f"{table}: with unit {unit!r} nearly all times of column {column} are before 1971 or more "
+            f"than 100 years ahead (first value {values[0]:.0f}); these look like {best!r}: "
+            f"pass --time-unit {best}"
         )
 
 

@@ -1,1 +1,1 @@
-
+"""Actions: import, checks, and batches of whole users."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pinnersage._tables.columns import quoted
-from pinnersage._tables.idcolumns import IdKind, id_column
+from pinnersage._tables.idcolumns import IdColumn, IdKind, id_column
 from pinnersage._tables.parts import TEXT, UNREADABLE, Part
 from pinnersage._tables.times import TimeUnit, time_ms_sql
 from pinnersage.actions.event_keys import event_key_sql
@@ -90,7 +90,7 @@ def users_are_integers(parts: Sequence[tuple[Part, dict[str, str]]]) -> bool:
     return all(_user(part, columns).is_integer == "true" for part, columns in parts)
 
 
-def _user(part: Part, columns: dict[str, str]):  # type: ignore[no-untyped-def]
+def _user(part: Part, columns: dict[str, str]) -> IdColumn:
     name = columns["user_id"]
     return id_column(part.pieces[0].name, "user_id", name, part.types[name])
 

@@ -13,7 +13,7 @@ import pyarrow.compute
 from pinnersage._arrays import Int64s
 from pinnersage.actions.batch import ActionBatch
 
-_VALUES = {
+_VALUES: dict[str, type[np.generic]] = {
     "item_row": np.int32,
     "time_ms": np.int64,
     "weight": np.float32,
@@ -95,7 +95,8 @@ class _Cutter:
 
 
 def _column(batch: pa.RecordBatch, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    return batch.column(name).to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+    values: npt.NDArray[Any] = batch.column(name).to_numpy(zero_copy_only=False)
+    return values.astype(dtype, copy=False)
 
 
 def _batch(users: list[Any], ends: Int64s, first: int, last: int, values: Values) -> ActionBatch:

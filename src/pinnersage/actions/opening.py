@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from pinnersage._tables.columns import ACTION_COLUMNS, quoted, resolve_columns
-from pinnersage._tables.parts import Part, column_names, open_part
+from pinnersage._tables.parts import Part, column_names, csv_header, open_part
 from pinnersage._tables.sources import Piece
 from pinnersage._tables.times import check_unit, is_number, is_text, unit_needed
 from pinnersage.config import ImportConfig
@@ -35,32 +35,29 @@ def open_action_parts(
     DataError
         A file is damaged.
     """
-    single = [_open_one(connection, [piece], config) for piece in pieces]
+    single: list[ActionPart] = [_open_one(connection, [piece], config) for piece in pieces]
     groups: list[list[ActionPart]] = []
-    for part in single:
-        if groups and _alike(groups[-1][-1], part):
-            groups[-1].append(part)
+    for one in single:
+        if groups and _alike(groups[-1][-1], one):
+            groups[-1].append(one)
         else:
-            groups.append([part])
-    parts = [
+            groups.append([one])
+    opened = [
         group[0] if len(group) == 1 else _open_one(connection, [p.pieces[0] for p, _ in group], config)
         for group in groups
     ]
-    for part, columns in parts:
+    for part, columns in opened:
         _check_times(connection, part, columns["timestamp"], config, wall_clock_ms)
-    return parts
+    return opened
 
 
 def _alike(a: ActionPart, b: ActionPart) -> bool:
-    readable_together = a[0].format in ("parquet", "csv", "jsonl")
-    same_layout = a[0].format != "csv" or column_names(a[0].pieces[0]) == column_names(b[0].pieces[0])
-    return (
-        readable_together
-        and a[0].format == b[0].format
-        and a[1] == b[1]
-        and a[0].types == b[0].types
-        and same_layout
-    )
+    """Return whether one reader can read both."""
+    if a[0].format != b[0].format or a[0].format in ("arrow", "memory"):
+        return False
+    if a[0].format == "csv" and csv_header(a[0].pieces[0].file) != csv_header(b[0].pieces[0].file):
+        return False
+    return a[1] == b[1] and a[0].types == b[0].types
 
 
 def _open_one(

@@ -1,1 +1,1 @@
-
+"""Items: import, ids, embeddings and attributes on disk."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-from pinnersage._arrays import Float32s
+from pinnersage._arrays import Float32s, Int64s
 from pinnersage._tables.engine import translated
 from pinnersage.errors import SchemaError, UsageError
 from pinnersage.items._normalize import FIT, NOT_FINITE, ZERO, check_rows
@@ -22,6 +22,10 @@ _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 _TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 
 Matrix = npt.NDArray[Any]
+
+
+Fault = tuple[int, str, object]
+"""Position in the batch, reason, and what to show."""
 
 
 @dataclass(slots=True)
@@ -45,29 +49,26 @@ class EmbeddingReader:
 
     def read(
         self, column: pa.Array | Matrix, connection: duckdb.DuckDBPyConnection
-    ) -> tuple[npt.NDArray[np.floating[Any]], npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    ) -> tuple[Matrix, Int64s, list[Fault]]:
         """Check one batch.
 
         Returns
         -------
         rows
             ``(n_fit, width)`` of the final dtype, in order.
-        reasons
-            object ``(n,)``: None where the row is fit, else the reason.
-        shown
-            object ``(n,)``: what to show of a row that is not fit.
+        positions
+            int64 ``(n_fit,)``: where in the batch they stood.
+        faults
+            One for each of the others.
         """
-        reasons = np.full(len(column), None, dtype=object)
-        shown = np.full(len(column), None, dtype=object)
-        values, rows = self._matrix(column, connection, reasons, shown)
+        values, positions, faults = self._matrix(column, connection)
         out = np.empty(values.shape, dtype=np.float32)
         codes = np.empty(len(values), dtype=np.uint8)
         check_rows(values, self.normalize, out, codes)
         stored = self._stored(out, codes)
-        for i in np.flatnonzero(codes != FIT):
-            reasons[rows[i]] = _REASONS[int(codes[i])]
-            shown[rows[i]] = _preview(values[i])
-        return stored[codes == FIT], reasons, shown
+        for i in np.flatnonzero(codes != FIT).tolist():
+            faults.append((int(positions[i]), _REASONS[int(codes[i])], _preview(values[i])))
+        return stored[codes == FIT], positions[codes == FIT], faults
 
     def _stored(self, out: Float32s, codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
         with np.errstate(over="ignore", under="ignore"):
@@ -78,36 +79,42 @@ class EmbeddingReader:
         return stored
 
     def _matrix(
-        self, column: Any, connection: duckdb.DuckDBPyConnection, reasons: Any, shown: Any
-    ) -> tuple[Matrix, npt.NDArray[np.int64]]:
+        self, column: Any, connection: duckdb.DuckDBPyConnection
+    ) -> tuple[Matrix, Int64s, list[Fault]]:
         if isinstance(column, np.ndarray):
             self.width = self.width or column.shape[1]
-            return _floats(column), np.arange(len(column))
+            return _floats(column), np.arange(len(column)), []
         given = column
-        if any(is_text(column.type) for is_text in _TEXTS):
+        if _is_text(column.type):
             column = _parsed(column, connection)
         column = _plain_list(column, self.table)
         lengths = pa.compute.fill_null(pa.compute.list_value_length(column), 0).to_numpy().astype(np.int64)
         if self.width is None:
             self.width = _usual_width(lengths)
-        self._mark_unusable(given, column, lengths, reasons, shown)
         usable = np.flatnonzero(lengths == self.width) if self.width else np.zeros(0, np.int64)
         values = pa.compute.list_flatten(column.take(pa.array(usable)))
-        return _float_values(values).reshape(len(usable), self.width or 0), usable
+        return (
+            _float_values(values).reshape(len(usable), self.width or 0),
+            usable,
+            self._unusable(given, lengths),
+        )
 
-    def _mark_unusable(
-        self, given: pa.Array, column: pa.Array, lengths: npt.NDArray[np.int64], reasons: Any, shown: Any
-    ) -> None:
+    def _unusable(self, given: pa.Array, lengths: Int64s) -> list[Fault]:
+        faults: list[Fault] = []
         wrong = np.flatnonzero(lengths != self.width) if self.width else np.arange(len(lengths))
         for i in wrong.tolist():
             if lengths[i]:
-                reasons[i] = "embedding_wrong_width"
-                shown[i] = f"expected {self.width} numbers, found {lengths[i]}"
+                found = f"expected {self.width} numbers, found {lengths[i]}"
+                faults.append((i, "embedding_wrong_width", found))
                 continue
-            text = given[i].as_py() if given is not column and not isinstance(given, pa.ListArray) else None
-            unparsable = isinstance(text, str) and text.strip("[] \t") != ""
-            reasons[i] = "embedding_unparsable" if unparsable else "embedding_missing"
-            shown[i] = text
+            text = given[i].as_py() if _is_text(given.type) else None
+            unparsable = text is not None and text.strip("[] \t") != ""
+            faults.append((i, "embedding_unparsable" if unparsable else "embedding_missing", text))
+        return faults
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(fits(kind) for fits in _TEXTS)
 
 
 def open_matrix(path: Path | str | Matrix) -> Matrix:
@@ -164,7 +171,7 @@ def _float_values(values: pa.Array) -> Matrix:
         values = values.cast(pa.float64(), safe=False)
     if values.null_count:
         kind = np.float64 if values.type == pa.float64() else np.float32
-        return values.cast(pa.from_numpy_dtype(kind)).fill_null(float("nan")).to_numpy()
+        values = values.cast(pa.from_numpy_dtype(kind)).fill_null(float("nan"))
     return _floats(values.to_numpy(zero_copy_only=False))
 
 

@@ -20,7 +20,7 @@ from pinnersage._tables.sources import Piece
 from pinnersage.config import ImportConfig
 from pinnersage.errors import SchemaError
 from pinnersage.items.attributes import AttributePlan
-from pinnersage.items.embeddings import EmbeddingReader
+from pinnersage.items.embeddings import EmbeddingReader, Fault
 from pinnersage.items.matrix import RowFile
 from pinnersage.items.reading import Ids, ids_of_batch, read_batches
 
@@ -138,22 +138,18 @@ class Intake:
     ) -> Int64s:
         """Take one batch; return the numbers (from 1) of its good rows."""
         ids = ids_of_batch(batch, layout.item_id, layout.piece.name)
-        column = (
-            batch.column(layout.embedding) if layout.embedding else layout.matrix_rows(n_before, len(batch))
-        )
-        rows, reasons, shown = self._reader.read(column, self.connection)
-        embedded = np.equal(reasons, None)
-        empty = np.asarray(pa.compute.is_null(ids.texts).to_numpy(zero_copy_only=False), dtype=np.bool_)
-        reasons[empty], shown[empty] = "empty_item_id", None
-        if UNREADABLE in batch.schema.names:
-            broken = batch.column(UNREADABLE).to_numpy(zero_copy_only=False).astype(np.bool_)
-            reasons[broken], shown[broken] = "unreadable_row", "not a JSON object"
-        for i in np.flatnonzero(np.not_equal(reasons, None)).tolist():
-            bad.count(reasons[i], 1)
-            bad.show(layout.piece.name, n_before + i + 1, reasons[i], shown[i])
-        good = np.equal(reasons, None)
+        name, n = layout.embedding, batch.num_rows
+        column = batch.column(name) if name else layout.matrix_rows(n_before, n)
+        rows, positions, faults = self._reader.read(column, self.connection)
+        # Of several faults of a row the id's counts.
+        faulty = {fault[0]: fault for fault in [*faults, *_id_faults(batch, ids)]}
+        for i, reason, shown in sorted(faulty.values(), key=lambda fault: fault[0]):
+            bad.count(reason, 1)
+            bad.show(layout.piece.name, n_before + i + 1, reason, shown)
+        good = np.ones(n, dtype=np.bool_)
+        good[list(faulty)] = False
         self._stage(layout, batch, ids, good)
-        self.rows.append(rows[good[embedded]])
+        self.rows.append(rows[good[positions]])
         return np.flatnonzero(good) + n_before + 1
 
     def _stage(self, layout: PieceLayout, batch: pa.RecordBatch, ids: Ids, good: Bools) -> None:
@@ -192,6 +188,17 @@ class Intake:
     def report(self, sources: tuple[str, ...]) -> ImportReport:
         """Return what was read and left out."""
         return self._bad.report("items", sources, self._n_read)
+
+
+def _id_faults(batch: pa.RecordBatch, ids: Ids) -> list[Fault]:
+    empty = np.flatnonzero(pa.compute.is_null(ids.texts).to_numpy(zero_copy_only=False)).tolist()
+    broken: set[int] = set()
+    if UNREADABLE in batch.schema.names:
+        broken = set(np.flatnonzero(batch.column(UNREADABLE).to_numpy(zero_copy_only=False)).tolist())
+    return [
+        (i, "unreadable_row", "not a JSON object") if i in broken else (i, "empty_item_id", None)
+        for i in empty
+    ]
 
 
 def _lengths_differ(matrix: str, n_embeddings: int, table: str, n_rows: int) -> SchemaError:
