@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "pinnersage"
 MAX_FUNCTION_LINES = 40
 MAX_MODULE_LINES = 300
 
-BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_report", "_tables"})
+BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables"})
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
 TO_RETRIEVAL = TO_STORE | {"retrieval"}
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_ids": frozenset(),
     "_kernel": frozenset(),
     "_arrays": frozenset(),
+    "_times": frozenset({"errors"}),
     "config": frozenset({"errors"}),
     "_report": BASE,
     "_tables": BASE,

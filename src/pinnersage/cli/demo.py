@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +15,7 @@ from pinnersage.cli.times import parse_now
 from pinnersage.errors import UsageError
 
 if TYPE_CHECKING:
+    from pinnersage._arrays import Float32s
     from pinnersage.cli.demo_story import Story
     from pinnersage.model import PinnerSage
 
@@ -98,28 +98,29 @@ def _built(
     from pinnersage.model import PinnerSage
 
     items, actions = source
-    now_ms = None if now is None else parse_now(now)
-    with tempfile.TemporaryDirectory(prefix="pinnersage-demo-") as scratch:
-        if embeddings is None:
-            embeddings = _embedded(items, embedder, Path(scratch), config, progress)
-        return PinnerSage.build(
-            items, actions, path=out, config=config, now=now_ms, embeddings_npy=embeddings, progress=progress
-        )
+    made = embeddings if embeddings is not None else _embedded(items, embedder, config, progress)
+    return PinnerSage.build(
+        items,
+        actions,
+        path=out,
+        config=config,
+        now=None if now is None else parse_now(now),
+        embeddings_npy=made,
+        progress=progress,
+    )
 
 
-def _embedded(items: Any, embedder: Embedder, scratch: Path, config: Any, progress: Progress) -> Path | None:
-    """Write embeddings of the items' texts; None if the table has its own."""
-    import numpy as np
-
+def _embedded(items: Any, embedder: Embedder, config: Any, progress: Progress) -> Float32s | None:
+    """Return embeddings of the items' texts; None if the table has its own, or a matrix beside it."""
     from pinnersage.cli.demo_texts import item_texts
     from pinnersage.cli.demo_vectors import minilm_embeddings, tfidf_embeddings
 
+    if isinstance(items, Path) and items.with_suffix(".npy").exists():
+        return None
     texts = item_texts(items, config.imports.columns, config.imports.memory_limit_mb)
     if texts is None:
         return None
-    made = tfidf_embeddings(texts) if embedder is Embedder.tfidf else minilm_embeddings(texts, progress)
-    np.save(scratch / "embeddings.npy", made)
-    return scratch / "embeddings.npy"
+    return tfidf_embeddings(texts) if embedder is Embedder.tfidf else minilm_embeddings(texts, progress)
 
 
 def _stories(model: PinnerSage, n_users: int, k: int) -> list[Story]:

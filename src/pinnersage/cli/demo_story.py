@@ -88,7 +88,7 @@ def _averaged_rows(model: PinnerSage, user_id: UserId, k: int) -> Int32s:
     record = model.record(user_id)
     embeddings = model.items.embeddings
     mean = decayed_mean(record, embeddings, config.interests.decay_per_day)
-    allowed = unseen(record, len(embeddings))
+    allowed = unseen(record, len(embeddings)) & model.items.pool
     return nearest_unseen(mean, embeddings, allowed, k, config.retrieval.near_duplicate_cosine)
 
 

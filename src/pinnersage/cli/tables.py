@@ -75,6 +75,16 @@ def neighbors_table(answer: Answer, title_of: TitleOf) -> Table:
     return table
 
 
+def explanation(answer: Answer, title_of: TitleOf) -> Table:
+    """Return why an item would be recommended to a user, or why not."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in flat_facts(answer):
+        table.add_row(Text(name), Text(title_of(value) if name.endswith("item id") else value))
+    return table
+
+
 def facts_table(facts: Answer) -> Table:
     """Return nested names and values, one line each."""
     table = Table(box=None, show_header=False, pad_edge=False)

@@ -1,0 +1,261 @@
+"""The real command from tables to erasure, its JSON key by key."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import DAY_MS, N_PER_TOPIC, START_MS, Ran, Run
+
+RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    """Return a copy of the model that a test may change."""
+    return Path(shutil.copytree(built, tmp_path / "model"))
+
+
+def test_build_reports_what_it_made(world: Path, pinnersage: Run) -> None:
+    ran = pinnersage(
+        "build", "--items", world / "items.parquet", "--actions", world / "actions.parquet",
+        "--out", world / "model", "--json",
+    )  # fmt: skip
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.object()
+    assert (world / "model" / "CURRENT").is_file()
+
+
+def test_interests(built: Path, pinnersage: Run) -> None:
+    ran = pinnersage("interests", built, "u0", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = ran.object()
+    assert list(found) == ["user_id", "as_of", "interests"]
+    assert found["user_id"] == "u0"
+    assert RFC3339.match(found["as_of"])
+    assert len(found["interests"]) == 2
+    for interest in found["interests"]:
+        assert list(interest) == [
+            "medoid_item_id", "importance", "share", "n_actions",
+            "newest_action", "oldest_action", "item_ids",
+        ]  # fmt: skip
+        assert interest["medoid_item_id"] in interest["item_ids"]
+        assert interest["n_actions"] == 3
+        assert RFC3339.match(interest["newest_action"])
+        assert interest["oldest_action"] < interest["newest_action"]
+    importances = [interest["importance"] for interest in found["interests"]]
+    assert importances == sorted(importances, reverse=True)
+    assert sum(interest["share"] for interest in found["interests"]) == pytest.approx(1.0)
+    topics = {item[1] for item in found["interests"][0]["item_ids"]}
+    assert len(topics) == 1
+
+
+def test_recommend(built: Path, pinnersage: Run) -> None:
+    ran = pinnersage("recommend", built, "u0", "-k", 5, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = ran.object()
+    assert list(found) == ["user_id", "items", "request_id"]
+    assert [item["rank"] for item in found["items"]] == [1, 2, 3, 4, 5]
+    medoids = {
+        i["medoid_item_id"] for i in pinnersage("interests", built, "u0", "--json").object()["interests"]
+    }
+    acted_on = {f"i{topic * N_PER_TOPIC + number:02d}" for topic in (0, 1) for number in range(3)}
+    for item in found["items"]:
+        assert list(item) == ["rank", "item_id", "score", "interest"]
+        assert item["interest"] in medoids
+        assert item["item_id"] not in acted_on
+
+
+def test_seen_items_come_when_asked(built: Path, pinnersage: Run) -> None:
+    items = pinnersage("recommend", built, "u0", "-k", 40, "--include-seen", "--json").object()["items"]
+    assert {"i00", "i01"} & {item["item_id"] for item in items}
+
+
+def test_the_same_seed_draws_the_same(built: Path, pinnersage: Run) -> None:
+    def items(*more: object) -> object:
+        return pinnersage("recommend", built, "u0", "--interests", 1, "--json", *more).object()["items"]
+
+    assert items("--seed", 3) == items("--seed", 3)
+    assert len({str(items("--seed", seed)) for seed in range(6)}) > 1
+
+
+def test_several_users_are_answered_in_the_order_asked(built: Path, pinnersage: Run) -> None:
+    ran = pinnersage("interests", built, "u3", "u1", "u2", "--json")
+    assert [found["user_id"] for found in ran.objects()] == ["u3", "u1", "u2"]
+
+
+@pytest.mark.parametrize("verb", ["interests", "recommend"])
+def test_an_unknown_user_among_others(built: Path, pinnersage: Run, verb: str) -> None:
+    ran = pinnersage(verb, built, "u3", "nobody", "u1", "--json")
+    assert ran.code == 4
+    assert [found["user_id"] for found in ran.objects()] == ["u3", "u1"]
+    assert ran.error()["type"] == "UserNotFoundError"
+
+
+def test_similar(built: Path, pinnersage: Run) -> None:
+    found = pinnersage("similar", built, "i05", "-k", 3, "--json").object()
+    assert found["item_id"] == "i05"
+    assert len(found["neighbors"]) == 3
+    for neighbor in found["neighbors"]:
+        assert int(neighbor["item_id"][1:]) < N_PER_TOPIC
+        assert neighbor["item_id"] != "i05"
+    scores = [neighbor["score"] for neighbor in found["neighbors"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_explain(built: Path, pinnersage: Run) -> None:
+    item = pinnersage("recommend", built, "u0", "-k", 1, "--json").object()["items"][0]
+    found = pinnersage("explain", built, "u0", item["item_id"], "--json").object()
+    assert (found["user_id"], found["item_id"]) == ("u0", item["item_id"])
+
+
+def test_erase_leaves_nothing_and_says_so(copy: Path, pinnersage: Run) -> None:
+    receipt = pinnersage("erase", copy, "u1", "--json")
+    assert (receipt.code, receipt.err) == (0, "")
+    assert receipt.object()["user_id"] == "u1"
+    assert pinnersage("interests", copy, "u1", "--json").code == 4
+    assert pinnersage("interests", copy, "u0", "--json").code == 0
+    assert pinnersage("erase", copy, "u1", "--json").code == 4
+
+
+def test_validate_counts_without_building(world: Path, pinnersage: Run) -> None:
+    ran = pinnersage(
+        "validate", "--items", world / "items.parquet", "--actions", world / "actions.parquet", "--json"
+    )
+    assert (ran.code, ran.err) == (0, "")
+    report = ran.object()
+    assert (report["items"]["n_rows"], report["items"]["n_bad"]) == (40, 0)
+    assert (report["actions"]["n_rows"], report["actions"]["n_bad"]) == (36, 0)
+    assert sorted(path.name for path in world.iterdir()) == ["actions.parquet", "items.parquet"]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("interests", "none-such", "u0"),
+        ("recommend", "none-such", "u0"),
+        ("similar", "none-such", "i00"),
+        ("explain", "none-such", "u0", "i00"),
+        ("erase", "none-such", "u0"),
+    ],
+)
+def test_a_missing_model_is_not_found(tmp_path: Path, pinnersage: Run, args: tuple[str, ...]) -> None:
+    ran = pinnersage(*args, "--json", cwd=tmp_path)
+    assert (ran.code, ran.out, ran.error()["type"]) == (4, "", "ModelNotFoundError")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_item_is_not_found(built: Path, pinnersage: Run) -> None:
+    for args in (("similar", built, "i99"), ("explain", built, "u0", "i99")):
+        ran = pinnersage(*args, "--json")
+        assert (ran.code, ran.out, ran.error()["type"]) == (4, "", "ItemNotFoundError")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("fly",),
+        ("build",),
+        ("recommend", "model", "u0", "-k", "0"),
+        ("recommend", "model", "u0", "-k", "many"),
+        ("recommend", "model", "u0", "--mode", "psychic"),
+        ("build", "--items", "i", "--actions", "a", "--out", "o", "--now", "soon"),
+        ("build", "--items", "i", "--actions", "a", "--out", "o", "--decay-per-day", "-1"),
+        ("build", "--items", "i.parquet", "--actions", "a.parquet", "--out", "o"),
+        ("build", "--items", "i", "--actions", "a", "--out", "o", "--map", "item_id"),
+        ("demo", "--items", "i.parquet"),
+    ],
+)
+def test_wrong_calls_are_usage_errors(tmp_path: Path, pinnersage: Run, args: tuple[str, ...]) -> None:
+    ran = pinnersage(*args, "--json", cwd=tmp_path)
+    assert (ran.code, ran.out, ran.error()["type"]) == (2, "", "UsageError")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_settings_reach_the_build(world: Path, pinnersage: Run) -> None:
+    def n_interests(*more: str, **environment: str) -> int:
+        tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+        done = pinnersage("build", *tables, "--out", world / "model", "--json", *more, **environment)
+        assert done.code == 0, done.err
+        return len(pinnersage("interests", world / "model", "u0", "--json").object()["interests"])
+
+    file = world / "settings.toml"
+    file.write_text("[interests]\nmax_merge_cost = 0.0\n")
+    assert n_interests() == 2
+    assert n_interests("--config", str(file)) == 6
+    assert n_interests("--config", str(file), PINNERSAGE_INTERESTS__MAX_MERGE_COST="100") == 1
+    variable = {"PINNERSAGE_INTERESTS__MAX_MERGE_COST": "100"}
+    assert n_interests("--config", str(file), "--max-merge-cost", "1.0", **variable) == 2
+
+
+def test_now_ends_the_window(world: Path, pinnersage: Run) -> None:
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    now = str(START_MS + 5 * DAY_MS)
+    assert pinnersage("build", *tables, "--out", world / "model", "--now", now, "--json").code == 0
+    assert len(pinnersage("interests", world / "model", "u0", "--json").object()["interests"]) == 1
+
+
+def test_people_get_tables(built: Path, pinnersage: Run) -> None:
+    for args, wanted in (
+        (("interests", built, "u0"), "Topic 0, item"),
+        (("recommend", built, "u0", "-k", 3), "From the interest"),
+        (("similar", built, "i00"), "Topic 0, item"),
+        (("explain", built, "u0", "i05"), "Topic 0, item"),
+    ):
+        ran = pinnersage(*args, COLUMNS="160")
+        assert (ran.code, ran.err) == (0, "")
+        assert wanted in ran.out
+        assert "\x1b" not in ran.out
+
+
+def test_narrow_terminals_are_kept_within(built: Path, pinnersage: Run) -> None:
+    ran = pinnersage("interests", built, "u0", COLUMNS="50")
+    assert max(len(line) for line in ran.out.splitlines()) <= 50
+
+
+def test_help_has_an_example_for_every_verb(pinnersage: Run) -> None:
+    for verb in ("demo", "validate", "build", "interests", "recommend", "similar", "explain", "erase"):
+        ran = pinnersage(verb, "--help", COLUMNS="200")
+        assert ran.code == 0
+        assert f"Example: pinnersage {verb}" in ran.out
+
+
+def test_a_closed_pipe_is_quiet(built: Path) -> None:
+    command = Path(sys.executable).with_name("pinnersage")
+    users = ["u0"] * 3000
+    with subprocess.Popen(
+        [command, "interests", built, *users, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (process.returncode, errors) == (141, b"")
+
+
+def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
+    command = Path(sys.executable).with_name("pinnersage")
+    fifo = world / "actions.csv"
+    os.mkfifo(fifo)
+    args = ["build", "--items", world / "items.parquet", "--actions", fifo, "--out", world / "model"]
+    with subprocess.Popen([command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert b"Traceback" not in errors
+    assert not (world / "model").exists()
+
+
+def test_log_lines_name_no_user(built: Path, pinnersage: Run) -> None:
+    ran: Ran = pinnersage("interests", built, "u0", "--json", "--verbose")
+    assert ran.code == 0
+    assert "u0" not in ran.err
