@@ -14,7 +14,7 @@ help:
 	@echo "make demo           the main job on real purchases, end to end"
 	@echo "make test           all quick tests"
 	@echo "make check          lint, types, architecture and public-name tests"
-	@echo "make bench          benchmarks (smoke size; see benchmarks/ for more)"
+	@echo "make bench          every benchmark at its quick size"
 	@echo "make docs           API pages into docs/_build"
 	@echo "make requirements   pin the dependencies anew (needs uv)"
 	@echo "make clean          remove the environment and everything generated"
@@ -40,7 +40,7 @@ check: $(DEV_STAMP)
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_public_names.py
 
 bench: $(DEV_STAMP)
-	$(BIN)/python -m benchmarks --smoke
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
 
 docs: $(DEV_STAMP)
 	$(BIN)/pdoc --docformat numpy --output-directory docs/_build pinnersage '!pinnersage.cli'
