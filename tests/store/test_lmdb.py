@@ -1,9 +1,21 @@
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from functools import partial
+from pathlib import Path
 
+import lmdb
+import pytest
+
+from pinnersage.errors import ModelNotFoundError, StoredFormatError, UsageError
+from pinnersage.interests.record import UserRecord
 from pinnersage.store.lmdb import LmdbStore
+from pinnersage.testing.records import random_batch, same_record
 from pinnersage.testing.store import StoreConformance
+
+FIRST_FILE = "records-00000001.mdb"
 
 
 class TestLmdbStore(StoreConformance):
@@ -14,3 +26,221 @@ class TestLmdbStoreWithASmallMap(StoreConformance):
     """Every larger write runs into the end of the map."""
 
     open_store = partial(LmdbStore, map_bytes=1 << 16)
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    with LmdbStore(tmp_path / "store") as store:
+        store.put_batch(random_batch(500, seed=1))
+    return tmp_path / "store"
+
+
+def one_record(seed: int = 1) -> UserRecord:
+    return random_batch(1, seed=seed).record(0)
+
+
+def test_a_store_for_reading_refuses_writes(filled: Path) -> None:
+    with LmdbStore(filled, readonly=True) as store:
+        for write in (
+            lambda: store.put(1, one_record()),
+            lambda: store.delete(1),
+            lambda: store.put_meta("a", b""),
+            store.compact,
+        ):
+            with pytest.raises(UsageError, match="reading"):
+                write()
+        assert len(store) == 500
+
+
+@pytest.mark.parametrize("options", [{"readonly": True}, {"create": False}])
+@pytest.mark.parametrize("name", ["missing", "."])
+def test_where_there_is_no_store_none_is_made(tmp_path: Path, options: dict[str, bool], name: str) -> None:
+    with pytest.raises(ModelNotFoundError, match="pinnersage build"):
+        LmdbStore(tmp_path / name, **options)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_closed_store_says_so(filled: Path) -> None:
+    store = LmdbStore(filled)
+    store.close()
+    with pytest.raises(UsageError, match="closed"):
+        store.get(1)
+
+
+def test_stores_on_one_directory_share_the_file(filled: Path) -> None:
+    (filled.parent / "link").symlink_to(filled)
+    with LmdbStore(filled) as a, LmdbStore(filled.parent / "link") as b:
+        a.put("new", one_record())
+        assert b.get("new") is not None
+        a.close()
+        assert len(b) == 501
+    with LmdbStore(filled) as again:
+        assert len(again) == 501
+
+
+def test_a_file_open_under_another_name_is_refused(filled: Path) -> None:
+    (filled.parent / "other").mkdir()
+    os.link(filled / FIRST_FILE, filled.parent / "other" / FIRST_FILE)
+    with LmdbStore(filled), pytest.raises(UsageError, match="another name"):
+        LmdbStore(filled.parent / "other")
+
+
+def test_a_bulk_load_needs_the_directory_alone(tmp_path: Path) -> None:
+    with LmdbStore(tmp_path, bulk=True), pytest.raises(UsageError, match="bulk"):
+        LmdbStore(tmp_path)
+    with LmdbStore(tmp_path), pytest.raises(UsageError, match="bulk"):
+        LmdbStore(tmp_path, bulk=True)
+
+
+def test_what_a_bulk_load_wrote_is_there(tmp_path: Path) -> None:
+    batch = random_batch(2_000, seed=4)
+    with LmdbStore(tmp_path, bulk=True, map_bytes=1 << 16) as store:
+        for first in range(0, 2_000, 500):
+            store.put_many(
+                [(u, batch.record(u)) for u in range(first, first + 500)], meta={"n": b"%d" % first}
+            )
+    with LmdbStore(tmp_path, readonly=True) as store:
+        assert list(store.user_ids()) == list(range(2_000))
+        assert all(a and same_record(a, batch.record(u)) for u, a in enumerate(store.get_many(range(2_000))))
+        assert store.get_meta("n") == b"1500"
+
+
+def test_ascending_batches_fill_their_pages(tmp_path: Path) -> None:
+    """Appended pages hold all they can: 4,096 bytes, less 16 of the page's head, by whole records."""
+    batch = random_batch(1_000, seed=1)
+    with LmdbStore(tmp_path, bulk=True) as store:
+        store.put_batch(batch)
+        per_page = (4_096 - 16) // (8 + 2 + 9 + 690)
+        assert store.n_bytes < 4_096 * (1_000 / per_page + 30)
+
+
+def test_an_erased_user_is_in_no_file_after_compaction(tmp_path: Path) -> None:
+    """The id, and the bytes of the record that no other user has."""
+    from pinnersage.store.codec import encode_record
+
+    secret = "the user to be forgotten"
+    with LmdbStore(tmp_path) as store:
+        store.put_batch(random_batch(300, seed=1))
+        record = one_record(seed=99)
+        store.put(secret, record)
+        store.put("z" * 600, one_record(seed=98))
+        for n in range(200):
+            store.put(f"the user {n}", one_record(seed=n + 1_000))
+        versions = [encode_record(record)]
+        for seed in (100, 101):
+            store.put(secret, one_record(seed))
+            versions.append(encode_record(one_record(seed)))
+        traces = [secret.encode(), b"z" * 600, *(v[at : at + 24] for v in versions for at in (20, 300, 500))]
+        assert any(found(trace, tmp_path) for trace in traces)
+        assert store.delete(secret)
+        assert store.delete("z" * 600)
+        store.compact()
+        assert [trace for trace in traces if found(trace, tmp_path)] == []
+        assert len(store) == 500
+    assert [trace for trace in traces if found(trace, tmp_path)] == []
+
+
+def found(trace: bytes, directory: Path) -> bool:
+    return any(trace in path.read_bytes() for path in directory.rglob("*") if path.is_file())
+
+
+def test_compaction_gives_space_back(filled: Path) -> None:
+    with LmdbStore(filled) as store:
+        before = store.n_bytes
+        for user_id in range(100, 500):
+            store.delete(user_id)
+        store.compact()
+        assert store.n_bytes < before / 3
+        assert list(store.user_ids()) == list(range(100))
+
+
+def test_a_file_left_by_a_killed_compaction_goes(filled: Path) -> None:
+    (filled / "records-00000002.mdb.part").write_bytes(b"half")
+    shutil.copy(filled / FIRST_FILE, filled / "records-00000003.mdb")
+    with LmdbStore(filled) as store:
+        store.put("new", one_record())
+        assert len(store) == 501
+        store.compact()
+    assert [path.name for path in filled.iterdir()] == ["records-00000004.mdb"]
+
+
+def test_a_reader_goes_on_when_its_generation_is_dropped(filled: Path) -> None:
+    """What is open can still be read; what would be written would be lost."""
+    with LmdbStore(filled) as store:
+        shutil.rmtree(filled)
+        assert same_record(store.get(7), random_batch(500, seed=1).record(7))  # type: ignore[arg-type]
+        with pytest.raises(ModelNotFoundError, match="open the model again"):
+            store.put(7, one_record())
+
+
+@pytest.mark.parametrize("n_kept", [0, 1, 100, 4_096, 5_000, 8_191, 8_192, 12_288, 100_000, -4_096, -1])
+def test_a_truncated_file_is_refused(filled: Path, n_kept: int) -> None:
+    """It must not be mapped: reading beyond its end would kill the process."""
+    whole = (filled / FIRST_FILE).read_bytes()
+    (filled / FIRST_FILE).write_bytes(whole[:n_kept])
+    with pytest.raises(StoredFormatError, match="damaged"):
+        LmdbStore(filled, readonly=True)
+
+
+@pytest.mark.parametrize("content", [b"not a store" * 1_000, bytes(20_000)])
+def test_another_file_is_refused(filled: Path, content: bytes) -> None:
+    (filled / FIRST_FILE).write_bytes(content)
+    with pytest.raises(StoredFormatError, match="damaged"):
+        LmdbStore(filled)
+
+
+def test_free_pages_at_the_end_that_were_never_written_are_no_damage(filled: Path) -> None:
+    """LMDB counts pages that a transaction took and gave back, and does not write them."""
+    with LmdbStore(filled) as store:
+        store.put_batch(random_batch(300, seed=2, first_user=1_000))
+        store.compact()
+        for user_id in range(1_000, 1_300):
+            store.delete(user_id)
+    path = next(filled.glob("*.mdb"))
+    env = lmdb.open(str(path), subdir=False, max_dbs=2, map_size=1 << 24)
+    n_used = (env.info()["last_pgno"] + 1) * 4_096
+    env.close()
+    with LmdbStore(filled, readonly=True) as store:
+        assert len(store) == 500
+        assert n_used >= store.n_bytes
+
+
+def test_a_damaged_record_is_refused(filled: Path) -> None:
+    from pinnersage.store.codec import encode_record
+
+    record = encode_record(random_batch(500, seed=1).record(7))
+    whole = (filled / FIRST_FILE).read_bytes()
+    at = whole.index(record) + 100
+    (filled / FIRST_FILE).write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+    with LmdbStore(filled, readonly=True) as store:
+        with pytest.raises(StoredFormatError, match="checksum"):
+            store.get(7)
+        assert store.get(8) is not None
+
+
+def test_a_newer_layout_is_refused_with_what_to_do(filled: Path) -> None:
+    env = lmdb.open(str(filled / FIRST_FILE), subdir=False, max_dbs=2)
+    meta = env.open_db(b"meta")
+    with env.begin(write=True) as txn:
+        txn.put(b"\0layout", b"2", db=meta)
+    env.close()
+    with pytest.raises(StoredFormatError, match="upgrade"):
+        LmdbStore(filled)
+
+
+def test_a_directory_without_write_permission_is_read() -> None:
+    """As on a read-only mount; a child gives its rights up, for root may write anywhere."""
+    with tempfile.TemporaryDirectory() as scratch:
+        directory = Path(scratch) / "store"
+        with LmdbStore(directory) as store:
+            store.put("a", one_record())
+        Path(scratch).chmod(0o755)
+        directory.chmod(0o555)
+        child = os.fork()
+        if child == 0:
+            if os.geteuid() == 0:
+                os.setuid(65_534)
+            with LmdbStore(directory, readonly=True) as store:
+                os._exit(0 if store.get("a") and list(store.user_ids()) == ["a"] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        directory.chmod(0o755)

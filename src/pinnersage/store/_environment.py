@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,7 +34,7 @@ class Environment:
         self.directory = directory
         self.bulk = bulk
         self.n_stores = 0
-        self._forked = False
+        self._is_closed = False
         self._map_bytes = map_bytes
         self._gate = Gate()
         self._file = open_newest(directory, create=create, bulk=bulk, map_bytes=map_bytes)
@@ -63,6 +64,8 @@ class Environment:
                     f"{self.directory} has been removed by newer builds: open the model again"
                 )
             try:
+                with self._gate.shared():
+                    self._file.env.reader_check()  # a killed reader's pages would never be used again
                 with self._gate.shared(), self._file.env.begin(write=True) as txn:
                     if not self._file.is_current():
                         raise _ReplacedError
@@ -83,11 +86,17 @@ class Environment:
                 self._sync()
             self._file.env.close()
 
-    def leave_to_parent(self) -> None:
-        """After a fork, in the child: the parent's transactions and locks are not ours; open anew."""
+    @contextmanager
+    def closed_for_fork(self) -> Iterator[None]:
+        """Keep transactions out and the file closed; the next call opens it again, in parent and child."""
+        with self._gate.exclusive():
+            self._file.env.close()
+            self._is_closed = True
+            yield
+
+    def forget_threads(self) -> None:
+        """After a fork, in the child: who waited at the gate is not here."""
         self._gate = Gate()
-        self._file.env.close()
-        self._forked = True
 
     def _sync(self) -> None:
         try:
@@ -97,17 +106,17 @@ class Environment:
 
     def _reopen_if_replaced(self) -> bool:
         """Follow a compaction to its new file; False when none is left (what is open still reads)."""
-        if self._file.is_current() and not self._forked:
+        if self._file.is_current() and not self._is_closed:
             return True
-        if newest(self.directory) is None:
+        if newest(self.directory) is None and not self._is_closed:
             return False
         with self._gate.exclusive():
-            if self._forked or not self._file.is_current():
+            if self._is_closed or not self._file.is_current():
                 self._file.env.close()
                 self._file = open_newest(
                     self.directory, create=False, bulk=self.bulk, map_bytes=self._map_bytes
                 )
-                self._forked = False
+                self._is_closed = False
         return True
 
     def _set_map(self, n_bytes: int) -> None:
@@ -147,11 +156,23 @@ def release(environment: Environment) -> None:
         environment.close()
 
 
-def _after_fork() -> None:
-    global _lock
-    _lock = threading.Lock()
+# A child that closes what the parent has open frees the parent's places in the table of readers, and
+# what is open it cannot open again. So nothing is open while a process forks.
+_during_fork = ExitStack()
+
+
+def _before_fork() -> None:
+    _during_fork.enter_context(_lock)
     for environment in _environments.values():
-        environment.leave_to_parent()
+        _during_fork.enter_context(environment.closed_for_fork())
 
 
-os.register_at_fork(after_in_child=_after_fork)
+def _after_fork_in_child() -> None:
+    _during_fork.close()
+    for environment in _environments.values():
+        environment.forget_threads()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_during_fork.close, after_in_child=_after_fork_in_child
+)

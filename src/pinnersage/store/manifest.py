@@ -14,12 +14,12 @@ from pinnersage.store._durable import write_whole
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-_OWN_KEYS = ("format_version", "library_version", "created_at")
+OWN_KEYS = ("format_version", "library_version", "created_at")
 
 
 def write_manifest(generation: Path, values: Mapping[str, Any], *, created_at_ms: int) -> None:
     """Write the manifest: ``values``, the format version, the library's version and the time."""
-    taken = [key for key in _OWN_KEYS if key in values]
+    taken = [key for key in OWN_KEYS if key in values]
     if taken:
         raise UsageError(f"the manifest's {taken[0]!r} is filled in by the library: leave it out")
     moment = datetime.fromtimestamp(created_at_ms / 1_000, UTC).isoformat(timespec="milliseconds")
