@@ -47,13 +47,18 @@ def id_column(table: str, contract_name: str, column: str, sql_type: str) -> IdC
     if sql_type in _INTEGERS:
         return IdColumn(f"{c}::VARCHAR", f"{c}::BIGINT", "true")
     if sql_type in _WIDE_INTEGERS or (sql_type.startswith("DECIMAL(") and sql_type.endswith(",0)")):
-        return IdColumn(f"{c}::HUGEINT::VARCHAR", f"TRY_CAST({c} AS BIGINT)", _fits(c))
+        return IdColumn(
+            f"{c}::HUGEINT::VARCHAR",
+            f"TRY_CAST({c} AS BIGINT)",
+            f"CASE WHEN {c} IS NOT NULL THEN {_fits(c)} END",
+        )
     if sql_type == TEXT:
-        return IdColumn(c, f"CASE WHEN {canonical} THEN TRY_CAST({c} AS BIGINT) END", canonical)
+        return IdColumn(c, f"CASE WHEN {canonical} THEN TRY_CAST({c} AS BIGINT) END", _surely(c, canonical))
     if sql_type == JSON_VALUE:
         text = f"({c}->>'$')"
         whole = f"CASE WHEN TRY_CAST({text} AS BIGINT)::VARCHAR = {text} THEN TRY_CAST({text} AS BIGINT) END"
-        return IdColumn(text, whole, f"(json_type({c}) IN ('BIGINT', 'UBIGINT') AND {_fits(text)})")
+        is_integer = f"(json_type({c}) IN ('BIGINT', 'UBIGINT') AND {_fits(text)})"
+        return IdColumn(text, whole, _surely(text, is_integer))
     if sql_type in ("VARCHAR", "UUID") or sql_type.startswith("ENUM("):
         text = f"{c}::VARCHAR"
         whole = f"CASE WHEN TRY_CAST({text} AS BIGINT)::VARCHAR = {text} THEN TRY_CAST({text} AS BIGINT) END"
@@ -62,6 +67,11 @@ def id_column(table: str, contract_name: str, column: str, sql_type: str) -> IdC
         f"{table}: expected strings or integers in {contract_name} (column {column}), found {sql_type}. "
         "Convert the column; integers that became floating point because of missing values too."
     )
+
+
+def _surely(c: str, condition: str) -> str:
+    """Return SQL that is false, not NULL, where a value is there and does not fulfil the condition."""
+    return f"CASE WHEN {c} <> '' THEN coalesce({condition}, false) END"
 
 
 def _fits(c: str) -> str:

@@ -34,6 +34,7 @@ Rejects = dict[str, list[tuple[int, str]]]
 """File -> lines that the CSV reader left out: (data row from 1, what was found)."""
 
 _SAMPLE_LINES = 1_000
+_CSV_BUFFER_BYTES = 8 * 2**20
 _DELIMITERS = ",;\t|"
 
 
@@ -155,7 +156,7 @@ def _csv_relation(path: Path, names: str) -> str:
     return (
         f"read_csv({names}, columns = {{{columns}}}, auto_detect = false, header = true, "
         f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-        "store_rejects = true, rejects_limit = 0)"
+        f"store_rejects = true, rejects_limit = 0, buffer_size = {_CSV_BUFFER_BYTES})"
     )
 
 

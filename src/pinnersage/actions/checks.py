@@ -79,7 +79,8 @@ def checked_sql(
     raw = " UNION ALL ".join(_raw_sql(part, columns, checks, integers, numbered) for part, columns in parts)
     extra = ", row, item_text, time_text, weight_text" if numbered else ""
     return (
-        f"SELECT user_id, user_is_integer, item_row, time_ms, kind, weight::FLOAT AS weight, event_key, "
+        "SELECT user_id, user_is_integer, item_row, time_ms, kind, "
+        "TRY_CAST(weight AS FLOAT) AS weight, event_key, "
         f"{_reason_sql(checks, integers)} AS reason{extra} "
         f"FROM ({raw}) LEFT JOIN {VOCABULARY} ON item_key = vocabulary_id"
     )

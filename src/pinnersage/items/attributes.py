@@ -133,7 +133,7 @@ def _inferred_sql(connection: duckdb.DuckDBPyConnection, c: str) -> str:
     """Return a cast to the narrowest of integer, number and truth value that loses nothing."""
     given = f"FROM staged WHERE {c} <> ''"
     whole, real, truth = connection.execute(
-        f"SELECT bool_and(TRY_CAST({c} AS BIGINT)::VARCHAR = {c}), "
+        f"SELECT bool_and(coalesce(TRY_CAST({c} AS BIGINT)::VARCHAR = {c}, false)), "
         f"bool_and(regexp_full_match({c}, '-?(0|[1-9][0-9]*)?([.][0-9]*)?([eE][-+]?[0-9]+)?') "
         f"AND TRY_CAST({c} AS DOUBLE) IS NOT NULL), "
         f"bool_and({c} IN ('true', 'false', 'True', 'False')) {given}"

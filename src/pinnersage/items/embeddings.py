@@ -196,7 +196,9 @@ def _parsed(column: pa.Array, connection: duckdb.DuckDBPyConnection) -> pa.Array
     tidy = f"'[' || regexp_replace({bare}, '[;,\\s]+', ',', 'g') || ']'"
     listed = "starts_with(text, '[') AND contains(text, ',')"
     numbers = f"CASE WHEN {listed} THEN TRY_CAST(text AS DOUBLE[]) ELSE TRY_CAST({tidy} AS DOUBLE[]) END"
-    parsed = connection.sql(f"SELECT {numbers} AS numbers FROM embedding_texts").to_arrow_table()
+    whole = "CASE WHEN list_count(numbers) = len(numbers) THEN numbers END AS numbers"
+    sql = f"SELECT {whole} FROM (SELECT {numbers} AS numbers FROM embedding_texts)"
+    parsed = connection.sql(sql).to_arrow_table()
     connection.unregister("embedding_texts")
     lists = parsed.column("numbers").combine_chunks()
     return lists.chunk(0) if isinstance(lists, pa.ChunkedArray) else lists

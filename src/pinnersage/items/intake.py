@@ -161,7 +161,7 @@ class Intake:
         columns = [pa.array(np.arange(first, first + n_good)), ids.texts.filter(mask)]
         for name, kind in self.plan.types.items():
             if name in layout.attributes:
-                columns.append(batch.column(layout.attributes[name]).filter(mask).cast(kind, safe=False))
+                columns.append(batch.column(layout.attributes[name]).cast(kind, safe=False).filter(mask))
             else:
                 columns.append(pa.nulls(n_good, kind))
         self.connection.register("good_items", pa.table(columns, schema=self._schema))
