@@ -113,7 +113,7 @@ def open_part(
 
 
 def _arrow_part(connection: duckdb.DuckDBPyConnection, piece: Piece, wanted: Sequence[str]) -> Part:
-    name = f"arrow_{abs(hash((piece.name, id(piece))))}"
+    name = f"arrow_{id(piece)}"
     if piece.table is not None:
         connection.register(name, piece.table.select(list(wanted)))
     else:

@@ -20,6 +20,7 @@ _VALUES: dict[str, type[np.generic]] = {
     "kind": np.uint8,
     "event_key": np.uint64,
 }
+_ABSENT = {"weight": 1, "kind": 0, "event_key": 0}
 Values = dict[str, npt.NDArray[Any]]
 
 
@@ -31,7 +32,8 @@ def cut_by_user(rows: Iterable[pa.RecordBatch], max_actions: int) -> Iterator[Ac
     Parameters
     ----------
     rows
-        Sorted by ``user_id``; columns ``user_id, item_row, time_ms, kind, weight, event_key``.
+        Sorted by ``user_id``; columns ``user_id, item_row, time_ms`` and, where the log has them,
+        ``weight, kind, event_key``.
     max_actions
         At least 1.
     """
@@ -95,6 +97,8 @@ class _Cutter:
 
 
 def _column(batch: pa.RecordBatch, name: str, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    if name in _ABSENT and name not in batch.schema.names:
+        return np.full(batch.num_rows, _ABSENT[name], dtype=dtype)
     values: npt.NDArray[Any] = batch.column(name).to_numpy(zero_copy_only=False)
     return values.astype(dtype, copy=False)
 

@@ -48,6 +48,7 @@ class ActionLog:
     kinds: list[str]
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
     _relation: str = field(repr=False)
+    _given: frozenset[str] = field(repr=False)
     _stamps: Stamps = field(repr=False)
     _resources: ExitStack = field(repr=False)
 
@@ -80,13 +81,14 @@ class ActionLog:
 
     def _sorted_sql(self, now_ms: int) -> str:
         user = "user_id::BIGINT" if self.user_kind == "integer" else "user_id::VARCHAR"
-        kind = "0::UTINYINT"
+        columns = [f"{user} AS user_id", "item_row", "time_ms"]
         if self.kinds != [""]:
-            kind = f"enum_code(kind::ENUM({', '.join(map(literal, self.kinds))}))::UTINYINT"
-        return (
-            f"SELECT {user} AS user_id, item_row, time_ms, weight, {kind} AS kind, event_key "
-            f"FROM {self._relation} WHERE reason = 0 AND time_ms <= {now_ms} ORDER BY 1"
-        )
+            kinds = ", ".join(map(literal, self.kinds))
+            columns.append(f"enum_code(kind::ENUM({kinds}))::UTINYINT AS kind")
+        # Sorting costs by the byte: a column that the log does not have is not carried along.
+        columns += [column for column in ("weight", "event_key") if column in self._given]
+        wanted = f"reason = 0 AND time_ms <= {now_ms}"
+        return f"SELECT {', '.join(columns)} FROM {self._relation} WHERE {wanted} ORDER BY 1"
 
     def close(self) -> None:
         """Close the engine and remove what was spilled; may be called again."""

@@ -161,6 +161,8 @@ class _Reading:
                 f"{_names(self.pieces)}: expected at most {MAX_KINDS} kinds of action, found "
                 f"{len(self.kinds):,}; map the column that holds the kind: --map action=<name>"
             )
+        given = {name for _, columns in self.parts for name in columns}
+        given |= {"event_key"} if "event_id" in given else set()
         stamps = [] if self.relation == "staged" else [(piece, piece.stamp()) for piece in self.pieces]
         return ActionLog(
             report=report,
@@ -171,6 +173,7 @@ class _Reading:
             kinds=sorted(self.kinds, key=str.encode),
             _connection=self.connection,
             _relation=self.relation,
+            _given=frozenset(given),
             _stamps=stamps,
             _resources=resources.pop_all(),
         )
