@@ -27,6 +27,7 @@ FAISS_VERSION = str(faiss.__version__)
 ONE_LIST_UP_TO = 200_000
 _faiss: Any = faiss  # its stubs know neither inverted files nor selectors
 SMALLEST_DIM = 8
+SMALLEST_POOL = 256
 POINTS_PER_CENTROID = 64
 N_ITERATIONS = 10
 ADD_BLOCK = 65_536

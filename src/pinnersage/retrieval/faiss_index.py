@@ -6,6 +6,7 @@ enough", VLDB 2015; why these parameters: ``docs/adr/0003-index.md``.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pinnersage.retrieval.base import VectorIndex, check_allowed, check_search
 from pinnersage.retrieval.codes import (
     FAISS_VERSION,
     SMALLEST_DIM,
+    SMALLEST_POOL,
     Progress,
     encode,
     factory,
@@ -29,10 +31,12 @@ from pinnersage.retrieval.codes import (
 )
 from pinnersage.retrieval.exact import ExactIndex, longest
 from pinnersage.retrieval.manifest import IndexManifest, SearchSetting, publish, read_manifest
-from pinnersage.retrieval.tuning import LARGEST_SHARE, n_candidates, rows_at, tune, tuning_set
+from pinnersage.retrieval.tuning import LARGEST_SHARE, choose, rows_at, tune, tuning_set
 
 CODES_FILE = "codes.faiss"
 ROWS_FILE = "rows.npy"
+FEWEST_ALLOWED = 0.01
+"""With a smaller share of the pool allowed, the allowed items are scanned exactly."""
 
 
 def build_index(
@@ -96,8 +100,8 @@ def build_index(
 
 
 def _reason_for_exact(n_items: int, dim: int, config: IndexConfig) -> str:
-    if n_items < max(config.exact_below, 2):
-        return f"{n_items} items are fewer than {max(config.exact_below, 2)}"
+    if n_items < max(config.exact_below, SMALLEST_POOL):
+        return f"{n_items} items are fewer than {max(config.exact_below, SMALLEST_POOL)}"
     if dim < SMALLEST_DIM:
         return f"embeddings of width {dim} are too narrow for codes"
     return ""
@@ -201,12 +205,10 @@ class FaissIndex(VectorIndex):
             check_allowed(allowed, len(self._matrix))
             living = allowed[self._rows]
             share = float(living.mean())
-        setting = next((s for s in self._settings if s.k >= k), self._settings[-1])
-        n = n_candidates(setting, k)
-        if not len(queries) or share < 0.01 or n * LARGEST_SHARE > share * self.n_items:
+        n, nprobe = choose(self._settings, k)
+        if not len(queries) or share < FEWEST_ALLOWED or n * LARGEST_SHARE > share * self.n_items:
             return self._exact.search(queries, k, allowed=allowed)
-        widening = -(-k // setting.k) * (4 if share < 0.1 else 1)
-        nprobe = min(codes.nlist, setting.nprobe * widening)
+        nprobe = min(codes.nlist, math.ceil(nprobe / share))
         positions = scan(codes, queries, n, nprobe, living)
         return best_rows(queries, self._matrix, rows_at(self._rows, positions), k)
 

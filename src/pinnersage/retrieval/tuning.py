@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,9 +81,22 @@ def measure(codes: Any, sample: TuningSet, worst: Float32s, setting: SearchSetti
     return setting.model_copy(update={"recall": n_found / (setting.k * len(sample.rows))})
 
 
+def choose(settings: tuple[SearchSetting, ...], k: int) -> tuple[int, int]:
+    """Return ``(n_candidates, nprobe)`` for ``k`` neighbors.
+
+    The setting of the next larger tuned ``k``, but never fewer candidates than a smaller tuned ``k``
+    (or, below all, the smallest) would get; beyond all, probes grow with ``k``.
+    """
+    larger = next((s for s in settings if s.k >= k), settings[-1])
+    floor = max(
+        [n_candidates(s, s.k) for s in settings if s.k < k], default=n_candidates(settings[0], settings[0].k)
+    )
+    return max(floor, n_candidates(larger, k)), larger.nprobe * -(-k // larger.k)
+
+
 def n_candidates(setting: SearchSetting, k: int) -> int:
     """Candidates to re-rank for ``k`` neighbors."""
-    return int(np.ceil(setting.k_factor * k))
+    return math.ceil(setting.k_factor * k)
 
 
 def rows_at(pool_rows: Int32s, positions: Int64s) -> Int32s:
