@@ -266,7 +266,7 @@ def test_readers_always_open_a_whole_generation(tmp_path: Path) -> None:
     thread = threading.Thread(target=publish)
     thread.start()
     try:
-        opened = set()
+        opened: set[tuple[str, str]] = set()
         while len(opened) < 10:
             opened.add(model.read(open_all))
     finally:

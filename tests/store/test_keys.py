@@ -25,8 +25,8 @@ def test_id_and_record_come_back(user_id: UserId, record: bytes) -> None:
 
 @given(st.lists(INTEGERS), st.lists(SHORT_TEXT))
 def test_keys_ascend_as_ids_do(integers: list[int], texts: list[str]) -> None:
-    ids = [*integers, *texts]
-    expected = [*sorted(integers), *sorted(texts, key=str.encode)]
+    ids: list[UserId] = [*integers, *texts]
+    expected: list[UserId] = [*sorted(integers), *sorted(texts, key=str.encode)]
     assert sorted(ids, key=user_key) == expected
 
 

@@ -56,7 +56,7 @@ def test_a_store_for_reading_refuses_writes(filled: Path) -> None:
 @pytest.mark.parametrize("name", ["missing", "."])
 def test_where_there_is_no_store_none_is_made(tmp_path: Path, options: dict[str, bool], name: str) -> None:
     with pytest.raises(ModelNotFoundError, match="pinnersage build"):
-        LmdbStore(tmp_path / name, **options)  # type: ignore[arg-type]
+        LmdbStore(tmp_path / name, **options)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,7 +168,9 @@ def test_a_reader_goes_on_when_its_generation_is_dropped(filled: Path) -> None:
     """What is open can still be read; what would be written would be lost."""
     with LmdbStore(filled) as store:
         shutil.rmtree(filled)
-        assert same_record(store.get(7), random_batch(500, seed=1).record(7))  # type: ignore[arg-type]
+        record = store.get(7)
+        assert record is not None
+        assert same_record(record, random_batch(500, seed=1).record(7))
         with pytest.raises(ModelNotFoundError, match="open the model again"):
             store.put(7, one_record())
 
@@ -187,22 +189,6 @@ def test_another_file_is_refused(filled: Path, content: bytes) -> None:
     (filled / FIRST_FILE).write_bytes(content)
     with pytest.raises(StoredFormatError, match="damaged"):
         LmdbStore(filled)
-
-
-def test_free_pages_at_the_end_that_were_never_written_are_no_damage(filled: Path) -> None:
-    """LMDB counts pages that a transaction took and gave back, and does not write them."""
-    with LmdbStore(filled) as store:
-        store.put_batch(random_batch(300, seed=2, first_user=1_000))
-        store.compact()
-        for user_id in range(1_000, 1_300):
-            store.delete(user_id)
-    path = next(filled.glob("*.mdb"))
-    env = lmdb.open(str(path), subdir=False, max_dbs=2, map_size=1 << 24)
-    n_used = (env.info()["last_pgno"] + 1) * 4_096
-    env.close()
-    with LmdbStore(filled, readonly=True) as store:
-        assert len(store) == 500
-        assert n_used >= store.n_bytes
 
 
 def test_a_damaged_record_is_refused(filled: Path) -> None:

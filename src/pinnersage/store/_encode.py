@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
@@ -216,24 +218,15 @@ def encode_one(
 
 @kernel
 def encode_many(
-    out: UInt8s,
-    ends: Int64s,
-    version: int,
-    as_of_ms: int,
-    action_offsets: Int64s,
-    rows: Int32s,
-    times: Int64s,
-    weights: Float32s,
-    kinds: UInt8s,
-    keys: UInt64s,
-    labels: Int32s,
-    interest_offsets: Int64s,
-    medoids: Int32s,
-    importances: Float64s,
-    seen_offsets: Int64s,
-    seen: Int32s,
+    out: UInt8s, ends: Int64s, version: int, as_of_ms: int, actions: Any, interests: Any, seen_items: Any
 ) -> tuple[int, int]:
-    """Write every user's record, one after the other; return ``(OK, 0)`` or ``(code, user)``."""
+    """Write every user's record, one after the other; return ``(OK, 0)`` or ``(code, user)``.
+
+    The last three are tuples: offsets, then the columns they cut.
+    """
+    action_offsets, rows, times, weights, kinds, keys, labels = actions
+    interest_offsets, medoids, importances = interests
+    seen_offsets, seen = seen_items
     pos = np.int64(0)
     for u in range(len(ends) - 1):
         a, b = action_offsets[u], action_offsets[u + 1]

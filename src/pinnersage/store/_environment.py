@@ -44,7 +44,7 @@ class Environment:
         while True:
             self._reopen_if_replaced()
             try:
-                with self._gate.shared(), self._file.env.begin(buffers=True) as txn:
+                with self._gate.shared, self._file.env.begin(buffers=True) as txn:
                     return work(txn, self._file)
             except lmdb.MapResizedError:
                 self._set_map(0)
@@ -64,9 +64,9 @@ class Environment:
                     f"{self.directory} has been removed by newer builds: open the model again"
                 )
             try:
-                with self._gate.shared():
+                with self._gate.shared:
                     self._file.env.reader_check()  # a killed reader's pages would never be used again
-                with self._gate.shared(), self._file.env.begin(write=True) as txn:
+                with self._gate.shared, self._file.env.begin(write=True) as txn:
                     if not self._file.is_current():
                         raise _ReplacedError
                     return work(txn, self._file)

@@ -7,40 +7,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class _Shared:
+    """The way in for many; written out as a class because every read passes here."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def __enter__(self) -> None:
+        gate = self._gate
+        with gate.condition:
+            if gate.n_waiting_alone:
+                gate.condition.wait_for(lambda: gate.n_waiting_alone == 0)
+            gate.n_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        gate = self._gate
+        with gate.condition:
+            gate.n_inside -= 1
+            if gate.n_waiting_alone and gate.n_inside == 0:
+                gate.condition.notify_all()
+
+
 class Gate:
     """Lets transactions run together, and keeps them out while the memory map is replaced.
 
-    A thread inside :meth:`shared` must leave it before it asks for :meth:`exclusive`.
+    A thread inside :attr:`shared` must leave it before it asks for :meth:`exclusive`.
+
+    Attributes
+    ----------
+    shared
+        Context manager: pass together with others.
     """
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._n_inside = 0
-        self._n_waiting_alone = 0
-
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Pass together with others."""
-        with self._condition:
-            if self._n_waiting_alone:
-                self._condition.wait_for(lambda: self._n_waiting_alone == 0)
-            self._n_inside += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._n_inside -= 1
-                if self._n_inside == 0:
-                    self._condition.notify_all()
+        self.condition = threading.Condition()
+        self.n_inside = 0
+        self.n_waiting_alone = 0
+        self.shared = _Shared(self)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Pass alone: wait until all have left, and let none in meanwhile."""
-        with self._condition:
-            self._n_waiting_alone += 1
+        with self.condition:
+            self.n_waiting_alone += 1
             try:
-                self._condition.wait_for(lambda: self._n_inside == 0)
+                self.condition.wait_for(lambda: self.n_inside == 0)
                 yield
             finally:
-                self._n_waiting_alone -= 1
-                self._condition.notify_all()
+                self.n_waiting_alone -= 1
+                self.condition.notify_all()

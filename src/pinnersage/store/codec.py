@@ -96,8 +96,12 @@ def encode_batch(batch: RecordBatch) -> tuple[UInt8s, Int64s]:
         _bound(len(batch.item_rows), len(batch.medoid_rows), len(batch.seen_rows), batch.n_users), np.uint8
     )
     ends = np.zeros(batch.n_users + 1, np.int64)
-    names = ("action_offsets", *_ACTIONS, "interest_offsets", *_INTERESTS, "seen_offsets", *_SEEN)
-    code, u = _encode.encode_many(out, ends, FORMAT_VERSION, batch.as_of_ms, *_uniform(names, batch))
+    actions = _uniform(("action_offsets", *_ACTIONS), batch)
+    interests = _uniform(("interest_offsets", *_INTERESTS), batch)
+    seen = _uniform(("seen_offsets", *_SEEN), batch)
+    code, u = _encode.encode_many(
+        out, ends, FORMAT_VERSION, batch.as_of_ms, tuple(actions), tuple(interests), tuple(seen)
+    )
     if code < 0:
         raise UsageError(f"record {u} of the batch needs {_REFUSED[code]}; sort and check it before storing")
     return out[: ends[-1]], ends

@@ -13,22 +13,22 @@ from pinnersage.interests.record import RecordBatch, UserRecord
 MS_PER_DAY = 86_400_000
 MAX_ROW = 2**31 - 1
 
-_COLUMNS = (
-    "item_rows",
-    "times_ms",
-    "weights",
-    "kinds",
-    "event_keys",
-    "labels",
-    "medoid_rows",
-    "importances",
-    "seen_rows",
-)
+_DTYPES: dict[str, npt.DTypeLike] = {
+    "item_rows": np.int32,
+    "times_ms": np.int64,
+    "weights": np.float32,
+    "kinds": np.uint8,
+    "event_keys": np.uint64,
+    "labels": np.int32,
+    "medoid_rows": np.int32,
+    "importances": np.float64,
+    "seen_rows": np.int32,
+}
 
 
 def same_record(a: UserRecord, b: UserRecord) -> bool:
     """Tell whether two records are equal, bit for bit and dtype for dtype."""
-    return a.as_of_ms == b.as_of_ms and all(_same(getattr(a, name), getattr(b, name)) for name in _COLUMNS)
+    return a.as_of_ms == b.as_of_ms and all(_same(getattr(a, name), getattr(b, name)) for name in _DTYPES)
 
 
 def _same(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> bool:
@@ -47,15 +47,17 @@ def user_records(draw: st.DrawFn, max_actions: int = 30) -> UserRecord:
     """Draw records over the whole range of the format, far beyond what a build makes."""
     n = draw(st.integers(0, max_actions))
     unit_ms = draw(st.sampled_from([1, 7, 1_000, 60_000, MS_PER_DAY]))
-    row = st.integers(0, draw(st.sampled_from([0, 1, 300, MAX_ROW])))
+    largest_row: int = draw(st.sampled_from([0, 1, 300, MAX_ROW]))
+    row = st.integers(0, largest_row)
     rows = draw(st.lists(row, min_size=n, max_size=n))
     times = sorted(draw(st.lists(st.integers(0, (2**63 - 1) // unit_ms), min_size=n, max_size=n)))
     n_interests = draw(st.integers(0, 12))
     lowest = -1 if n_interests == 0 or draw(st.booleans()) else 0
     labels = draw(st.lists(st.integers(lowest, n_interests - 1), min_size=n, max_size=n))
-    medoid = st.sampled_from(rows) if rows and draw(st.booleans()) else row
+    medoid = st.sampled_from(rows) if draw(st.booleans()) and rows else row
     weight = st.floats(0, width=32, allow_infinity=False) if draw(st.booleans()) else st.just(1.0)
-    kind = st.integers(0, draw(st.sampled_from([0, 1, 255])))
+    largest_kind: int = draw(st.sampled_from([0, 1, 255]))
+    kind = st.integers(0, largest_kind)
     largest_key: int = draw(st.sampled_from([0, 2**64 - 1]))
     key = st.integers(0, largest_key)
     return UserRecord(
@@ -75,32 +77,18 @@ def user_records(draw: st.DrawFn, max_actions: int = 30) -> UserRecord:
 def join_records(as_of_ms: int, records: dict[str, UserRecord] | dict[int, UserRecord]) -> RecordBatch:
     """Return the batch of these users' records."""
     values = list(records.values())
-    columns = {
-        name: np.concatenate([getattr(record, name) for record in values] or [np.empty(0)])
-        for name in _COLUMNS
+    columns: dict[str, Any] = {
+        name: np.concatenate([np.empty(0, dtype), *(getattr(record, name) for record in values)])
+        for name, dtype in _DTYPES.items()
     }
-    empty = {name: columns[name].astype(dtype) for name, dtype in _EMPTY_DTYPES.items()} if not values else {}
     return RecordBatch(
         as_of_ms,
         list(records),  # type: ignore[arg-type]
         action_offsets=_offsets([record.n_actions for record in values]),
         interest_offsets=_offsets([record.n_interests for record in values]),
         seen_offsets=_offsets([len(record.seen_rows) for record in values]),
-        **(columns | empty),
+        **columns,
     )
-
-
-_EMPTY_DTYPES = {
-    "item_rows": np.int32,
-    "times_ms": np.int64,
-    "weights": np.float32,
-    "kinds": np.uint8,
-    "event_keys": np.uint64,
-    "labels": np.int32,
-    "medoid_rows": np.int32,
-    "importances": np.float64,
-    "seen_rows": np.int32,
-}
 
 
 def _offsets(counts: list[int]) -> npt.NDArray[np.int64]:

@@ -26,8 +26,7 @@ from pinnersage._ids import UserId
 from pinnersage.errors import UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.store.base import InterestStore
-from pinnersage.store.keys import user_key
-from pinnersage.testing.records import join_records, random_batch, same_record, user_ids, user_records
+from pinnersage.testing.records import join_records, random_batch, same_record, user_records
 from pinnersage.testing.store_machine import run_store_machine
 
 LONG_ID = "é" * 600
@@ -278,7 +277,7 @@ class StoreConformance:
         self, tmp_path_factory: pytest.TempPathFactory
     ) -> None:
         """Hypothesis chooses the calls."""
-        run_store_machine(lambda: self.open_store(tmp_path_factory.mktemp("machine")), user_ids(), user_key)
+        run_store_machine(lambda: self.open_store(tmp_path_factory.mktemp("machine")))
 
     def _skip_unless_persistent(self) -> None:
         if not self.persistent:
