@@ -101,12 +101,15 @@ class IndexConfig(_Frozen):
         Share of the true neighbours that auto-tuning must reach at every tuned ``k``.
     exact_below
         Pools with fewer items are searched exactly.
+    min_quality
+        Items whose ``quality`` is lower are no candidates; those without one are.
     seed
         Seeds training and auto-tuning.
     """
 
     target_recall: float = Field(default=0.99, gt=0, le=1)
     exact_below: int = Field(default=20_000, ge=0)
+    min_quality: float | None = None
     seed: int = 0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float64s, Int32s, Int64s
+from pinnersage._ids import UserId
 from pinnersage._kernel import kernel
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
@@ -37,7 +38,7 @@ def _take(columns: Columns, order: Int64s) -> Columns:
 @kernel
 def _put(target: Columns, at: int, part: Columns) -> int:
     """Write ``part`` into ``target`` from ``at`` on; return where it ends."""
-    end = at + part.item_rows.shape[0]
+    end: int = at + part.item_rows.shape[0]
     target.item_rows[at:end] = part.item_rows
     target.times_ms[at:end] = part.times_ms
     target.weights[at:end] = part.weights
@@ -62,8 +63,11 @@ def _build(
     importances: Float64s,
     seen_out: Int32s,
 ) -> Int64s:
-    """Build all users one after the other; return where the parts of each end: ``(n_users + 1, 3)``."""
-    ends = np.zeros((offsets.shape[0], 3), np.int64)
+    """Build all users one after the other; return where the parts of each end, ``(n_users + 1, 4)``.
+
+    The parts: actions in the window, interests, seen items, different actions up to now.
+    """
+    ends = np.zeros((offsets.shape[0], 4), np.int64)
     buffer = np.empty(0, np.float32)
     for u in range(offsets.shape[0] - 1):
         order = canonical_order(columns, offsets[u], offsets[u + 1], now_ms)
@@ -72,7 +76,8 @@ def _build(
         n_needed = buffer_size(window.item_rows.shape[0], source.shape[1])
         if buffer.shape[0] < n_needed:
             buffer = np.empty(n_needed, np.float32)
-        a, i, s = ends[u]
+        a, i, s, n_known = ends[u]
+        ends[u + 1, 3] = n_known + order.shape[0]
         ends[u + 1, 0] = _put(out, a, window)
         ends[u + 1, 1] = i
         if window.item_rows.shape[0] > 0:
@@ -129,19 +134,22 @@ def build_records(
     seen_offsets, seen_rows = seen or (np.zeros(actions.n_users + 1, np.int64), np.empty(0, np.int32))
     source, used = _readable(embeddings, actions.item_rows)
     columns = Columns(actions.item_rows, actions.times_ms, actions.weights, actions.kinds, actions.event_keys)
-    out = Columns(*(np.empty_like(column) for column in columns))
+    out = Columns(
+        np.empty(n, np.int32), np.empty(n, np.int64), np.empty(n, np.float32),
+        np.empty(n, np.uint8), np.empty(n, np.uint64),
+    )  # fmt: skip
     labels, medoid_rows = np.empty(n, np.int32), np.empty(n, np.int32)
     importances, seen_out = np.empty(n, np.float64), np.empty(n + len(seen_rows), np.int32)
     ends = _build(
         source, used, columns, actions.offsets, seen_offsets, seen_rows, rule_of(config), now_ms,
         out, labels, medoid_rows, importances, seen_out,
     )  # fmt: skip
-    n_kept, n_interests, n_seen = ends[-1]
-    kept = [column[:n_kept] for column in out]
+    a, i, s, n_known = (int(end) for end in ends[-1])
+    n_until_now = int((actions.times_ms <= now_ms).sum())
     return RecordBatch(
-        now_ms, actions.user_ids, ends[:, 0].copy(), *kept, labels[:n_kept],
-        ends[:, 1].copy(), medoid_rows[:n_interests], importances[:n_interests],
-        ends[:, 2].copy(), seen_out[:n_seen],
+        now_ms, actions.user_ids, ends[:, 0].copy(), out.item_rows[:a], out.times_ms[:a],
+        out.weights[:a], out.kinds[:a], out.event_keys[:a], labels[:a], ends[:, 1].copy(),
+        medoid_rows[:i], importances[:i], ends[:, 2].copy(), seen_out[:s], n_known - a, n_until_now - n_known,
     )  # fmt: skip
 
 
@@ -163,21 +171,51 @@ def extend_records(
     embeddings, config, now_ms
         As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
     """
-    parts, seen = [], []
-    for u, record in enumerate(records):
-        own = slice(actions.offsets[u], actions.offsets[u + 1])
-        new = (
-            actions.item_rows[own], actions.times_ms[own], actions.weights[own],
-            actions.kinds[own], actions.event_keys[own],
-        )  # fmt: skip
-        old = record and (record.item_rows, record.times_ms, record.weights, record.kinds, record.event_keys)
-        parts.append([np.concatenate(pair) for pair in zip(old, new, strict=True)] if old else new)
-        seen.append(record.seen_rows if record else np.empty(0, np.int32))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    offsets = _offsets([len(part[0]) for part in parts])
-    together = ActionBatch(actions.user_ids, offsets, *columns)
+    parts = [_columns_of(record, actions, u) for u, record in enumerate(records)]
+    offsets = _offsets([len(part.item_rows) for part in parts])
+    together = ActionBatch(
+        actions.user_ids,
+        offsets,
+        np.concatenate([part.item_rows for part in parts]),
+        np.concatenate([part.times_ms for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+        np.concatenate([part.event_keys for part in parts]),
+    )
+    seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
     seen_offsets = _offsets([len(rows) for rows in seen])
     return build_records(together, embeddings, config, now_ms, seen=(seen_offsets, np.concatenate(seen)))
+
+
+def nothing_new(user_id: UserId) -> ActionBatch:
+    """Return a batch of one user without an action: extending by it only moves "now"."""
+    return ActionBatch(
+        [user_id],  # type: ignore[list-item, arg-type]
+        np.zeros(2, np.int64),
+        np.empty(0, np.int32),
+        np.empty(0, np.int64),
+        np.empty(0, np.float32),
+        np.empty(0, np.uint8),
+        np.empty(0, np.uint64),
+    )
+
+
+def _columns_of(record: UserRecord | None, actions: ActionBatch, u: int) -> Columns:
+    """Return user ``u``'s new actions, after those of the record if there is one."""
+    own = slice(actions.offsets[u], actions.offsets[u + 1])
+    new = Columns(
+        actions.item_rows[own], actions.times_ms[own], actions.weights[own],
+        actions.kinds[own], actions.event_keys[own],
+    )  # fmt: skip
+    if record is None:
+        return new
+    return Columns(
+        np.concatenate((record.item_rows, new.item_rows)),
+        np.concatenate((record.times_ms, new.times_ms)),
+        np.concatenate((record.weights, new.weights)),
+        np.concatenate((record.kinds, new.kinds)),
+        np.concatenate((record.event_keys, new.event_keys)),
+    )
 
 
 def _offsets(lengths: list[int]) -> Int64s:

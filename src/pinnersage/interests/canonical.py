@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s, UInt64s
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage._kernel import kernel
 
 
@@ -31,14 +31,14 @@ class Columns(NamedTuple):
 def _before(columns: Columns, i: int, j: int) -> bool:
     """Tell whether action ``i`` stands before ``j``."""
     if columns.times_ms[i] != columns.times_ms[j]:
-        return columns.times_ms[i] < columns.times_ms[j]
+        return bool(columns.times_ms[i] < columns.times_ms[j])
     if columns.item_rows[i] != columns.item_rows[j]:
-        return columns.item_rows[i] < columns.item_rows[j]
+        return bool(columns.item_rows[i] < columns.item_rows[j])
     if columns.kinds[i] != columns.kinds[j]:
-        return columns.kinds[i] < columns.kinds[j]
+        return bool(columns.kinds[i] < columns.kinds[j])
     if columns.weights[i] != columns.weights[j]:
-        return columns.weights[i] < columns.weights[j]
-    return columns.event_keys[i] < columns.event_keys[j]
+        return bool(columns.weights[i] < columns.weights[j])
+    return bool(columns.event_keys[i] < columns.event_keys[j])
 
 
 @kernel
@@ -75,7 +75,7 @@ def _sort(columns: Columns, order: Int64s) -> None:
 
 
 @kernel
-def _repeats(columns: Columns, order: Int64s) -> np.ndarray:
+def _repeats(columns: Columns, order: Int64s) -> Bools:
     """Mark the actions of a canonical order that repeat another one."""
     repeats = np.zeros(order.shape[0], np.bool_)
     any_key = False
@@ -101,9 +101,10 @@ def canonical_order(columns: Columns, start: int, end: int, now_ms: int) -> Int6
         if columns.times_ms[i] <= now_ms:
             order[n] = i
             n += 1
-    order = order[:n]
-    _sort(columns, order)
-    return order[~_repeats(columns, order)]
+    known = order[:n]
+    _sort(columns, known)
+    unique: Int64s = known[~_repeats(columns, known)]
+    return unique
 
 
 @kernel
@@ -112,7 +113,7 @@ def first_in_window(columns: Columns, order: Int64s, oldest_ms: int, max_actions
 
     Of the actions later than ``oldest_ms`` the last ``max_actions`` count; all before them do not.
     """
-    first = max(0, order.shape[0] - max_actions)
+    first: int = max(0, order.shape[0] - max_actions)
     while first < order.shape[0] and columns.times_ms[order[first]] <= oldest_ms:
         first += 1
     return first

@@ -119,7 +119,7 @@ def _nearest_ward(
     bound = np.float32(cost + slack).view(np.int32)
     count, first = _not_above(bits, masks, top, bound)
     if count == 1 and cost + slack <= limit:
-        return np.int64(first), bound
+        return int(first), bound
     return _UNSURE, bound
 
 
@@ -131,7 +131,7 @@ def _nearest_complete(bits: Int32s, masks: Int32s, top: int, previous: int, limi
         return _NONE
     if previous >= 0 and bits[top, previous] == smallest:
         return previous
-    return np.int64(_not_above(bits, masks, top, smallest)[1])
+    return int(_not_above(bits, masks, top, smallest)[1])
 
 
 @kernel

@@ -78,7 +78,7 @@ def _squared_distance(a: Float64s, b: Float64s) -> float:
 
 @kernel
 def _centroid(members: Members, cluster: int) -> Float64s:
-    centroid = members.centroids[cluster]
+    centroid: Float64s = members.centroids[cluster]
     if not members.known[cluster]:
         centroid[:] = 0.0
         n = 0.0

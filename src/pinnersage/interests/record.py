@@ -61,7 +61,8 @@ class RecordBatch:
 
     User ``u`` owns actions ``action_offsets[u]:action_offsets[u + 1]``, interests
     ``interest_offsets[u]:...`` and seen rows ``seen_offsets[u]:...``; the other names are those of
-    :class:`UserRecord`.
+    :class:`UserRecord`. ``n_outside`` counts the different actions that were left out of a window (too
+    old, or beyond the cap), ``n_repeats`` the rows that repeated another action.
     """
 
     as_of_ms: int
@@ -78,6 +79,8 @@ class RecordBatch:
     importances: Float64s
     seen_offsets: Int64s
     seen_rows: Int32s
+    n_outside: int = 0
+    n_repeats: int = 0
 
     @property
     def n_users(self) -> int:

@@ -1,0 +1,55 @@
+"""Times as they are written: RFC 3339 in UTC, milliseconds only where there are any."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from pinnersage.errors import UsageError
+
+_INTEGER = re.compile(r"^-?\d+$")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def rfc3339(time_ms: int) -> str:
+    """Return the text of a time in milliseconds since 1970.
+
+    Examples
+    --------
+    >>> rfc3339(86_400_000), rfc3339(1_500)
+    ('1970-01-02T00:00:00Z', '1970-01-01T00:00:01.500Z')
+    """
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    precision = "milliseconds" if time_ms % 1_000 else "seconds"
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def to_ms(time: int | str | datetime | None) -> int | None:
+    """Return milliseconds since 1970 of whatever people give as a time; None stays None.
+
+    Text is RFC 3339, an ISO date (midnight UTC) or integer milliseconds; a time without a zone is UTC.
+
+    Raises
+    ------
+    UsageError
+        The text is none of these.
+
+    Examples
+    --------
+    >>> to_ms("1970-01-02"), to_ms("1970-01-01T01:00:00+01:00"), to_ms("17"), to_ms(None)
+    (86400000, 0, 17, None)
+    """
+    if time is None or isinstance(time, int):
+        return time
+    if isinstance(time, str):
+        if _INTEGER.match(time):
+            return int(time)
+        try:
+            time = datetime.fromisoformat(time)
+        except ValueError:
+            raise UsageError(
+                f"expected a time like 2017-12-01, 2017-12-01T08:00:00Z or integer milliseconds, got {time!r}"
+            ) from None
+    moment = time if time.tzinfo else time.replace(tzinfo=UTC)
+    # Integer division: a float of seconds loses the last millisecond of far-away times.
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

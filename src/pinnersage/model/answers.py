@@ -1,0 +1,152 @@
+"""Answers in the shapes of the contract: plain values, external ids, RFC 3339 times."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pinnersage._arrays import Float32s, Int32s
+from pinnersage._ids import ItemId, UserId
+from pinnersage._times import rfc3339, to_ms
+from pinnersage.interests.record import UserRecord
+from pinnersage.items.vocabulary import ItemVocabulary
+from pinnersage.retrieval.candidates import Recommendations
+from pinnersage.retrieval.explain import Explanation
+
+Answer = dict[str, Any]
+
+
+def interests_answer(user_id: UserId, record: UserRecord, vocabulary: ItemVocabulary) -> Answer:
+    """Return a user's interests, most important first; members are items, newest action first."""
+    total = float(record.importances.sum()) or 1.0
+    interests = []
+    for k in range(record.n_interests):
+        own = np.flatnonzero(record.labels == k)[::-1]
+        rows = list(dict.fromkeys(record.item_rows[own].tolist()))
+        interests.append(
+            {
+                "medoid_item_id": vocabulary.id_of(int(record.medoid_rows[k])),
+                "importance": float(record.importances[k]),
+                "share": float(record.importances[k]) / total,
+                "n_actions": len(own),
+                "newest_action": rfc3339(int(record.times_ms[own[0]])),
+                "oldest_action": rfc3339(int(record.times_ms[own[-1]])),
+                "item_ids": vocabulary.ids_of(rows),
+            }
+        )
+    return {"user_id": user_id, "as_of": rfc3339(record.as_of_ms), "interests": interests}
+
+
+def recommend_answer(
+    user_id: UserId,
+    record: UserRecord,
+    found: Recommendations,
+    vocabulary: ItemVocabulary,
+    request: tuple[Any, ...],
+) -> Answer:
+    """Return recommendations; equal requests to an equal model have equal request ids."""
+    medoids = vocabulary.ids_of(record.medoid_rows[found.interests])
+    items = [
+        {"rank": rank, "item_id": item_id, "score": score, "interest": medoid}
+        for rank, (item_id, score, medoid) in enumerate(
+            zip(vocabulary.ids_of(found.rows), found.scores.tolist(), medoids, strict=True), start=1
+        )
+    ]
+    request_id = uuid.uuid5(uuid.NAMESPACE_OID, repr((user_id, record.as_of_ms, *request)))
+    return {"user_id": user_id, "items": items, "request_id": str(request_id)}
+
+
+def similar_answer(item_id: ItemId, rows: Int32s, scores: Float32s, vocabulary: ItemVocabulary) -> Answer:
+    """Return the neighbors of an item, nearest first."""
+    pairs = zip(vocabulary.ids_of(rows), scores.tolist(), strict=True)
+    neighbors = [
+        {"rank": rank, "item_id": neighbor, "score": score}
+        for rank, (neighbor, score) in enumerate(pairs, start=1)
+    ]
+    return {"item_id": item_id, "neighbors": neighbors}
+
+
+def explain_answer(
+    user_id: UserId,
+    record: UserRecord,
+    found: Explanation,
+    vocabulary: ItemVocabulary,
+    kinds: list[str],
+) -> Answer:
+    """Return why an item would, or would not, be recommended, and the actions behind it."""
+    similarity = dict(zip(found.interests.tolist(), found.similarities.tolist(), strict=True))
+    medoids = vocabulary.ids_of(record.medoid_rows)
+    total = float(record.importances.sum()) or 1.0
+    twin = found.near_duplicate_of
+    return {
+        "user_id": user_id,
+        "item_id": vocabulary.id_of(found.row),
+        "score": similarity.get(found.interest),
+        "interest": medoids[found.interest] if found.interest >= 0 else None,
+        "rank_in_interest": found.rank or None,
+        "n_offered": found.n_offered,
+        "recommendable": not found.reasons,
+        "reasons": list(found.reasons),
+        "seen": found.seen,
+        "available": found.available,
+        "near_duplicate_of_seen": None if twin is None else vocabulary.id_of(twin),
+        "actions": [
+            {
+                "item_id": vocabulary.id_of(action.item_row),
+                "timestamp": rfc3339(action.time_ms),
+                "action": kinds[action.kind] or None,
+                "weight": action.weight,
+                "similarity": action.similarity,
+                "decayed_weight": action.decayed_weight,
+                "contribution": action.contribution,
+            }
+            for action in found.actions
+        ],
+        "interests": [
+            {
+                "medoid_item_id": medoids[k],
+                "similarity": similarity[k],
+                "share": float(record.importances[k]) / total,
+            }
+            for k in found.interests.tolist()
+        ],
+    }
+
+
+def interests_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+    """Return :func:`interests_answer` as an Arrow table with real times."""
+    item, moment = _item_type(vocabulary), pa.timestamp("ms", tz="UTC")
+    schema = pa.schema(
+        [
+            ("medoid_item_id", item),
+            ("importance", pa.float64()),
+            ("share", pa.float64()),
+            ("n_actions", pa.int64()),
+            ("newest_action", moment),
+            ("oldest_action", moment),
+            ("item_ids", pa.list_(item)),
+        ]
+    )
+    times = ("newest_action", "oldest_action")
+    rows = [row | {name: to_ms(row[name]) for name in times} for row in answer["interests"]]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def recommend_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+    """Return :func:`recommend_answer` as an Arrow table."""
+    item = _item_type(vocabulary)
+    schema = [("rank", pa.int64()), ("item_id", item), ("score", pa.float64()), ("interest", item)]
+    return pa.Table.from_pylist(answer["items"], schema=pa.schema(schema))
+
+
+def similar_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+    """Return :func:`similar_answer` as an Arrow table."""
+    schema = [("rank", pa.int64()), ("item_id", _item_type(vocabulary)), ("score", pa.float64())]
+    return pa.Table.from_pylist(answer["neighbors"], schema=pa.schema(schema))
+
+
+def _item_type(vocabulary: ItemVocabulary) -> pa.DataType:
+    return pa.int64() if vocabulary.kind == "integer" else pa.string()

@@ -1,0 +1,190 @@
+"""From tables to the files of one generation, in the order the data flows."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pinnersage._arrays import Bools
+from pinnersage._tables.engine import Progress
+from pinnersage._times import rfc3339
+from pinnersage.actions.staging import stage_actions
+from pinnersage.batch.local import build_users
+from pinnersage.config import BuildConfig
+from pinnersage.errors import DataError
+from pinnersage.items.importing import import_items
+from pinnersage.items.table import ItemTable
+from pinnersage.retrieval.faiss_index import build_index
+from pinnersage.store.lmdb import LmdbStore
+
+ITEMS, STORE, INDEX = "items", "store", "index"
+
+
+class Stopwatch:
+    """Seconds spent in each stage of a build."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time inside the block to a stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.seconds.get(stage, 0.0) + time.perf_counter() - started
+            self.seconds[stage] = round(spent, 3)
+
+
+def wall_clock_ms() -> int:
+    """Return the time of the call."""
+    return time.time_ns() // 1_000_000
+
+
+def pool_of(items: ItemTable, config: BuildConfig) -> Bools:
+    """Return which items may be candidates: available, and good enough where a quality is known."""
+    pool = items.pool.copy()
+    least = config.index.min_quality
+    if least is not None and "quality" in items.attributes.column_names:
+        quality = items.attributes.column("quality").to_numpy(zero_copy_only=False).astype(np.float64)
+        pool &= ~(quality < least)
+    return pool
+
+
+def write_generation(
+    directory: Path,
+    items: Any,
+    actions: Any,
+    config: BuildConfig,
+    *,
+    now_ms: int | None,
+    embeddings_npy: Any = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write items, store and index below ``directory`` and return what the manifest should say."""
+    watch = Stopwatch()
+    with watch.measure("items_s"):
+        table, items_report = import_items(
+            items, directory / ITEMS, config.imports, embeddings_npy=embeddings_npy, progress=progress
+        )
+    with (
+        watch.measure("actions_s"),
+        stage_actions(
+            actions, table.vocabulary, config.imports, now_ms=now_ms, wall_clock_ms=wall_clock_ms(),
+            work_dir=directory, n_threads=config.n_threads, progress=progress,
+        ) as log,
+    ):  # fmt: skip
+        log.report.raise_if_too_many(config.imports)
+        now_ms = log.newest_ms if now_ms is None else now_ms
+        _check_now(now_ms, log.oldest_ms)
+        with watch.measure("interests_s"), LmdbStore(directory / STORE, bulk=True) as store:
+            counts = build_users(
+                log, table.embeddings, config.interests, now_ms, store,
+                n_threads=config.n_threads, progress=progress,
+            )  # fmt: skip
+    pool = pool_of(table, config)
+    with watch.measure("index_s"):
+        index = build_index(
+            table.embeddings, pool, directory / INDEX, config.index,
+            config.n_threads or os.cpu_count() or 1, _staged("building index", progress),
+        )  # fmt: skip
+    n_dimensions = table.embeddings.shape[1]
+    return {
+        "as_of": rfc3339(now_ms),
+        "now_ms": now_ms,
+        "user_kind": log.user_kind,
+        "item_kind": table.vocabulary.kind,
+        "kinds": log.kinds,
+        "config": config.model_dump(mode="json"),
+        "counts": {
+            "n_items": len(table),
+            "n_pool_items": int(pool.sum()),
+            "n_dimensions": n_dimensions,
+            "n_users": counts.n_users,
+            "n_actions_in_windows": counts.n_actions,
+            "n_actions_outside_windows": counts.n_actions_outside,
+            "n_repeated_actions": counts.n_repeats,
+            "n_actions_after_now": log.n_actions
+            - counts.n_actions
+            - counts.n_actions_outside
+            - counts.n_repeats,
+            "n_interests": counts.n_interests,
+        },
+        "index": {"kind": index.kind, "reason": index.reason},
+        "reports": {"items": items_report.to_dict(), "actions": log.report.to_dict()},
+        "timings": watch.seconds,
+    }
+
+
+def _check_now(now_ms: int, oldest_ms: int) -> None:
+    if oldest_ms > now_ms:
+        raise DataError(
+            f"actions: expected some at or before now ({rfc3339(now_ms)}), the oldest is of "
+            f"{rfc3339(oldest_ms)}; pass a later --now, or leave it out to take the newest action"
+        )
+
+
+def _staged(stage: str, progress: Progress | None) -> Callable[[int, int], None] | None:
+    if progress is None:
+        return None
+    return lambda done, total: progress(stage, done, total)
+
+
+def validate(
+    items: Any,
+    actions: Any,
+    config: BuildConfig | None = None,
+    *,
+    now: int | None = None,
+    embeddings_npy: Any = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Check both tables as a build would, and keep nothing.
+
+    Parameters
+    ----------
+    items, actions
+        Paths, lists of paths, or tables in memory.
+    config
+        Only ``imports`` counts.
+    now
+        Milliseconds since 1970: actions up to here are not "in the future".
+    embeddings_npy
+        Matrix of embeddings in row order of the items.
+    progress
+        Called with stage, done, total.
+
+    Returns
+    -------
+    report
+        Rows read, kept and left out of each table, by reason, with examples.
+
+    Raises
+    ------
+    BadRowsError
+        When a build would refuse.
+    """
+    imports = (config or BuildConfig()).imports
+    with tempfile.TemporaryDirectory(prefix="pinnersage-validate-") as scratch:
+        table, items_report = import_items(
+            items, Path(scratch) / ITEMS, imports, embeddings_npy=embeddings_npy, progress=progress
+        )
+        with stage_actions(
+            actions, table.vocabulary, imports, now_ms=now, wall_clock_ms=wall_clock_ms(),
+            work_dir=scratch, progress=progress,
+        ) as log:  # fmt: skip
+            log.report.raise_if_too_many(imports)
+            return {
+                "items": items_report.to_dict(),
+                "actions": log.report.to_dict(),
+                "oldest_action": rfc3339(log.oldest_ms),
+                "newest_action": rfc3339(log.newest_ms),
+            }

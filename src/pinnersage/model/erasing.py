@@ -1,0 +1,45 @@
+"""Removing a user from every generation of a model, down to the freed pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pinnersage._ids import UserId
+from pinnersage.errors import UserNotFoundError
+from pinnersage.model.building import STORE
+from pinnersage.store.lmdb import LmdbStore
+
+
+def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]:
+    """Delete a user's record from every generation and compact the stores that held one.
+
+    Returns
+    -------
+    receipt
+        What was removed, per generation.
+
+    Raises
+    ------
+    UserNotFoundError
+        No generation holds the user.
+    """
+    removed = []
+    for generation in generations:
+        with LmdbStore(generation / STORE, create=False) as store:
+            record = store.get(user_id)
+            if record is None:
+                continue
+            store.delete(user_id)
+            store.compact()
+            removed.append(
+                {
+                    "generation": generation.name,
+                    "n_actions": record.n_actions,
+                    "n_interests": record.n_interests,
+                    "n_seen_items": len(record.seen_rows),
+                }
+            )
+    if not removed:
+        raise UserNotFoundError("erase: no generation of the model holds this user; nothing was removed")
+    return {"user_id": user_id, "erased": True, "removed": removed, "compacted": True}

@@ -1,0 +1,325 @@
+"""One class that is the whole system: build, open, ask, update, erase."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+
+from pinnersage._ids import ItemId, ItemRow, UserId
+from pinnersage._report import ImportReport
+from pinnersage._tables.engine import Progress
+from pinnersage._times import to_ms
+from pinnersage.config import BuildConfig, RecommendMode
+from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.interests.build import extend_records, nothing_new
+from pinnersage.interests.record import UserRecord
+from pinnersage.items.table import ItemTable
+from pinnersage.model import answers
+from pinnersage.model.building import INDEX, ITEMS, STORE, pool_of, write_generation
+from pinnersage.model.erasing import erase_everywhere
+from pinnersage.model.settings import config_with
+from pinnersage.model.updating import store_kinds, store_now_ms, update_store
+from pinnersage.retrieval.explain import explain
+from pinnersage.retrieval.faiss_index import open_index
+from pinnersage.retrieval.retriever import Retriever
+from pinnersage.store.generations import GenerationDirectory
+from pinnersage.store.lmdb import LmdbStore
+from pinnersage.store.manifest import OWN_KEYS, read_manifest
+
+
+class PinnerSage:
+    """A built model. Close it, or use it in a ``with`` statement.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> items = pa.table({"item_id": ["a", "b", "c"], "embedding": [[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]]})
+    >>> actions = pa.table({"user_id": ["u"], "item_id": ["a"], "timestamp": [1_700_000_000]})
+    >>> with PinnerSage.build(items, actions, time_unit="s") as model:
+    ...     model.recommend("u", k=1).select(["item_id", "interest"]).to_pylist()
+    [{'item_id': 'c', 'interest': 'a'}]
+    """
+
+    def __init__(self, generation: Path, home: Path, scratch: Path | None = None) -> None:
+        self.manifest = read_manifest(generation)
+        self.config = BuildConfig.model_validate(self.manifest["config"])
+        self.items = ItemTable.open(generation / ITEMS)
+        self._generation, self._home, self._scratch = generation, home, scratch
+        self._store = LmdbStore(generation / STORE, create=False)
+        self._kinds: list[str] = list(self.manifest["kinds"])
+        self._pool = pool_of(self.items, self.config)
+        self._retriever = Retriever(
+            open_index(generation / INDEX, self.items.embeddings),
+            self.items.embeddings,
+            self._pool,
+            self.config.retrieval,
+            representative=self.config.interests.representative,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        items: Any,
+        actions: Any,
+        *,
+        path: str | Path | None = None,
+        config: BuildConfig | None = None,
+        now: int | str | datetime | None = None,
+        embeddings_npy: Any = None,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> Self:
+        """Build a model from a table of items and a log of actions.
+
+        Parameters
+        ----------
+        items, actions
+            A path, a list of paths, or a pandas, Polars or Arrow table, with the columns of the contract.
+        path
+            Directory of the model; the build lands there as a new generation. Without it the model
+            lives in a temporary directory until :meth:`close`; :meth:`save` keeps it.
+        config, **settings
+            A :class:`~pinnersage.config.BuildConfig`, and single fields of its parts by name, for
+            example ``max_merge_cost=0.8`` or ``time_unit="s"``.
+        now
+            The moment interests refer to: milliseconds since 1970, RFC 3339 text or a datetime.
+            Default: the newest action.
+        embeddings_npy
+            Path or array of embeddings in row order of ``items``.
+        progress
+            Called with stage, done, total.
+
+        Raises
+        ------
+        PinnerSageError
+            See :mod:`pinnersage.errors`; nothing is left under ``path``.
+        """
+        chosen = config_with(config, settings)
+        scratch = None if path is not None else Path(tempfile.mkdtemp(prefix="pinnersage-"))
+        home = Path(path) if path is not None else scratch / "model"  # type: ignore[operator]
+        try:
+            with GenerationDirectory(home).begin() as staging:
+                manifest = write_generation(
+                    staging.path, items, actions, chosen, now_ms=to_ms(now),
+                    embeddings_npy=embeddings_npy, progress=progress,
+                )  # fmt: skip
+                generation = staging.publish(manifest)
+            return cls(generation, home, scratch)
+        except BaseException:
+            if scratch:
+                shutil.rmtree(scratch, ignore_errors=True)
+            raise
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the current generation of a model's directory.
+
+        Raises
+        ------
+        ModelNotFoundError
+            No build has finished there.
+        StoredFormatError
+            A file is damaged or from a newer version.
+        """
+        return GenerationDirectory(path).read(lambda generation: cls(generation, Path(path)))
+
+    def save(self, path: str | Path) -> Path:
+        """Write this model as a new generation of ``path`` and return that generation's directory."""
+        with GenerationDirectory(path).begin() as staging:
+            shutil.copytree(self._generation, staging.path, dirs_exist_ok=True)
+            return staging.publish({k: v for k, v in self.manifest.items() if k not in OWN_KEYS})
+
+    @property
+    def now_ms(self) -> int:
+        """The moment interests refer to: the build's, or the newest action added since."""
+        return store_now_ms(self._store, self.manifest["now_ms"])
+
+    def record(self, user_id: UserId) -> UserRecord:
+        """Return a user's record as of :attr:`now_ms`.
+
+        Raises
+        ------
+        UserNotFoundError
+            The model holds no such user.
+        """
+        record = self._store.get(self._known_user(user_id))
+        if record is None:
+            raise UserNotFoundError(
+                f"user {user_id!r}: expected a user with actions in the log, found none; "
+                "check the id, or add their actions and build again"
+            )
+        now_ms = self.now_ms
+        if record.as_of_ms == now_ms:
+            return record
+        nothing = nothing_new(self._known_user(user_id))
+        return extend_records([record], nothing, self.items.embeddings, self.config.interests, now_ms).record(
+            0
+        )
+
+    def interests(self, user_id: UserId) -> pa.Table:
+        """Return a user's interests, most important first.
+
+        Columns: ``medoid_item_id, importance, share, n_actions, newest_action, oldest_action, item_ids``.
+        """
+        return answers.interests_table(self.interests_dict(user_id), self.items.vocabulary)
+
+    def interests_dict(self, user_id: UserId) -> answers.Answer:
+        """Return a user's interests in the JSON shape of the contract."""
+        return answers.interests_answer(
+            self._known_user(user_id), self.record(user_id), self.items.vocabulary
+        )
+
+    def recommend(self, user_id: UserId, k: int = 100, **options: Any) -> pa.Table:
+        """Return recommendations: columns ``rank, item_id, score, interest``.
+
+        Takes the options of :meth:`recommend_dict`.
+        """
+        answer = self.recommend_dict(user_id, k, **options)
+        return answers.recommend_table(answer, self.items.vocabulary)
+
+    def recommend_dict(
+        self,
+        user_id: UserId,
+        k: int = 100,
+        *,
+        interests: int | None = None,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        include_seen: bool = False,
+    ) -> answers.Answer:
+        """Return recommendations in the JSON shape of the contract.
+
+        Parameters
+        ----------
+        user_id
+            A user of the model.
+        k
+            Length of the list.
+        interests
+            How many interests to ask; as configured by default (3 drawn, or the top 20).
+        seed
+            Seeds the draw, together with the user; equal seeds give equal lists.
+        mode
+            ``sampled`` (the paper's) or ``budgeted``; as configured by default.
+        include_seen
+            Also recommend what the user already acted on.
+        """
+        known, record = self._known_user(user_id), self.record(user_id)
+        found = self._retriever.recommend(
+            record, k, seed=_seed_of(seed, known), mode=mode, n_interests=interests,
+            exclude_seen=False if include_seen else None,
+        )  # fmt: skip
+        request = (self._generation.name, k, interests, seed, mode, include_seen)
+        return answers.recommend_answer(known, record, found, self.items.vocabulary, request)
+
+    def similar(self, item_id: ItemId, k: int = 10) -> pa.Table:
+        """Return the neighbors of an item: columns ``rank, item_id, score``."""
+        return answers.similar_table(self.similar_dict(item_id, k), self.items.vocabulary)
+
+    def similar_dict(self, item_id: ItemId, k: int = 10) -> answers.Answer:
+        """Return the neighbors of an item as plain values."""
+        row = self._row_of(item_id)
+        rows, scores = self._retriever.neighbors(row, k)
+        vocabulary = self.items.vocabulary
+        return answers.similar_answer(vocabulary.id_of(row), rows, scores, vocabulary)
+
+    def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
+        """Return which interest speaks for an item, the user's actions behind it, and what speaks against."""
+        known, record, row = self._known_user(user_id), self.record(user_id), self._row_of(item_id)
+        interests = self.config.interests
+        found = explain(
+            record, row, self.items.embeddings, self._pool, self.config.retrieval,
+            decay_per_day=interests.decay_per_day, representative=interests.representative,
+        )  # fmt: skip
+        kinds = store_kinds(self._store, self._kinds)
+        return answers.explain_answer(known, record, found, self.items.vocabulary, kinds)
+
+    explain_dict = explain
+
+    def update(self, actions: Any, **imports: Any) -> ImportReport:
+        """Add actions; the next answer knows them, as if the model had been built with them.
+
+        Parameters
+        ----------
+        actions
+            A path, a list of paths, or a table, as in :meth:`build`. Repeats change nothing.
+        **imports
+            Fields of :class:`~pinnersage.config.ImportConfig`, where they differ from the build's.
+
+        Returns
+        -------
+        report
+            Rows read, kept and left out.
+        """
+        return update_store(
+            self._store, self.items, actions, config_with(self.config, imports),
+            built_ms=self.manifest["now_ms"], built_kinds=self._kinds,
+            user_kind=self.manifest["user_kind"],
+        )  # fmt: skip
+
+    def erase(self, user_id: UserId) -> answers.Answer:
+        """Remove a user from every generation of the model and return a receipt.
+
+        Raises
+        ------
+        UserNotFoundError
+            No generation holds the user.
+        """
+        return erase_everywhere(GenerationDirectory(self._home).list(), self._known_user(user_id))
+
+    def users(self) -> Iterator[UserId]:
+        """Yield all user ids, ascending."""
+        return self._store.user_ids()
+
+    def summary(self) -> answers.Answer:
+        """Return what was built: counts, index, reports, sizes, timings, settings."""
+        n_users = len(self._store)
+        keys = ("as_of", "counts", "index", "reports", "timings")
+        sizes = {
+            "store_bytes": self._store.n_bytes,
+            "store_bytes_per_user": round(self._store.n_bytes / max(1, n_users), 1),
+        }
+        about = {"path": str(self._home), "generation": self._generation.name}
+        return about | {key: self.manifest[key] for key in keys} | {"sizes": sizes}
+
+    def close(self) -> None:
+        """Close the store, and remove the files of a model that was built without a path."""
+        self._store.close()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _known_user(self, user_id: UserId) -> UserId:
+        """Return the id in the type the model's log has."""
+        if self.manifest["user_kind"] == "string":
+            return str(user_id)
+        try:
+            return int(user_id)
+        except ValueError:
+            raise UserNotFoundError(
+                f"user {user_id!r}: this model's user ids are integers; check the id"
+            ) from None
+
+    def _row_of(self, item_id: ItemId) -> ItemRow:
+        row = self.items.vocabulary.row_of(item_id)
+        if row is None:
+            raise ItemNotFoundError(f"item {item_id!r}: expected an item of the catalogue; check the id")
+        return row
+
+
+def _seed_of(seed: int, user_id: UserId) -> int:
+    """Mix the user into the seed: equal seeds must not draw alike for all users."""
+    digest = hashlib.sha256(f"{seed}/{user_id}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little")

@@ -1,0 +1,45 @@
+"""Settings given by name, wherever in the configuration they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from pinnersage.config import BuildConfig
+from pinnersage.errors import UsageError
+
+
+def config_with(config: BuildConfig | None, settings: Mapping[str, Any]) -> BuildConfig:
+    """Return ``config`` with single fields of its parts replaced.
+
+    Raises
+    ------
+    UsageError
+        No part has such a field, or a value is out of range.
+
+    Examples
+    --------
+    >>> config_with(None, {"decay_per_day": 0.1}).interests.decay_per_day
+    0.1
+    """
+    tree = (config or BuildConfig()).model_dump()
+    homes = {field: part for part, fields in tree.items() if isinstance(fields, dict) for field in fields}
+    for name, value in settings.items():
+        if name == "n_threads":
+            tree[name] = value
+        elif name in homes:
+            tree[homes[name]][name] = value
+        else:
+            raise UsageError(f"unknown setting {name!r}: expected one of {', '.join(sorted(homes))}")
+    return _validated(tree)
+
+
+def _validated(tree: Mapping[str, Any]) -> BuildConfig:
+    """Return the settings, or say in one line what is wrong with each value."""
+    try:
+        return BuildConfig.model_validate(tree)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+        raise UsageError("; ".join(wrong)) from None
