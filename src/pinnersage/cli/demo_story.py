@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # From the middle of all users up to the heaviest but a few.
 _LOWEST_QUANTILE = 0.5
-_HIGHEST_QUANTILE = 0.95
+_HIGHEST_QUANTILE = 0.9
 _N_USERS_LOOKED_AT = 20_000
 
 
@@ -41,7 +41,7 @@ class Story(NamedTuple):
 
 
 def choose_users(model: PinnerSage, n_users: int) -> list[UserId]:
-    """Return users from the median number of interests up to the 95th percentile, evenly spaced.
+    """Return users from the median number of interests up to the 90th percentile, evenly spaced.
 
     Of a very large model the first 20,000 users are looked at.
     """

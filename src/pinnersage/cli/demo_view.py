@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinnersage.cli.demo_story import Story
-from pinnersage.cli.tables import TitleOf, indented, interests_table
+from pinnersage.cli.tables import TitleOf, indented, interests_table, kept_whole, stretched_table
 from pinnersage.cli.times import span
 
 _N_INTERESTS_SHOWN = 7
@@ -64,11 +64,13 @@ def _summary(found: list[dict[str, object]]) -> str:
 
 
 def _lists(story: Story, title_of: TitleOf) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False)
-    table.add_column("#", justify="right", no_wrap=True)
-    names = ("Recommended (not acted on before)", "from the interest", "One averaged vector would give")
-    for name in names:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
+    table = stretched_table(
+        "#",
+        "Recommended",
+        "because of the interest",
+        "One averaged vector gives",
+        stretch={"Recommended": 1, "because of the interest": 1, "One averaged vector gives": 1},
+    )
     for number, (item, averaged) in enumerate(
         zip_longest(story.recommendations["items"], story.averaged), start=1
     ):
@@ -78,7 +80,7 @@ def _lists(story: Story, title_of: TitleOf) -> Table:
             Text(f"← {title_of(item['interest'])}" if item else "", style="cyan"),
             Text("" if averaged is None else title_of(averaged), style="dim"),
         )
-    return table
+    return kept_whole(table)
 
 
 def _comparison(story: Story) -> str:

@@ -7,7 +7,8 @@ import re
 _WRITTEN_OUT = {
     "BF": "beef", "BG": "bags", "BKD": "baked", "BKFST": "breakfast", "BN": "beans", "BR": "bread",
     "BRKFST": "breakfast", "BTL": "bottle", "BTR": "butter", "CAR": "carbonated", "CARB": "carbonated",
-    "CHICK": "chicken", "CHOC": "chocolate", "CHOCOCLATE": "chocolate", "CLEANG": "cleaning",
+    "CHICK": "chicken", "CHOC": "chocolate", "CHOCOCLATE": "chocolate", "CIGARETTES": "tobacco cigarettes",
+    "CLEANG": "cleaning",
     "CLNRS": "cleaners", "CRBNTD": "carbonated", "CRMD": "creamed", "CRYSTL": "crystal",
     "DETRGNT": "detergent", "DNR": "dinner", "DNRS": "dinners", "DPS": "dips", "DRNK": "drink",
     "DRNKING": "drinking", "DRNKS": "drinks", "DRSNG": "dressing", "DSH": "dishes", "ET": "etc",

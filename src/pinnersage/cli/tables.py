@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,44 +18,72 @@ TitleOf = Callable[[ItemId], str]
 Answer = Mapping[str, Any]
 
 _N_MEMBERS_SHOWN = 4
-_N_BAR_CELLS = 10
+_N_BAR_CELLS = 8
+_WIDTH_OF_ONE_LINE = 100
 
 
-def interests_table(answer: Answer, title_of: TitleOf, *, n_shown: int | None = None) -> Table:
+class Fitted:
+    """A table that is made for the width at hand.
+
+    Parameters
+    ----------
+    make
+        Returns the table for a width in cells.
+    """
+
+    def __init__(self, make: Callable[[int], Table]) -> None:
+        self._make = make
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._make(options.max_width)
+
+
+def interests_table(answer: Answer, title_of: TitleOf, *, n_shown: int | None = None) -> Fitted:
     """Return one user's interests, most important first; at most ``n_shown`` of them."""
-    table = _table("#", "Interest", "Share", "Actions", "When", "Among its items")
-    table.columns[1].ratio, table.columns[5].ratio = 3, 4
-    for place in (0, 3):
-        table.columns[place].justify = "right"
+    return Fitted(lambda width: _interests_table(answer, title_of, n_shown, width))
+
+
+def _interests_table(answer: Answer, title_of: TitleOf, n_shown: int | None, width: int) -> Table:
+    table = stretched_table("#", "Interest", "Share", "Actions", stretch={"Interest": 3})
+    if width >= _WIDTH_OF_ONE_LINE:
+        table.add_column("When", no_wrap=True)
+        table.add_column("Among its items", no_wrap=True, overflow="ellipsis", ratio=4)
     found = answer["interests"]
     for number, interest in enumerate(found[:n_shown], start=1):
-        medoid = interest["medoid_item_id"]
-        table.add_row(
-            str(number),
-            Text(title_of(medoid), style="bold"),
-            share_text(interest["share"]),
-            str(interest["n_actions"]),
-            span(interest["oldest_action"], interest["newest_action"]),
-            Text(_members(interest["item_ids"], medoid, title_of), style="dim"),
-        )
+        name, share, n_actions, *details = _interest_cells(interest, title_of, found[0]["share"])
+        if width < _WIDTH_OF_ONE_LINE:
+            name, details = Text("\n").join([name, Text(" · ").join(filter(None, details))]), []
+        table.add_row(str(number), name, share, n_actions, *details)
     n_more = len(found) - len(found[:n_shown])
     if n_more:
         rest = sum(interest["share"] for interest in found[n_shown:])
-        table.add_row("", Text(f"and {n_more} more", style="italic"), share_text(rest))
-    return table
+        table.add_row("", Text(f"and {n_more} more", style="italic"), f"{'':{_N_BAR_CELLS}} {rest:4.0%}")
+    return kept_whole(table)
 
 
-def share_text(share: float) -> Text:
-    """Return a share of one as a bar and a percentage."""
-    n_full = round(share * _N_BAR_CELLS)
+def _interest_cells(interest: Answer, title_of: TitleOf, largest: float) -> list[Text]:
+    medoid = interest["medoid_item_id"]
+    return [
+        Text(title_of(medoid), style="bold"),
+        share_text(interest["share"], largest),
+        Text(str(interest["n_actions"])),
+        Text(span(interest["oldest_action"], interest["newest_action"]), style="dim"),
+        Text(_members(interest["item_ids"], medoid, title_of), style="dim"),
+    ]
+
+
+def share_text(share: float, largest: float) -> Text:
+    """Return a share of one as a bar, full at the ``largest`` share, and a percentage."""
+    n_full = round(share / largest * _N_BAR_CELLS) if largest > 0 else 0
     bar = "■" * n_full + "·" * (_N_BAR_CELLS - n_full)
     return Text.assemble((bar, "cyan"), f" {share:4.0%}")
 
 
 def recommendations_table(answer: Answer, title_of: TitleOf) -> Table:
     """Return one user's recommendations, each beside the interest it comes from."""
-    table = _table("#", "Item", "Id", "Score", "From the interest")
-    table.columns[1].ratio, table.columns[4].ratio = 3, 3
+    table = stretched_table(
+        "#", "Item", "Id", "Score", "From the interest", stretch={"Item": 3, "Id": 2, "From the interest": 3}
+    )
     for item in answer["items"]:
         interest = item["interest"]
         table.add_row(
@@ -63,16 +93,16 @@ def recommendations_table(answer: Answer, title_of: TitleOf) -> Table:
             f"{item['score']:.3f}",
             Text(title_of(interest), style="cyan"),
         )
-    return table
+    return kept_whole(table)
 
 
 def neighbors_table(answer: Answer, title_of: TitleOf) -> Table:
     """Return the items nearest to one item."""
-    table = _table("#", "Item", "Id", "Score")
+    table = stretched_table("#", "Item", "Id", "Score", stretch={"Item": 3, "Id": 2})
     for number, item in enumerate(answer["neighbors"], start=1):
         identity = Text(str(item["item_id"]), style="dim")
         table.add_row(str(number), Text(title_of(item["item_id"])), identity, f"{item['score']:.3f}")
-    return table
+    return kept_whole(table)
 
 
 def explanation(answer: Answer, title_of: TitleOf) -> Table:
@@ -116,10 +146,20 @@ def indented(renderable: Any) -> Padding:
     return Padding(renderable, (0, 0, 0, 2))
 
 
-def _table(*names: str) -> Table:
-    table = Table(box=None, header_style="dim", pad_edge=False, expand=False)
+def stretched_table(*names: str, stretch: Mapping[str, int]) -> Table:
+    """Return a table in which the columns of ``stretch`` share what room there is, in these proportions."""
+    table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
     for name in names:
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
+        right = "right" if name in {"#", "Actions", "Score"} else "left"
+        table.add_column(name, no_wrap=True, overflow="ellipsis", justify=right, ratio=stretch.get(name))
+    return table
+
+
+def kept_whole(table: Table) -> Table:
+    """Keep the columns that do not stretch from being cut; only the others give way on a narrow terminal."""
+    for column in table.columns:
+        if column.ratio is None:
+            column.min_width = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
     return table
 
 
