@@ -39,7 +39,7 @@ class TestOneList(VectorIndexSuite):
 
     def make(self, embeddings: npt.NDArray[Any], pool: Bools, folder: Path) -> VectorIndex:
         """Build once for the class, open anew for each test."""
-        stored = embeddings.astype(self.dtype)
+        stored: npt.NDArray[Any] = embeddings.astype(self.dtype)
         folder = self.built.setdefault((type(self).__name__, stored[:50].tobytes()), folder)
         if not folder.exists():
             build_index(stored, pool, folder, ALWAYS_CODES, n_threads=2)

@@ -49,7 +49,7 @@ def test_damage_is_noticed(built: Path, name: str, damage: str) -> None:
     else:
         content[len(content) // 3] ^= 0xFF
         path.write_bytes(
-            {"flip": bytes(content), "cut": content[:-9], "longer": path.read_bytes() + b"x"}[damage]
+            {"flip": bytes(content), "cut": bytes(content[:-9]), "longer": path.read_bytes() + b"x"}[damage]
         )
     with pytest.raises((StoredFormatError, ModelNotFoundError)):
         open_index(built, EMBEDDINGS)

@@ -146,7 +146,7 @@ def cases(draw: Any) -> dict[str, Any]:
 
 
 @given(cases())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_both_paths_equal_their_naive_twins(case: dict[str, Any]) -> None:
     items, record, pool, config = case["items"], case["record"], case["pool"], case["config"]
     k, seed = case["k"], case["seed"]
@@ -161,7 +161,7 @@ def test_both_paths_equal_their_naive_twins(case: dict[str, Any]) -> None:
     for found in (sampled, budgeted):
         medoids = items[record.medoid_rows[found.interests]]
         assert found.scores.tolist() == (items[found.rows] * medoids).sum(axis=1).tolist()
-        assert found.n_candidates <= max(k, config.candidate_budget)
+        assert found.n_candidates <= max(k, config.candidate_budget, record.n_interests)
 
 
 # ---- on clustered vectors -----------------------------------------------------------------------
@@ -189,7 +189,11 @@ def test_an_empty_record_gives_an_empty_list(items: Float32s) -> None:
 @pytest.mark.parametrize("mode", ["sampled", "budgeted"])
 def test_types_and_order(items: Float32s, mode: Any) -> None:
     found = retriever_of(items).recommend(USER, 30, mode=mode)
-    assert (found.rows.dtype, found.scores.dtype, found.interests.dtype) == (np.int32, np.float32, np.int32)
+    assert [a.dtype.name for a in (found.rows, found.scores, found.interests)] == [
+        "int32",
+        "float32",
+        "int32",
+    ]
     assert len(set(found.rows.tolist())) == 30
     if mode == "sampled":
         assert (np.diff(found.scores) <= 0).all()
@@ -344,7 +348,7 @@ def test_bad_calls(items: Float32s) -> None:
     retriever = retriever_of(items)
     for bad in ({"k": 0}, {"k": 5, "n_interests": 0}, {"k": 5, "mode": "best"}):
         with pytest.raises(UsageError):
-            retriever.recommend(USER, **bad)  # type: ignore[arg-type]
+            retriever.recommend(USER, **bad)
     with pytest.raises(UsageError):
         retriever.neighbors(3, 0)
     with pytest.raises(ItemNotFoundError):

@@ -57,21 +57,19 @@ def proportional_shares(importances: Float64s, budget: int) -> Int64s:
     array([2, 1, 1])
     """
     n = len(importances)
-    if budget <= n:
+    if n == 0 or budget <= n:
         return (np.arange(n) < budget).astype(np.int64)
     largest = importances.max(initial=0.0)
     scaled = importances / largest if largest > 0 else np.ones(n)
     ideal = budget * (scaled / scaled.sum())
     shares: Int64s = np.maximum(np.floor(ideal).astype(np.int64), 1)
-    while (left := budget - int(shares.sum())) != 0:
-        order = np.argsort(-(ideal - shares) if left > 0 else _overpaid(ideal, shares), kind="stable")
-        shares[order[: abs(left)] if left > 0 else order[:1]] += 1 if left > 0 else -1
+    left = budget - int(shares.sum())
+    if left > 0:
+        shares[np.argsort(shares - ideal, kind="stable")[:left]] += 1
+    for _ in range(-left):  # the 1 each took more than there was
+        overpaid = np.where(shares > 1, shares - ideal, -np.inf)
+        shares[n - 1 - overpaid[::-1].argmax()] -= 1
     return shares
-
-
-def _overpaid(ideal: Float64s, shares: Int64s) -> Any:
-    """Sort key: interests furthest above their ideal first, those with 1 never."""
-    return np.where(shares > 1, ideal - shares, np.inf)
 
 
 def query_vectors(

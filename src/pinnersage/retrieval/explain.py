@@ -207,7 +207,7 @@ def _actions_behind(
         np.float64
     )
     ages_days = (record.as_of_ms - record.times_ms[members]) / MS_PER_DAY
-    decayed: Float64s = record.weights[members] * np.exp(-decay_per_day * ages_days)
+    decayed: Float64s = record.weights[members].astype(np.float64) * np.exp(-decay_per_day * ages_days)
     contributions = similarities * decayed
     order = np.argsort(-contributions, kind="stable")
     return tuple(

@@ -24,7 +24,7 @@ def clustered(n_rows: int, dim: int, seed: int) -> Float32s:
     rng = np.random.default_rng(seed)
     centres = rng.standard_normal((max(1, n_rows // 30), dim))
     vectors = centres[rng.integers(0, len(centres), n_rows)] + 0.7 * rng.standard_normal((n_rows, dim))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 def naive_search(embeddings: npt.NDArray[Any], found: Bools, query: Float32s, k: int) -> list[int]:
@@ -51,7 +51,7 @@ class VectorIndexSuite(ABC):
     @pytest.fixture
     def pool(self) -> Bools:
         """Return a pool without every fifth item."""
-        return np.arange(N_ROWS) % 5 != 0
+        return np.asarray(np.arange(N_ROWS) % 5 != 0)
 
     @pytest.fixture
     def index(self, embeddings: Float32s, pool: Bools, tmp_path: Path) -> VectorIndex:
