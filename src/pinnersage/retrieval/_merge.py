@@ -8,7 +8,7 @@ round-robin.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,27 @@ from pinnersage.retrieval._scores import Matrix, dot, widen
 
 COSINE_SLACK = 1e-6
 _HEAD = 32
+
+
+class Lists(NamedTuple):
+    """Neighbors of several interests: interest ``i`` owns ``rows[starts[i]:starts[i + 1]]``, best first.
+
+    ``complete[i]``: the index holds no more; ``shares[i]``: its part of the budget.
+    """
+
+    rows: Int32s
+    starts: Int64s
+    complete: Bools
+    shares: Int64s
+
+
+class Rules(NamedTuple):
+    """What may join a list: in the pool, not in the set ``barred``, below ``cosine`` to those in it."""
+
+    pool: Bools
+    barred: Int32s
+    matrix: Matrix
+    cosine: float
 
 
 @kernel
@@ -78,28 +99,26 @@ def is_near_duplicate(item: Float32s, chosen: Float32s, n_chosen: int, cosine: f
 
 
 @kernel
-def count_offers(
-    rows: Int32s, starts: Int64s, complete: Bools, shares: Int64s, pool: Bools, seen: Int32s, short: Bools
-) -> int:
+def count_offers(lists: Lists, rules: Rules, short: Bools) -> int:
     """Count the different items offered: each interest's nearest ``shares[i]`` available, unseen ones.
 
     ``short[i]`` is set when the list of interest ``i`` ran out although the index holds more.
     """
-    offered = make_set(rows[:0], min(shares.sum(), len(rows)))
+    offered = make_set(lists.rows[:0], min(lists.shares.sum(), len(lists.rows)))
     n_offered = 0
-    for i in range(len(shares)):
+    for i in range(len(lists.shares)):
         n_given = 0
-        for at in range(starts[i], starts[i + 1]):
-            if n_given == shares[i]:
+        for at in range(lists.starts[i], lists.starts[i + 1]):
+            if n_given == lists.shares[i]:
                 break
-            row = rows[at]
-            if not pool[row] or seen[slot_of(seen, row)] == row:
+            row = lists.rows[at]
+            if not rules.pool[row] or rules.barred[slot_of(rules.barred, row)] == row:
                 continue
             n_given += 1
             slot = slot_of(offered, row)
             n_offered += offered[slot] != row
             offered[slot] = row
-        short[i] = n_given < shares[i] and not complete[i]
+        short[i] = n_given < lists.shares[i] and not lists.complete[i]
     return n_offered
 
 
@@ -116,75 +135,49 @@ def furthest_behind(given: Int64s, shares: Int64s, active: Bools, n_taken: int) 
 
 
 @kernel
-def merge(
-    rows: Int32s,
-    starts: Int64s,
-    complete: Bools,
-    shares: Int64s,
-    pool: Bools,
-    barred: Int32s,
-    matrix: Matrix,
-    cosine: float,
-    first: int,
-    places: Int64s,
-    interests: Int32s,
-) -> tuple[int, int]:
-    """Fill ``places`` (positions in ``rows``) and ``interests`` by weighted round-robin.
+def merge(lists: Lists, rules: Rules, first: int, places: Int64s, turns: Int32s) -> tuple[int, int]:
+    """Fill ``places`` (positions in ``lists.rows``) and ``turns`` (interests) by weighted round-robin.
 
-    ``barred`` is a set with room for the list; items taken are added to it. Item ``first`` (-1 for
-    none) counts as taken before the others. Returns the number taken, and the interest whose list
-    ran out although the index holds more (-1 if none did).
+    Items taken are added to ``rules.barred``. Item ``first`` (-1 for none) counts as taken before
+    the others. Returns the number taken, and the interest whose list ran out although the index
+    holds more (-1 if none did).
     """
-    k = len(places)
-    chosen = np.empty((k + 2, matrix.shape[1]), np.float32)
-    n_before = 0
+    n_lists = len(lists.shares)
+    cursors, given = lists.starts[:-1].copy(), np.zeros(n_lists, np.int64)
+    active = np.ones(n_lists, np.bool_)
+    chosen = np.empty((len(places) + 2, rules.matrix.shape[1]), np.float32)
+    n, n_before = 0, 0
     if first >= 0:
-        _unit(matrix[first], chosen[0])
-        barred[slot_of(barred, first)] = first
+        _unit(rules.matrix[first], chosen[0])
+        rules.barred[slot_of(rules.barred, first)] = first
         n_before = 1
-    cursors = starts[:-1].copy()
-    given = np.zeros(len(shares), np.int64)
-    active = np.ones(len(shares), np.bool_)
-    n = 0
-    while n < k:
-        i = furthest_behind(given, shares, active, n)
+    while n < len(places):
+        i = furthest_behind(given, lists.shares, active, n)
         if i < 0:
             break
-        at = _next_place(rows, cursors[i], starts[i + 1], pool, barred, matrix, cosine, chosen, n_before + n)
+        at = _next_place(lists, rules, cursors[i], lists.starts[i + 1], chosen, n_before + n)
+        if at < 0 and not lists.complete[i]:
+            return n, i
         if at < 0:
-            if not complete[i]:
-                return n, i
             active[i] = False
             continue
-        cursors[i] = at + 1
-        barred[slot_of(barred, rows[at])] = rows[at]
-        places[n] = at
-        interests[n] = i
+        rules.barred[slot_of(rules.barred, lists.rows[at])] = lists.rows[at]
+        places[n], turns[n], cursors[i] = at, i, at + 1
         given[i] += 1
         n += 1
     return n, -1
 
 
 @kernel
-def _next_place(
-    rows: Int32s,
-    start: int,
-    stop: int,
-    pool: Bools,
-    barred: Int32s,
-    matrix: Matrix,
-    cosine: float,
-    chosen: Float32s,
-    n: int,
-) -> int:
+def _next_place(lists: Lists, rules: Rules, start: int, stop: int, chosen: Float32s, n: int) -> int:
     """Return the next position whose item may join the list (its unit vector in ``chosen[n]``), or -1."""
     for at in range(start, stop):
-        row = rows[at]
-        if not pool[row] or barred[slot_of(barred, row)] == row:
+        row = lists.rows[at]
+        if not rules.pool[row] or rules.barred[slot_of(rules.barred, row)] == row:
             continue
-        if cosine > 1.0:
+        if rules.cosine > 1.0:
             return at
-        _unit(matrix[row], chosen[n])
-        if not is_near_duplicate(chosen[n], chosen, n, cosine - COSINE_SLACK):
+        _unit(rules.matrix[row], chosen[n])
+        if not is_near_duplicate(chosen[n], chosen, n, rules.cosine - COSINE_SLACK):
             return at
     return -1

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
-from pinnersage.retrieval._merge import count_offers, make_set, merge
+from pinnersage.retrieval._merge import Lists, Rules, count_offers, make_set, merge
 from pinnersage.retrieval._scores import Matrix
 from pinnersage.retrieval.neighbors import NeighborCache, Neighbors, depth_for
 
@@ -78,20 +78,23 @@ def fill(
     short = np.ones(len(depths), np.bool_)
     while True:
         lists = _look_up(lists, ask, depths, short, cache)
-        rows = np.concatenate([near.rows for near in lists])
-        starts = np.cumsum([0] + [len(near.rows) for near in lists])
-        complete = np.array([near.complete for near in lists])
-        barred = make_set(ask.seen, k + 1)
-        n_candidates = count_offers(rows, starts, complete, ask.shares, pool, barred, short)
+        merged = _ragged(lists, ask.shares)
+        rules = Rules(pool, make_set(ask.seen, k + 1), matrix, near_duplicate_cosine)
+        n_candidates = count_offers(merged, rules, short)
         if not short.any():
             at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
-            cosine, first, shares = near_duplicate_cosine, ask.first, ask.shares
-            n, dry = merge(rows, starts, complete, shares, pool, barred, matrix, cosine, first, at, turns)
+            n, dry = merge(merged, rules, ask.first, at, turns)
             if dry < 0:
                 scores = np.concatenate([near.scores for near in lists])
-                return Filled(rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
+                return Filled(merged.rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
             short[dry] = True
         depths = [depth_for(2 * d) if s else d for d, s in zip(depths, short.tolist(), strict=True)]
+
+
+def _ragged(lists: list[Neighbors], shares: Int64s) -> Lists:
+    starts = np.cumsum([0] + [len(near.rows) for near in lists])
+    complete = np.array([near.complete for near in lists])
+    return Lists(np.concatenate([near.rows for near in lists]), starts, complete, shares)
 
 
 def _look_up(

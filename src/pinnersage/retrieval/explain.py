@@ -126,12 +126,6 @@ def explain(
     rank = (
         _rank(queries[interest : interest + 1], row, embeddings, pool, seen, config) if interest >= 0 else 0
     )
-    flags = {
-        "no_interests": interest < 0,
-        "seen": is_seen and config.exclude_seen,
-        "unavailable": not available,
-        "too_far": rank > n_offered,
-    }
     order = np.argsort(-similarities, kind="stable").astype(np.int32)
     return Explanation(
         row=row,
@@ -144,8 +138,18 @@ def explain(
         near_duplicate_of=_near_duplicate(row, seen, embeddings, config.near_duplicate_cosine),
         rank=rank,
         n_offered=n_offered,
-        reasons=tuple(name for name, holds in flags.items() if holds),
+        reasons=_reasons(interest, is_seen and config.exclude_seen, available, rank > n_offered),
     )
+
+
+def _reasons(interest: int, left_out_as_seen: bool, available: bool, too_far: bool) -> tuple[str, ...]:
+    flags = {
+        "no_interests": interest < 0,
+        "seen": left_out_as_seen,
+        "unavailable": not available,
+        "too_far": too_far,
+    }
+    return tuple(name for name, holds in flags.items() if holds)
 
 
 def _shares(record: UserRecord, config: RetrievalConfig, k: int) -> Any:
