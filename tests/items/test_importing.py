@@ -25,6 +25,7 @@ from pinnersage._report import RowsRefusedError
 from pinnersage.config import ImportConfig
 from pinnersage.errors import BadRowsError, DataError, SchemaError, StoredFormatError, UsageError
 from pinnersage.items.importing import import_items
+from pinnersage.items.matrix import RowFile
 from pinnersage.items.table import ItemTable
 
 REAL = Path(__file__).parents[2].parent / "shared" / "data"
@@ -402,6 +403,27 @@ def test_progress_reaches_its_total(tmp_path: Path) -> None:
     import_items(table_of("string"), tmp_path / "out", ImportConfig(), progress=lambda *a: told.append(a))
     assert ("reading items", N, N) in told
     assert told[-1] == ("writing items", N, N)
+
+
+def test_ctrl_c_after_the_last_file_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(stage: str, done: int, total: int | None) -> None:
+        if (stage, done) == ("writing items", N):
+            assert len(list((tmp_path / "out").glob("*.*"))) >= 3
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_items(table_of("string"), tmp_path / "out", ImportConfig(), progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("n_rows_a_block", [1, 7, N, 2 * N])
+def test_the_matrix_is_written_block_by_block(tmp_path: Path, n_rows_a_block: int) -> None:
+    rows = RowFile(tmp_path / "rows", "float32")
+    for start in range(0, N, 20):
+        rows.append(VECTORS[start : start + 20])
+    order = np.array(ORDER[:-3], dtype=np.int64)
+    rows.write_npy(tmp_path / "m.npy", order, block_bytes=n_rows_a_block * D * 4)
+    assert np.array_equal(np.load(tmp_path / "m.npy"), VECTORS[order])
 
 
 IN_A_SMALL_PROCESS = """

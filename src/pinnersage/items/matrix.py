@@ -42,10 +42,10 @@ class RowFile:
         with translated(str(self._path)):
             self._file.close()
 
-    def write_npy(self, path: Path, order: Int64s) -> None:
+    def write_npy(self, path: Path, order: Int64s, block_bytes: int = _BLOCK_BYTES) -> None:
         """Write rows ``order`` as a ``.npy`` file, a block at a time, and flush it to the disk."""
         self.close()
-        n_block = max(1, _BLOCK_BYTES // (self.width * self._dtype.itemsize))
+        n_block = max(1, block_bytes // (self.width * self._dtype.itemsize))
         with finished_file(path) as file:
             file.write(npy_header(self._dtype, (len(order), self.width)))
             for start in range(0, len(order), n_block):
