@@ -62,6 +62,7 @@ def build_users(
     store: InterestStore,
     *,
     n_threads: int | None = None,
+    max_actions_per_batch: int = 200_000,
     progress: Progress | None = None,
 ) -> BatchCounts:
     """Build a record for every user of a log and put it into a store.
@@ -78,6 +79,8 @@ def build_users(
         Written in ascending order of user id, a batch at a time.
     n_threads
         Kernel threads; all cores by default. The records do not depend on it.
+    max_actions_per_batch
+        Size of the unit of work; a user with more is one unit.
     progress
         Called with the stage, the actions done, and all actions.
     """
@@ -95,7 +98,7 @@ def build_users(
             progress(_STAGE, n_done, log.n_actions)
 
     with ThreadPoolExecutor(n_threads, thread_name_prefix="interests") as pool:
-        for actions in log.batches(now_ms):
+        for actions in log.batches(now_ms, max_actions_per_batch):
             pending.append(pool.submit(build_records, actions, embeddings, config, now_ms))
             if len(pending) > n_threads:
                 land()
