@@ -75,7 +75,7 @@ def test_near_ties_are_decided_by_the_published_score() -> None:
     """Rows that differ by one rounding come out in the order of their published scores."""
     rng = np.random.default_rng(0)
     base = rng.standard_normal(64).astype(np.float32)
-    items = np.stack([np.nextafter(base, np.float32(sign * 9)) for sign in rng.choice([-1, 1], 500)])
+    items = np.nextafter(base, 9 * rng.choice([-1, 1], (500, 64)).astype(np.float32))
     scores, rows = ExactIndex(items).search(base[None], 500)
     all_scores = np.empty((1, 500), np.float32)
     score_rows(base[None].copy(), as_matrix(items), np.arange(500, dtype=np.int32)[None], all_scores)
