@@ -71,19 +71,19 @@ def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     np.testing.assert_array_equal(got[1], expected[1])
 
 
-def test_near_ties_are_decided_by_the_published_score() -> None:
-    """Rows that differ by one rounding come out in the order of their published scores."""
+@pytest.mark.parametrize("dim", [64, 256, 700])
+def test_near_ties_are_decided_by_the_published_score(dim: int) -> None:
+    """Items that differ by a few roundings come out in the order of their published scores."""
     rng = np.random.default_rng(0)
-    base = rng.standard_normal(64).astype(np.float32)
-    items = np.nextafter(base, 9 * rng.choice([-1, 1], (500, 64)).astype(np.float32))
-    scores, rows = ExactIndex(items).search(base[None], 500)
-    all_scores = np.empty((1, 500), np.float32)
-    score_rows(base[None].copy(), as_matrix(items), np.arange(500, dtype=np.int32)[None], all_scores)
-    expected = np.lexsort((np.arange(500), -all_scores[0]))
-    assert rows[0].tolist() == expected.tolist()
-    short_scores, short = ExactIndex(items).search(base[None], 20)
-    assert short[0].tolist() == expected[:20].tolist()
-    np.testing.assert_array_equal(short_scores[0], scores[0, :20])
+    base = rng.standard_normal((1, dim)).astype(np.float32)
+    items = np.asarray(base * (1 + 1e-6 * rng.standard_normal((3_000, dim))), np.float32)
+    rows = np.arange(3_000, dtype=np.int32)
+    all_scores = np.empty((1, 3_000), np.float32)
+    score_rows(base, as_matrix(items), rows[None], all_scores)
+    expected = np.lexsort((rows, -all_scores[0]))[:20]
+    scores, found = ExactIndex(items).search(base, 20)
+    assert found[0].tolist() == expected.tolist()
+    np.testing.assert_array_equal(scores[0], all_scores[0, expected])
 
 
 def test_every_finite_half_is_widened_to_its_value() -> None:
