@@ -100,31 +100,24 @@ def labels_after(merges: Merges, n_points: int) -> Int32s:
 
 
 @vector_kernel
-def _add(total: Float32s, row: npt.NDArray[Any]) -> None:
-    for k in range(total.shape[0]):
-        total[k] += np.float32(row[k])
-
-
-@vector_kernel
-def _difference(row: npt.NDArray[Any], mean: Float32s, out: Float32s) -> None:
-    for k in range(out.shape[0]):
-        out[k] = np.float32(row[k]) - mean[k]
-
-
-@kernel
 def gather_centered(source: npt.NDArray[Any], rows: Int64s, points: Float32s) -> None:
     """Copy ``source[rows]`` into ``points``, less their mean, and zero what is left of ``points``.
 
     Ward does not see a shift of all points, float32 does: around the mean it loses least.
     """
-    n = rows.shape[0]
-    mean = np.zeros(points.shape[1], np.float32)
+    n, d = rows.shape[0], points.shape[1]
+    mean = np.zeros(d, np.float32)
     for i in range(n):
-        _add(mean, source[rows[i]])
-    mean /= np.float32(n)
+        row = rows[i]
+        for k in range(d):
+            mean[k] += np.float32(source[row, k])
+    for k in range(d):
+        mean[k] /= np.float32(n)
     for i in range(n):
-        _difference(source[rows[i]], mean, points[i])
-    points[n:] = 0.0
+        row = rows[i]
+        for k in range(d):
+            points[i, k] = np.float32(source[row, k]) - mean[k]
+    points[n:] = np.float32(0)
 
 
 @kernel
