@@ -16,6 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pinnersage.cli.app import invoke
+from pinnersage.cli.exits import run
+
 N_TOPICS = 4
 N_PER_TOPIC = 10
 N_DIMENSIONS = 8
@@ -51,24 +54,40 @@ Run = Callable[..., Ran]
 
 
 @pytest.fixture(scope="session")
-def pinnersage() -> Run:
+def process() -> Run:
     """Return a function that runs the installed command in a process of its own."""
     command = Path(sys.executable).with_name("pinnersage")
 
-    def run(*args: object, cwd: Path | None = None, **environment: str) -> Ran:
+    def run_process(*args: object) -> Ran:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PINNERSAGE_")}
         done = subprocess.run(
             [command, *map(str, args)],
-            cwd=cwd,
-            env=clean | environment,
+            env=clean,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    return run
+    return run_process
+
+
+@pytest.fixture
+def call(capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+    """Return a function that runs a verb through the same entry point, without the time to start up."""
+
+    def run_here(*args: object, cwd: Path | None = None, **environment: str) -> Ran:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            if cwd is not None:
+                patch.chdir(cwd)
+            code = run(invoke, [str(arg) for arg in args])
+        out, err = capfdbinary.readouterr()
+        return Ran(code, out.decode(), err.decode())
+
+    return run_here
 
 
 def item_table() -> pa.Table:
@@ -110,12 +129,12 @@ def world(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, pinnersage: Run) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, process: Run) -> Path:
     """Return a model built from the world by the real command; do not change it."""
     folder = tmp_path_factory.mktemp("built")
     pq.write_table(item_table(), folder / "items.parquet")
     pq.write_table(action_table(), folder / "actions.parquet")
-    ran = pinnersage(
+    ran = process(
         "build",
         *("--items", folder / "items.parquet"),
         *("--actions", folder / "actions.parquet"),

@@ -11,29 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from tests.cli.conftest import DAY_MS, N_DIMENSIONS, START_MS, Ran, action_table, item_table
-
-from pinnersage.cli.app import invoke
-from pinnersage.cli.exits import run
+from tests.cli.conftest import DAY_MS, N_DIMENSIONS, START_MS, Ran, Run, action_table, item_table
 
 Call = Callable[..., Ran]
 Build = Callable[..., Ran]
 
 
 @pytest.fixture
-def call(capfdbinary: pytest.CaptureFixture[bytes]) -> Call:
-    """Return a function that runs a verb in this process, which takes no start-up time."""
-
-    def run_here(*args: object) -> Ran:
-        code = run(invoke, [str(arg) for arg in args])
-        out, err = capfdbinary.readouterr()
-        return Ran(code, out.decode(), err.decode())
-
-    return run_here
-
-
-@pytest.fixture
-def build(world: Path, call: Call) -> Build:
+def build(world: Path, call: Run) -> Build:
     """Return a function that replaces tables, builds with JSON, and looks for leftovers on failure."""
 
     def build_with(
@@ -115,7 +100,7 @@ BAD_ITEMS = {
 
 @pytest.mark.parametrize(("reason", "bad"), BAD_ITEMS.items())
 def test_bad_embeddings_are_counted(
-    world: Path, build: Build, call: Call, reason: str, bad: list[float]
+    world: Path, build: Build, call: Run, reason: str, bad: list[float]
 ) -> None:
     row = {"item_id": "bad", "title": "Bad", "category": "bad", "embedding": bad}
     one_bad = with_rows(item_table(), [row])
@@ -161,7 +146,7 @@ def test_many_bad_actions_are_refused_unless_allowed(build: Build, reason: str, 
     assert build("--max-bad-share", "0.5", actions=many_bad).code == 0
 
 
-def test_a_future_now_makes_future_times_good(world: Path, build: Build, call: Call) -> None:
+def test_a_future_now_makes_future_times_good(world: Path, build: Build, call: Run) -> None:
     late = BAD_ACTIONS["time_in_future"]["timestamp"]
     future = with_rows(action_table(), [action(time_ms=late)])
     assert build("--strict", "--now", str(late), actions=future).code == 0
@@ -199,7 +184,7 @@ def test_a_file_that_only_says_it_is_parquet(world: Path, build: Build) -> None:
 @pytest.mark.parametrize("users", ["integers", "texts"])
 @pytest.mark.parametrize("items_as", ["integers", "texts"])
 def test_integers_and_their_texts_are_the_same_ids(
-    world: Path, build: Build, call: Call, users: str, items_as: str
+    world: Path, build: Build, call: Run, users: str, items_as: str
 ) -> None:
     def ids(column: str, kind: str) -> pa.Array:
         numbers = pa.array([int(value[1:]) for value in action_table()[column].to_pylist()])
@@ -215,7 +200,7 @@ def test_integers_and_their_texts_are_the_same_ids(
     assert call("similar", world / "model", "7", "--json").code == 0
 
 
-def test_one_action_is_one_interest(world: Path, build: Build, call: Call) -> None:
+def test_one_action_is_one_interest(world: Path, build: Build, call: Run) -> None:
     assert build(actions=action_table().slice(0, 1)).code == 0
     found = json.loads(call("interests", world / "model", "u0", "--json").out)
     assert [interest["n_actions"] for interest in found["interests"]] == [1]
@@ -223,14 +208,14 @@ def test_one_action_is_one_interest(world: Path, build: Build, call: Call) -> No
     assert len(json.loads(call("recommend", world / "model", "u0", "-k", 5, "--json").out)["items"]) == 5
 
 
-def test_a_thousand_equal_actions_are_one(world: Path, build: Build, call: Call) -> None:
+def test_a_thousand_equal_actions_are_one(world: Path, build: Build, call: Run) -> None:
     assert build("--strict", actions=pa.concat_tables([action_table().slice(0, 1)] * 1000)).code == 0
     found = json.loads(call("interests", world / "model", "u0", "--json").out)
     assert [interest["n_actions"] for interest in found["interests"]] == [1]
     assert found["interests"][0]["importance"] == 1.0
 
 
-def test_a_failed_build_leaves_the_last_model_alone(world: Path, build: Build, call: Call) -> None:
+def test_a_failed_build_leaves_the_last_model_alone(world: Path, build: Build, call: Run) -> None:
     assert build().code == 0
     before = call("interests", world / "model", "u0", "--json").out
     (world / "actions.parquet").write_bytes(b"PAR1")
@@ -238,7 +223,7 @@ def test_a_failed_build_leaves_the_last_model_alone(world: Path, build: Build, c
     assert call("interests", world / "model", "u0", "--json").out == before
 
 
-def test_other_names_are_mapped(world: Path, build: Build, call: Call) -> None:
+def test_other_names_are_mapped(world: Path, build: Build, call: Run) -> None:
     items = item_table().rename_columns(["asin", "name", "category", "vector"])
     actions = action_table().rename_columns(["who", "asin", "at"])
     names = ["item_id=asin", "title=name", "embedding=vector", "user_id=who", "timestamp=at"]
