@@ -205,10 +205,9 @@ def test_a_damaged_record_is_refused(filled: Path) -> None:
 
 
 def test_a_newer_layout_is_refused_with_what_to_do(filled: Path) -> None:
-    env = lmdb.open(str(filled / FIRST_FILE), subdir=False, max_dbs=2)
-    meta = env.open_db(b"meta")
+    env = lmdb.open(str(filled / FIRST_FILE), subdir=False)
     with env.begin(write=True) as txn:
-        txn.put(b"\0layout", b"2", db=meta)
+        txn.put(b"\0layout", b"2")
     env.close()
     with pytest.raises(StoredFormatError, match="upgrade"):
         LmdbStore(filled)

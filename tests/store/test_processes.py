@@ -319,6 +319,31 @@ def test_compaction_beside_a_reader_and_a_writer(tmp_path: Path) -> None:
     assert len([path for path in (tmp_path / "store").iterdir() if path.suffix == ".mdb"]) == 1
 
 
+def test_a_write_that_waited_for_a_compaction_lands_in_the_new_file(tmp_path: Path) -> None:
+    """The waiting process is given the lock of a file that is no longer there; opening does not wait."""
+    from pinnersage.store._data_file import DataFile, rewrite_beside
+
+    write = """
+    with LmdbStore(path) as store:
+        say("open")
+        store.put("waited", random_batch(1, seed=1).record(0))
+    """.replace("\n    ", "\n")
+    waiting: list[subprocess.Popen[str]] = []
+
+    def compact_while_another_waits(txn: object, file: DataFile) -> None:
+        waiting.append(start(write, tmp_path / "store"))
+        assert waiting[0].stdout is not None
+        assert waiting[0].stdout.readline() == "open\n"
+        time.sleep(0.5)
+        rewrite_beside(txn, file)
+
+    with LmdbStore(tmp_path / "store") as store:
+        store.put("old", random_batch(1, seed=1).record(0))
+        store._write(compact_while_another_waits)
+        finish(waiting[0])
+        assert list(store.user_ids()) == ["old", "waited"]
+
+
 def test_a_compaction_killed_at_any_moment(tmp_path: Path) -> None:
     compact = """
     with LmdbStore(path) as store:

@@ -26,7 +26,6 @@ from pinnersage.errors import (
 )
 from pinnersage.store._durable import is_full, storage_full, sync_path
 
-USERS, META = b"users", b"meta"
 MAX_READERS = 1_024
 _COPY_CHUNK = 10_000
 _NAME = re.compile(r"records-(\d{8})\.mdb")
@@ -34,13 +33,11 @@ _NAME = re.compile(r"records-(\d{8})\.mdb")
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """An open LMDB environment with its two maps."""
+    """An open LMDB environment; records and meta values are told apart by their keys' first byte."""
 
     path: Path
     inode: tuple[int, int]
     env: Any
-    users: Any
-    meta: Any
 
     def is_current(self) -> bool:
         """Tell whether the file is still the one under its name."""
@@ -115,7 +112,6 @@ def _open(path: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
             str(path),
             subdir=False,
             map_size=map_bytes,
-            max_dbs=2,
             max_readers=MAX_READERS,
             max_spare_txns=8,
             readahead=False,
@@ -128,17 +124,12 @@ def _open(path: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
             raise UsageError(f"{path} is already open under another name: close that store first") from error
         raise translated(error, path) from error
     try:
-        return _with_maps(env, path, writable)
-    except (PinnerSageError, lmdb.Error) as error:
+        _refuse_truncated(env, path)
+        status = path.stat()
+    except (PinnerSageError, OSError):
         env.close()
-        raise translated(error, path) if isinstance(error, lmdb.Error) else error from error
-
-
-def _with_maps(env: Any, path: Path, writable: bool) -> DataFile:
-    _refuse_truncated(env, path)
-    users, meta = env.open_db(USERS, create=writable), env.open_db(META, create=writable)
-    status = path.stat()
-    return DataFile(path, (status.st_dev, status.st_ino), env, users, meta)
+        raise
+    return DataFile(path, (status.st_dev, status.st_ino), env)
 
 
 def _refuse_truncated(env: Any, path: Path) -> None:
@@ -161,14 +152,12 @@ def _damaged(path: Path, reason: str) -> StoredFormatError:
 
 def _copy(txn: Any, old: DataFile, path: Path) -> None:
     map_bytes = old.env.info()["map_size"]
-    env = lmdb.open(str(path), subdir=False, map_size=map_bytes, max_dbs=2, sync=False, lock=False)
+    env = lmdb.open(str(path), subdir=False, map_size=map_bytes, sync=False, lock=False)
     try:
-        for name, source in ((USERS, old.users), (META, old.meta)):
-            target = env.open_db(name)
-            entries = iter(txn.cursor(source))
-            while chunk := list(itertools.islice(entries, _COPY_CHUNK)):
-                with env.begin(write=True) as writing:
-                    writing.cursor(target).putmulti(chunk, append=True)
+        entries = iter(txn.cursor())
+        while chunk := list(itertools.islice(entries, _COPY_CHUNK)):
+            with env.begin(write=True) as writing:
+                writing.cursor().putmulti(chunk, append=True)
         env.sync(True)
     finally:
         env.close()

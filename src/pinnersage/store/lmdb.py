@@ -22,7 +22,8 @@ T = TypeVar("T")
 MAP_BYTES = 1 << 30
 LAYOUT_VERSION = b"1"
 
-_LAYOUT_KEY = b"\0layout"
+# Keys of users begin at 1, so what begins with 0 is none.
+_LAYOUT_KEY, _NAME, _FIRST_USER_KEY = b"\0layout", b"\0n", b"\1"
 _LISTING_CHUNK = 2_000
 _Entry = tuple[bytes, bytes | memoryview]
 
@@ -91,8 +92,8 @@ class LmdbStore(InterestStore):
         """See the base class."""
         keys = [user_key(user_id) for user_id in user_ids]
 
-        def work(txn: Any, file: DataFile) -> list[UserRecord | None]:
-            values = [txn.get(key, db=file.users) for key in keys]
+        def work(txn: Any, _: DataFile) -> list[UserRecord | None]:
+            values = [txn.get(key) for key in keys]
             return [
                 None if value is None else decode_record(unpack_record(key, value))
                 for key, value in zip(keys, values, strict=True)
@@ -123,7 +124,7 @@ class LmdbStore(InterestStore):
     def delete(self, user_id: UserId) -> bool:
         """See the base class."""
         key = user_key(user_id)
-        return self._write(lambda txn, file: bool(txn.delete(key, db=file.users)))
+        return self._write(lambda txn, _: bool(txn.delete(key)))
 
     def user_ids(self) -> Iterator[UserId]:
         """See the base class."""
@@ -136,7 +137,7 @@ class LmdbStore(InterestStore):
 
     def __len__(self) -> int:
         """See the base class."""
-        return self._read(lambda txn, file: int(txn.stat(file.users)["entries"]))
+        return self._read(lambda txn, _: int(txn.stat()["entries"]) - _n_meta(txn))
 
     @property
     def n_bytes(self) -> int:
@@ -145,7 +146,7 @@ class LmdbStore(InterestStore):
 
     def get_meta(self, name: str) -> bytes | None:
         """See the base class."""
-        return self._read(lambda txn, file: _copied(txn.get(_meta_key(name), db=file.meta)))
+        return self._read(lambda txn, _: _copied(txn.get(_meta_key(name))))
 
     def compact(self) -> None:
         """See the base class. Other processes read on and follow to the new file with their next call."""
@@ -160,12 +161,12 @@ class LmdbStore(InterestStore):
     def _put(self, entries: list[_Entry], meta: Mapping[str, bytes]) -> None:
         ascending = all(a[0] < b[0] for a, b in pairwise(entries))
 
-        def work(txn: Any, file: DataFile) -> None:
-            cursor = txn.cursor(file.users)
+        def work(txn: Any, _: DataFile) -> None:
+            cursor = txn.cursor()
             append = ascending and bool(entries) and (not cursor.last() or cursor.key() < entries[0][0])
             cursor.putmulti(entries, append=append)
             for name, value in meta.items():
-                txn.put(_meta_key(name), value, db=file.meta)
+                txn.put(_meta_key(name), value)
 
         self._write(work)
 
@@ -183,9 +184,9 @@ class LmdbStore(InterestStore):
         return self._environment
 
     def _check_layout(self) -> None:
-        layout = self._read(lambda txn, file: _copied(txn.get(_LAYOUT_KEY, db=file.meta)))
+        layout = self._read(lambda txn, _: _copied(txn.get(_LAYOUT_KEY)))
         if layout is None and not self._readonly:
-            self._write(lambda txn, file: txn.put(_LAYOUT_KEY, LAYOUT_VERSION, db=file.meta))
+            self._write(lambda txn, _: txn.put(_LAYOUT_KEY, LAYOUT_VERSION))
         elif layout != LAYOUT_VERSION:
             raise StoredFormatError(
                 f"the store has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
@@ -193,10 +194,10 @@ class LmdbStore(InterestStore):
             )
 
 
-def _list_ids(txn: Any, file: DataFile, *, last: bytes | None) -> tuple[list[UserId], bytes | None]:
+def _list_ids(txn: Any, _: DataFile, *, last: bytes | None) -> tuple[list[UserId], bytes | None]:
     """Return some ids after the key ``last``, and the key to go on from; None at the end."""
-    cursor = txn.cursor(file.users)
-    found = cursor.first() if last is None else cursor.set_range(last + b"\0")
+    cursor = txn.cursor()
+    found = cursor.set_range(_FIRST_USER_KEY if last is None else last + b"\0")
     ids: list[UserId] = []
     while found and len(ids) < _LISTING_CHUNK:
         key = bytes(cursor.key())
@@ -207,8 +208,17 @@ def _list_ids(txn: Any, file: DataFile, *, last: bytes | None) -> tuple[list[Use
 
 
 def _meta_key(name: str) -> bytes:
-    """``n`` and the name; the layout's own key begins otherwise."""
-    return b"n" + name.encode()
+    return _NAME + name.encode()
+
+
+def _n_meta(txn: Any) -> int:
+    """Count the entries that are not users; there are few."""
+    cursor = txn.cursor()
+    n_meta, found = 0, cursor.first()
+    while found and bytes(cursor.key()) < _FIRST_USER_KEY:
+        n_meta += 1
+        found = cursor.next()
+    return n_meta
 
 
 def _copied(value: memoryview | None) -> bytes | None:
