@@ -257,7 +257,15 @@ def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
     command = Path(sys.executable).with_name("pinnersage")
     fifo = world / "actions.csv"
     os.mkfifo(fifo)
-    args = ["build", "--items", world / "items.parquet", "--actions", fifo, "--out", world / "model"]
+    args: list[str | Path] = [
+        "build",
+        "--items",
+        world / "items.parquet",
+        "--actions",
+        fifo,
+        "--out",
+        world / "model",
+    ]
     with subprocess.Popen([command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         time.sleep(2)
         process.send_signal(signal.SIGINT)

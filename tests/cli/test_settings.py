@@ -1,9 +1,12 @@
 """Precedence: flags, environment, file, a verb's own defaults, the library's defaults."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from pinnersage import config
+from pinnersage.cli import options
 from pinnersage.cli.options import SETTINGS, parse_map
 from pinnersage.cli.settings import known_keys, load_config
 from pinnersage.config import BuildConfig
@@ -48,8 +51,8 @@ def test_sources_are_merged_key_by_key(file: Path, monkeypatch: pytest.MonkeyPat
 def test_a_false_flag_is_a_given_flag(tmp_path: Path) -> None:
     path = tmp_path / "settings.toml"
     path.write_text("[imports]\nnormalize = true\nstrict = true\n")
-    config = load_config(path, {"imports.normalize": False})
-    assert (config.imports.normalize, config.imports.strict) == (False, True)
+    imports = load_config(path, {"imports.normalize": False}).imports
+    assert (imports.normalize, imports.strict) == (False, True)
 
 
 def test_mappings_come_from_toml_json_and_flags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +128,14 @@ def test_broken_json_in_the_environment_is_a_usage_error(monkeypatch: pytest.Mon
 
 def test_every_flag_sets_a_known_key() -> None:
     assert {setting.key for setting in SETTINGS} <= set(known_keys())
+
+
+def test_choices_on_the_command_line_are_those_of_the_settings() -> None:
+    assert (options.Clustering, options.Representative) == (config.Clustering, config.Representative)
+    assert options.Mode == config.RecommendMode
+    fields = config.ImportConfig.model_fields
+    assert get_args(options.TimeUnit) == get_args(get_args(fields["time_unit"].annotation)[0])
+    assert get_args(options.Dtype) == get_args(fields["dtype"].annotation)
 
 
 @pytest.mark.parametrize("pairs", [["a"], ["=b"], ["a="], ["a=b", "a=c"]])

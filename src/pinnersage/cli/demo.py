@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -20,13 +19,7 @@ if TYPE_CHECKING:
     from pinnersage.model import PinnerSage
 
 
-class Embedder(StrEnum):
-    """How items without embeddings get them."""
-
-    tfidf = "tfidf"
-    minilm = "minilm"
-
-
+Embedder = Literal["tfidf", "minilm"]
 Items = Annotated[
     Path | None, typer.Option("--items", metavar="F", help="Items of your own.", show_default=False)
 ]
@@ -46,7 +39,7 @@ def demo(
     items: Items = None,
     actions: Actions = None,
     out: Out = Path("pinnersage-demo"),
-    embedder: Texts = Embedder.tfidf,
+    embedder: Texts = "tfidf",
     n_users: NUsers = 3,
     k: K = 10,
     embeddings: options.Embeddings = None,
@@ -81,7 +74,8 @@ def _purchases(*, as_json: bool) -> tuple[Any, Any]:
         terminal.print(ORIGIN)
         terminal.print(
             f"{len(tables.actions):,} purchases of {len(tables.items):,} items, an item being one distinct "
-            f"description; {tables.n_left_out:,} lines without one, or of money and fuel, left out."
+            f"description; {tables.n_left_out:,} lines without one, or of money and fuel, left out. "
+            "The first run also compiles its kernels, which may take a minute."
         )
     return tables.items, tables.actions
 
@@ -120,7 +114,7 @@ def _embedded(items: Any, embedder: Embedder, config: Any, progress: Progress) -
     texts = item_texts(items, config.imports.columns, config.imports.memory_limit_mb)
     if texts is None:
         return None
-    return tfidf_embeddings(texts) if embedder is Embedder.tfidf else minilm_embeddings(texts, progress)
+    return tfidf_embeddings(texts) if embedder == "tfidf" else minilm_embeddings(texts, progress)
 
 
 def _stories(model: PinnerSage, n_users: int, k: int) -> list[Story]:

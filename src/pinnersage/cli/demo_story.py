@@ -84,11 +84,13 @@ def spread_of(model: PinnerSage, rows: Int32s) -> dict[str, float]:
 
 
 def _averaged_rows(model: PinnerSage, user_id: UserId, k: int) -> Int32s:
+    from pinnersage.model.building import pool_of
+
     config = model.config
     record = model.record(user_id)
     embeddings = model.items.embeddings
     mean = decayed_mean(record, embeddings, config.interests.decay_per_day)
-    allowed = unseen(record, len(embeddings)) & model.items.pool
+    allowed = unseen(record, len(embeddings)) & pool_of(model.items, config)
     return nearest_unseen(mean, embeddings, allowed, k, config.retrieval.near_duplicate_cosine)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -22,42 +21,12 @@ else:
     Config = object
 
 
-class TimeUnit(StrEnum):
-    """Unit of an integer timestamp column."""
-
-    s = "s"
-    ms = "ms"
-    us = "us"
-    ns = "ns"
-
-
-class Dtype(StrEnum):
-    """Storage type of the embeddings."""
-
-    float32 = "float32"
-    float16 = "float16"
-
-
-class Clustering(StrEnum):
-    """How actions are grouped."""
-
-    ward = "ward"
-    complete = "complete"
-    kmeans = "kmeans"
-
-
-class Representative(StrEnum):
-    """What stands for a cluster."""
-
-    medoid = "medoid"
-    centroid = "centroid"
-
-
-class Mode(StrEnum):
-    """How recommendations are drawn from interests."""
-
-    sampled = "sampled"
-    budgeted = "budgeted"
+# The choices of pinnersage.config once more, for the same reason; a test holds them together.
+TimeUnit = Literal["s", "ms", "us", "ns"]
+Dtype = Literal["float32", "float16"]
+Clustering = Literal["ward", "complete", "kmeans"]
+Representative = Literal["medoid", "centroid"]
+Mode = Literal["sampled", "budgeted"]
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:

@@ -19,6 +19,7 @@ Answer = Mapping[str, Any]
 
 _N_MEMBERS_SHOWN = 4
 _N_BAR_CELLS = 8
+_NUMBERS = {"#", "Actions", "Score"}
 _WIDTH_OF_ONE_LINE = 100
 
 
@@ -150,8 +151,9 @@ def stretched_table(*names: str, stretch: Mapping[str, int]) -> Table:
     """Return a table in which the columns of ``stretch`` share what room there is, in these proportions."""
     table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
     for name in names:
-        right = "right" if name in {"#", "Actions", "Score"} else "left"
-        table.add_column(name, no_wrap=True, overflow="ellipsis", justify=right, ratio=stretch.get(name))
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=stretch.get(name))
+        if name in _NUMBERS:
+            table.columns[-1].justify = "right"
     return table
 
 
