@@ -27,7 +27,7 @@ def same_bits(a: UserRecord, b: UserRecord) -> bool:
 
 @settings(max_examples=150, deadline=None)
 @given(
-    found=worlds.users(),
+    found=worlds.users(st.one_of(worlds.actions, worlds.conflicting)),
     seed=st.integers(0, 99),
     limit=st.floats(0.01, 6),
     max_actions=st.integers(1, 12),

@@ -24,23 +24,33 @@ ages_ms = st.one_of(
     st.integers(-2 * MS_PER_DAY, 200 * MS_PER_DAY),
     st.sampled_from([0, 1, -1, 90 * MS_PER_DAY, 90 * MS_PER_DAY - 1, 90 * MS_PER_DAY + 1]),
 )
-actions = st.tuples(
+Action = tuple[int, int, int, float, int]
+
+contents = st.tuples(
     ages_ms.map(lambda age: NOW_MS - age),
     st.integers(0, N_ITEMS - 1),
     st.integers(0, 2),
     st.sampled_from([1.0, 0.5, 3.0, 0.0]),
-    st.sampled_from([0, 0, 0, 1, 2, 3]),
 )
 
 
+def _with_key(content: tuple[int, int, int, float], which: int) -> Action:
+    """Return an action without an event key (0), or with one of two that no other content has."""
+    return (*content, which and (hash(content) % 2**60) * 2 + which)
+
+
+actions = st.builds(_with_key, contents, st.sampled_from([0, 0, 1, 2]))
+conflicting = st.builds(lambda content, key: (*content, key), contents, st.integers(0, 3))
+
+
 @st.composite
-def users(draw: st.DrawFn) -> list[list[tuple[int, int, int, float, int]]]:
+def users(draw: st.DrawFn, of: st.SearchStrategy[Action] = actions) -> list[list[Action]]:
     """Return a few users' actions; some repeat."""
-    found = draw(st.lists(st.lists(actions, max_size=14), min_size=1, max_size=4))
+    found = draw(st.lists(st.lists(of, max_size=14), min_size=1, max_size=4))
     return [own + own[: draw(st.integers(0, len(own)))] for own in found]
 
 
-def batch(found: list[list[tuple[int, int, int, float, int]]]) -> ActionBatch:
+def batch(found: list[list[Action]]) -> ActionBatch:
     rows = [action for own in found for action in own]
     columns = list(zip(*rows, strict=True)) or [()] * 5
     return ActionBatch(

@@ -19,43 +19,50 @@ from pinnersage._kernel import kernel
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
 from pinnersage.interests.canonical import Columns, canonical_order, first_in_window
-from pinnersage.interests.clustering import Rule, buffer_size, rule_of
+from pinnersage.interests.clustering import Comparison, Rule, buffer_size, comparison_of, rule_of
 from pinnersage.interests.record import RecordBatch, UserRecord
 from pinnersage.interests.user import interests_of, seen_elsewhere
 
 
 @kernel
-def _take(columns: Columns, order: Int64s) -> Columns:
+def _copy_window(columns: Columns, order: Int64s, out: Columns, at: int) -> Columns:
+    """Copy the actions ``order`` into ``out`` from ``at`` on; return that part of it."""
+    end = at + order.shape[0]
+    for k in range(order.shape[0]):
+        i = order[k]
+        out.item_rows[at + k] = columns.item_rows[i]
+        out.times_ms[at + k] = columns.times_ms[i]
+        out.weights[at + k] = columns.weights[i]
+        out.kinds[at + k] = columns.kinds[i]
+        out.event_keys[at + k] = columns.event_keys[i]
     return Columns(
-        columns.item_rows[order],
-        columns.times_ms[order],
-        columns.weights[order],
-        columns.kinds[order],
-        columns.event_keys[order],
+        out.item_rows[at:end],
+        out.times_ms[at:end],
+        out.weights[at:end],
+        out.kinds[at:end],
+        out.event_keys[at:end],
     )
 
 
 @kernel
-def _put(target: Columns, at: int, part: Columns) -> int:
-    """Write ``part`` into ``target`` from ``at`` on; return where it ends."""
-    end: int = at + part.item_rows.shape[0]
-    target.item_rows[at:end] = part.item_rows
-    target.times_ms[at:end] = part.times_ms
-    target.weights[at:end] = part.weights
-    target.kinds[at:end] = part.kinds
-    target.event_keys[at:end] = part.event_keys
+def _append(target: npt.NDArray[Any], at: int, part: npt.NDArray[Any]) -> int:
+    """Copy ``part`` into ``target`` from ``at`` on; return where it ends."""
+    for k in range(part.shape[0]):
+        target[at + k] = part[k]
+    end: int = at + part.shape[0]
     return end
 
 
 @kernel
 def _build(
     source: npt.NDArray[Any],
-    used: Int64s,
+    used: Int64s | None,
     columns: Columns,
     offsets: Int64s,
     seen_offsets: Int64s,
     seen_rows: Int32s,
     rule: Rule,
+    comparison: Comparison | None,
     now_ms: int,
     out: Columns,
     labels: Int32s,
@@ -72,31 +79,27 @@ def _build(
     for u in range(offsets.shape[0] - 1):
         order = canonical_order(columns, offsets[u], offsets[u + 1], now_ms)
         first = first_in_window(columns, order, now_ms - rule.window_ms, rule.max_actions)
-        window = _take(columns, order[first:])
-        n_needed = buffer_size(window.item_rows.shape[0], source.shape[1])
-        if buffer.shape[0] < n_needed:
-            buffer = np.empty(n_needed, np.float32)
         a, i, s, n_known = ends[u]
-        ends[u + 1, 3] = n_known + order.shape[0]
-        ends[u + 1, 0] = _put(out, a, window)
-        ends[u + 1, 1] = i
-        if window.item_rows.shape[0] > 0:
-            found = interests_of(source, used, window, rule, now_ms, buffer)
-            labels[a : ends[u + 1, 0]] = found[0]
-            ends[u + 1, 1] = i + found[1].shape[0]
-            medoid_rows[i : ends[u + 1, 1]] = found[1]
-            importances[i : ends[u + 1, 1]] = found[2]
+        window = _copy_window(columns, order[first:], out, a)
+        n = window.item_rows.shape[0]
+        if buffer.shape[0] < buffer_size(n, source.shape[1]):
+            buffer = np.empty(buffer_size(n, source.shape[1]), np.float32)
+        if n > 0:
+            found = interests_of(source, used, window, rule, comparison, now_ms, buffer)
+            _append(labels, a, found[0])
+            _append(medoid_rows, i, found[1])
+            i = _append(importances, i, found[2])
         already = seen_rows[seen_offsets[u] : seen_offsets[u + 1]]
-        seen = seen_elsewhere(columns.item_rows[order], first, already)
-        ends[u + 1, 2] = s + seen.shape[0]
-        seen_out[s : ends[u + 1, 2]] = seen
+        s = _append(seen_out, s, seen_elsewhere(columns.item_rows[order], first, already))
+        ends[u + 1, 0], ends[u + 1, 1], ends[u + 1, 2] = a + n, i, s
+        ends[u + 1, 3] = n_known + order.shape[0]
     return ends
 
 
-def _readable(embeddings: npt.NDArray[Any], item_rows: Int32s) -> tuple[npt.NDArray[Any], Int64s]:
-    """Return a matrix the kernels can read and which items its rows are (empty: all items)."""
+def _readable(embeddings: npt.NDArray[Any], item_rows: Int32s) -> tuple[npt.NDArray[Any], Int64s | None]:
+    """Return a matrix the kernels can read and which items its rows are (None: all items)."""
     if embeddings.dtype == np.float32:
-        return embeddings, np.empty(0, np.int64)
+        return embeddings, None
     used = np.unique(item_rows).astype(np.int64)
     return embeddings[used].astype(np.float32), used
 
@@ -141,8 +144,8 @@ def build_records(
     labels, medoid_rows = np.empty(n, np.int32), np.empty(n, np.int32)
     importances, seen_out = np.empty(n, np.float64), np.empty(n + len(seen_rows), np.int32)
     ends = _build(
-        source, used, columns, actions.offsets, seen_offsets, seen_rows, rule_of(config), now_ms,
-        out, labels, medoid_rows, importances, seen_out,
+        source, used, columns, actions.offsets, seen_offsets, seen_rows, rule_of(config),
+        comparison_of(config), now_ms, out, labels, medoid_rows, importances, seen_out,
     )  # fmt: skip
     a, i, s, n_known = (int(end) for end in ends[-1])
     n_until_now = int((actions.times_ms <= now_ms).sum())
@@ -190,7 +193,7 @@ def extend_records(
 def nothing_new(user_id: UserId) -> ActionBatch:
     """Return a batch of one user without an action: extending by it only moves "now"."""
     return ActionBatch(
-        [user_id],  # type: ignore[list-item, arg-type]
+        [user_id],  # type: ignore[arg-type]
         np.zeros(2, np.int64),
         np.empty(0, np.int32),
         np.empty(0, np.int64),

@@ -42,36 +42,32 @@ def _before(columns: Columns, i: int, j: int) -> bool:
 
 
 @kernel
-def _merge_halves(columns: Columns, order: Int64s, buffer: Int64s, start: int, middle: int, end: int) -> None:
-    left, right = start, middle
-    for k in range(start, end):
-        if left < middle and (right == end or not _before(columns, order[right], order[left])):
-            buffer[k] = order[left]
-            left += 1
-        else:
-            buffer[k] = order[right]
-            right += 1
-    order[start:end] = buffer[start:end]
+def stable_order(keys: Int64s) -> Int64s:
+    """Return the positions of ``keys`` ascending, equal ones as they stand.
+
+    All sorting of the kernels goes through this one type: every further one costs seconds to compile.
+    """
+    return np.argsort(keys, kind="mergesort")
 
 
 @kernel
-def _sort(columns: Columns, order: Int64s) -> None:
-    """Sort ``order`` canonically: insertion in runs of eight, then merging."""
-    n, run = order.shape[0], 8
-    for start in range(0, n, run):
-        for i in range(start + 1, min(start + run, n)):
-            item, j = order[i], i
-            while j > start and _before(columns, item, order[j - 1]):
-                order[j] = order[j - 1]
-                j -= 1
-            order[j] = item
-    buffer = np.empty(n, np.int64)
-    while run < n:
-        for start in range(0, n - run, 2 * run):
-            middle = start + run
-            if _before(columns, order[middle], order[middle - 1]):
-                _merge_halves(columns, order, buffer, start, middle, min(middle + run, n))
-        run *= 2
+def _sort(columns: Columns, order: Int64s) -> Int64s:
+    """Sort canonically: by the last column first, each sort stable; columns of one value are skipped."""
+    in_order, one_key, one_weight = True, True, True
+    for k in range(1, order.shape[0]):
+        in_order = in_order and not _before(columns, order[k], order[k - 1])
+        one_key = one_key and columns.event_keys[order[k]] == columns.event_keys[order[0]]
+        one_weight = one_weight and columns.weights[order[k]] == columns.weights[order[0]]
+    if in_order:
+        return order
+    if not one_key:
+        half = np.uint64(1) << np.uint64(63)
+        order = order[stable_order((columns.event_keys[order] ^ half).view(np.int64))]
+    if not one_weight:
+        order = order[stable_order(columns.weights[order].astype(np.float64).view(np.int64))]
+    items = columns.item_rows[order].astype(np.int64) * 256 + columns.kinds[order]
+    order = order[stable_order(items)]
+    return order[stable_order(columns.times_ms[order])]
 
 
 @kernel
@@ -84,8 +80,8 @@ def _repeats(columns: Columns, order: Int64s) -> Bools:
         if k > 0 and columns.event_keys[order[k]] == 0:
             repeats[k] = not _before(columns, order[k - 1], order[k])
     if any_key:
-        keys = columns.event_keys[order]
-        by_key = np.argsort(keys, kind="mergesort")
+        keys = columns.event_keys[order].view(np.int64)
+        by_key = stable_order(keys)
         for k in range(1, by_key.shape[0]):
             if keys[by_key[k]] != 0 and keys[by_key[k]] == keys[by_key[k - 1]]:
                 repeats[by_key[k - 1]] = True
@@ -101,8 +97,7 @@ def canonical_order(columns: Columns, start: int, end: int, now_ms: int) -> Int6
         if columns.times_ms[i] <= now_ms:
             order[n] = i
             n += 1
-    known = order[:n]
-    _sort(columns, known)
+    known = _sort(columns, order[:n])
     unique: Int64s = known[~_repeats(columns, known)]
     return unique
 

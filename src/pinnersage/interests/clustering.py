@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
 from pinnersage.config import InterestConfig
+from pinnersage.interests.canonical import stable_order
 from pinnersage.interests.chain import Merges
 from pinnersage.interests.distances import padded
 from pinnersage.interests.kmeans import kmeans_labels
@@ -19,18 +20,20 @@ WARD, COMPLETE, KMEANS = 0, 1, 2
 
 
 class Rule(NamedTuple):
-    """:class:`~pinnersage.config.InterestConfig` as plain numbers, for the kernels.
-
-    ``n_clusters`` is 0 where the number of clusters is free.
-    """
+    """:class:`~pinnersage.config.InterestConfig` as plain numbers, for the kernels."""
 
     window_ms: int
     max_actions: int
     decay_per_day: float
     max_merge_cost: float
+    drop_singletons: bool
+
+
+class Comparison(NamedTuple):
+    """Another clustering than the default; 0 ``n_clusters`` leaves their number free."""
+
     method: int
     n_clusters: int
-    drop_singletons: bool
 
 
 def rule_of(config: InterestConfig) -> Rule:
@@ -40,21 +43,55 @@ def rule_of(config: InterestConfig) -> Rule:
         config.max_actions,
         config.decay_per_day,
         config.max_merge_cost,
-        {"ward": WARD, "complete": COMPLETE, "kmeans": KMEANS}[config.clustering],
-        config.n_clusters or 0,
         config.drop_singletons,
     )
 
 
+def comparison_of(config: InterestConfig) -> Comparison | None:
+    """Return what to do in place of Ward with a free number of clusters; None when that is wanted.
+
+    The kernels are compiled for None without any of the rest, which halves the wait at first use.
+    """
+    if config.clustering == "ward" and config.n_clusters is None:
+        return None
+    methods = {"ward": WARD, "complete": COMPLETE, "kmeans": KMEANS}
+    return Comparison(methods[config.clustering], config.n_clusters or 0)
+
+
 @kernel
 def _cheapest(merges: Merges, n: int) -> Merges:
-    order = np.argsort(merges.costs, kind="mergesort")[: max(0, n)]
+    order = stable_order(merges.costs.astype(np.float64).view(np.int64))[: max(0, n)]
     return Merges(merges.a[order], merges.b[order], merges.costs[order])
 
 
 @kernel
+def _compare(
+    source: npt.NDArray[Any],
+    rows: Int64s,
+    counts: Float64s,
+    limit: float,
+    comparison: Comparison,
+    points: Float32s,
+    scratch: Float32s,
+) -> Int32s:
+    n = rows.shape[0]
+    if comparison.method == KMEANS:
+        return kmeans_labels(source, rows, counts, comparison.n_clusters)
+    limit = np.inf if comparison.n_clusters > 0 else limit
+    merges = merges_within(points, source, rows, counts, limit, comparison.method == COMPLETE, scratch)
+    if comparison.n_clusters > 0:
+        merges = _cheapest(merges, n - comparison.n_clusters)
+    return labels_after(merges, n)
+
+
+@kernel
 def cluster_points(
-    source: npt.NDArray[Any], rows: Int64s, counts: Float64s, rule: Rule, buffer: Float32s
+    source: npt.NDArray[Any],
+    rows: Int64s,
+    counts: Float64s,
+    limit: float,
+    comparison: Comparison | None,
+    buffer: Float32s,
 ) -> Int32s:
     """Cluster distinct points: int32 labels, numbered by first appearance.
 
@@ -64,23 +101,23 @@ def cluster_points(
         Point ``i`` is ``source[rows[i]]``.
     counts
         float64 ``(n_points,)`` equal actions at each point.
+    limit
+        Largest cost of a merge.
+    comparison
+        None for Ward with a free number of clusters.
     buffer
         float32, at least ``buffer_size(n_points, d)``; overwritten.
     """
     n, d = rows.shape[0], source.shape[1]
     if n == 1:
         return np.zeros(1, np.int32)
-    if rule.method == KMEANS:
-        return kmeans_labels(source, rows, counts, rule.n_clusters)
     m = padded(n)
     points = buffer[: m * d].reshape(m, d)
     gather_centered(source, rows, points)
-    limit = np.inf if rule.n_clusters > 0 else rule.max_merge_cost
-    complete = rule.method == COMPLETE
-    merges = merges_within(points, source, rows, counts, limit, complete, buffer[m * d :])
-    if rule.n_clusters > 0:
-        merges = _cheapest(merges, n - rule.n_clusters)
-    return labels_after(merges, n)
+    if comparison is None:
+        merges = merges_within(points, source, rows, counts, limit, False, buffer[m * d :])
+        return labels_after(merges, n)
+    return _compare(source, rows, counts, limit, comparison, points, buffer[m * d :])
 
 
 @kernel

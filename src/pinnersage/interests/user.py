@@ -10,15 +10,15 @@ import numpy.typing as npt
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
 from pinnersage.config import MS_PER_DAY
-from pinnersage.interests.canonical import Columns
-from pinnersage.interests.clustering import Rule, cluster_points
+from pinnersage.interests.canonical import Columns, stable_order
+from pinnersage.interests.clustering import Comparison, Rule, cluster_points
 from pinnersage.interests.medoid import medoids
 
 
 @kernel
 def _distinct(item_rows: Int32s, times_ms: Int64s) -> tuple[Int64s, Float64s, Int64s, Int64s]:
     """Return the items acted on (ascending), how often, how lately, and which one each action has."""
-    by_item = np.argsort(item_rows, kind="mergesort")
+    by_item = stable_order(item_rows.astype(np.int64))
     n = 0
     rows = np.empty(by_item.shape[0], np.int64)
     counts = np.zeros(by_item.shape[0], np.float64)
@@ -53,9 +53,9 @@ def decayed_sums(
 @kernel
 def _ranking(importances: Float64s, newest_ms: Int64s, medoid_rows: Int32s) -> Int64s:
     """Order clusters by importance, then newest action, both descending, then by medoid row."""
-    order = np.argsort(medoid_rows, kind="mergesort")
-    order = order[np.argsort(-newest_ms[order], kind="mergesort")]
-    return order[np.argsort(-importances[order], kind="mergesort")]
+    order = stable_order(medoid_rows.astype(np.int64))
+    order = order[stable_order(-newest_ms[order])]
+    return order[stable_order(-importances[order].view(np.int64))]
 
 
 @kernel
@@ -75,19 +75,20 @@ def _without_singletons(labels: Int32s, counts: Float64s) -> Int32s:
 @kernel
 def interests_of(
     source: npt.NDArray[Any],
-    used: Int64s,
+    used: Int64s | None,
     window: Columns,
     rule: Rule,
+    comparison: Comparison | None,
     now_ms: int,
     buffer: Float32s,
 ) -> tuple[Int32s, Int32s, Float64s]:
     """Return labels per action, medoid rows and importances of one user's window.
 
-    ``source`` holds the embeddings of the items ``used``, ascending; of all items when that is empty.
+    ``source`` holds the embeddings of the items ``used``, ascending; of all items when that is None.
     """
     rows, counts, newest_ms, point_of = _distinct(window.item_rows, window.times_ms)
-    where = rows if used.shape[0] == 0 else np.searchsorted(used, rows)
-    labels = cluster_points(source, where, counts, rule, buffer)
+    where = rows if used is None else np.searchsorted(used, rows)
+    labels = cluster_points(source, where, counts, rule.max_merge_cost, comparison, buffer)
     if rule.drop_singletons:
         labels = _without_singletons(labels, counts)
     n = labels.max() + 1
@@ -109,12 +110,14 @@ def interests_of(
 @kernel
 def seen_elsewhere(item_rows: Int32s, n_before: int, already: Int32s) -> Int32s:
     """Return the items of ``already`` and of the first ``n_before`` actions that no later action has."""
-    inside = np.sort(item_rows[n_before:])
-    candidates = np.sort(np.concatenate((item_rows[:n_before], already)))
+    candidates = np.concatenate((item_rows, already)).astype(np.int64)
     kept, n = np.empty(candidates.shape[0], np.int32), 0
-    for row in candidates:
-        k = np.searchsorted(inside, row)
-        if (k == inside.shape[0] or inside[k] != row) and (n == 0 or kept[n - 1] != row):
-            kept[n] = row
-            n += 1
+    inside, last = False, -1
+    for i in stable_order(candidates):
+        if candidates[i] != last:
+            n += last >= 0 and not inside
+            last, inside = candidates[i], False
+            kept[n] = last
+        inside = inside or n_before <= i < item_rows.shape[0]
+    n += last >= 0 and not inside
     return kept[:n]

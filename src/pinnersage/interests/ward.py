@@ -116,7 +116,7 @@ def gather_centered(source: npt.NDArray[Any], rows: Int64s, points: Float32s) ->
     for i in range(n):
         row = rows[i]
         for k in range(d):
-            points[i, k] = np.float32(source[row, k]) - mean[k]
+            points[i, k] = np.float32(source[row, k] - mean[k])
     points[n:] = np.float32(0)
 
 

@@ -12,7 +12,10 @@ from pinnersage.store.lmdb import LmdbStore
 
 
 def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]:
-    """Delete a user's record from every generation and compact the stores that held one.
+    """Delete a user's record from every generation and compact the stores.
+
+    Every store is compacted, also one without the record: an erasure killed between the two steps is
+    completed by asking again.
 
     Returns
     -------
@@ -28,10 +31,9 @@ def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]
     for generation in generations:
         with LmdbStore(generation / STORE, create=False) as store:
             record = store.get(user_id)
-            if record is None:
-                continue
             store.delete(user_id)
             store.compact()
+        if record is not None:
             removed.append(
                 {
                     "generation": generation.name,
@@ -41,5 +43,8 @@ def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]
                 }
             )
     if not removed:
-        raise UserNotFoundError("erase: no generation of the model holds this user; nothing was removed")
+        raise UserNotFoundError(
+            "erase: expected a user of the model, no generation holds a record; "
+            "check the id (what an earlier, interrupted erasure left has been removed now)"
+        )
     return {"user_id": user_id, "erased": True, "removed": removed, "compacted": True}

@@ -135,27 +135,22 @@ def furthest_behind(given: Int64s, shares: Int64s, active: Bools, n_taken: int) 
 
 
 @kernel
-def merge(lists: Lists, rules: Rules, first: int, places: Int64s, turns: Int32s) -> tuple[int, int]:
+def merge(lists: Lists, rules: Rules, places: Int64s, turns: Int32s) -> tuple[int, int]:
     """Fill ``places`` (positions in ``lists.rows``) and ``turns`` (interests) by weighted round-robin.
 
-    Items taken are added to ``rules.barred``. Item ``first`` (-1 for none) counts as taken before
-    the others. Returns the number taken, and the interest whose list ran out although the index
-    holds more (-1 if none did).
+    Items taken are added to ``rules.barred``. Returns the number taken, and the interest whose list
+    ran out although the index holds more (-1 if none did).
     """
     n_lists = len(lists.shares)
     cursors, given = lists.starts[:-1].copy(), np.zeros(n_lists, np.int64)
     active = np.ones(n_lists, np.bool_)
-    chosen = np.empty((len(places) + 2, rules.matrix.shape[1]), np.float32)
-    n, n_before = 0, 0
-    if first >= 0:
-        _unit(rules.matrix[first], chosen[0])
-        rules.barred[slot_of(rules.barred, first)] = first
-        n_before = 1
+    chosen = np.empty((len(places) + 1, rules.matrix.shape[1]), np.float32)
+    n = 0
     while n < len(places):
         i = furthest_behind(given, lists.shares, active, n)
         if i < 0:
             break
-        at = _next_place(lists, rules, cursors[i], lists.starts[i + 1], chosen, n_before + n)
+        at = _next_place(lists, rules, cursors[i], lists.starts[i + 1], chosen, n)
         if at < 0 and not lists.complete[i]:
             return n, i
         if at < 0:

@@ -26,15 +26,12 @@ class Ask(NamedTuple):
         int64 ``(n_interests,)`` of the candidate budget.
     seen
         int32 item rows to leave out.
-    first
-        An item that counts as taken before all others; -1 for none.
     """
 
     queries: Float32s
     item_rows: list[int] | None
     shares: Int64s
     seen: Int32s
-    first: int = -1
 
 
 class Filled(NamedTuple):
@@ -83,7 +80,7 @@ def fill(
         n_candidates = count_offers(merged, rules, short)
         if not short.any():
             at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
-            n, dry = merge(merged, rules, ask.first, at, turns)
+            n, dry = merge(merged, rules, at, turns)
             if dry < 0:
                 scores = np.concatenate([near.scores for near in lists])
                 return Filled(merged.rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)

@@ -26,6 +26,7 @@ from pinnersage.retrieval.neighbors import CacheCounts, NeighborCache
 __all__ = ["Recommendations", "Retriever"]
 
 _NO_ROWS = np.empty(0, np.int32)
+_ANY_COSINE = 2.0
 
 
 class Retriever:
@@ -86,7 +87,8 @@ class Retriever:
         leave_out = self.config.exclude_seen if exclude_seen is None else exclude_seen
         queries = draw.query_vectors(record, asked, self._embeddings, self._representative)
         items = record.medoid_rows[asked].tolist() if self._representative == "medoid" else None
-        taken = self._fill(Ask(queries, items, shares, draw.seen_rows(record) if leave_out else _NO_ROWS), k)
+        ask = Ask(queries, items, shares, draw.seen_rows(record) if leave_out else _NO_ROWS)
+        taken = self._fill(ask, k, self.config.near_duplicate_cosine)
         rows, scores, turns = taken.rows, taken.scores, taken.turns
         if mode == "sampled":
             rows, scores, turns = nearest_query(queries, self._matrix, rows)
@@ -95,14 +97,14 @@ class Retriever:
     def neighbors(self, row: int, k: int) -> tuple[Int32s, Float32s]:
         """Return ``(rows, scores)`` of the items most similar to an item.
 
-        Left out: the item itself, what is not available, and near-duplicates of an item before, the
-        item itself counting as the first.
+        The item itself and what is not available are left out; near-duplicates are not.
         """
         if not 0 <= row < len(self._pool):
             raise ItemNotFoundError(f"expected an item row from 0 to {len(self._pool) - 1}, got {row}")
         _check_positive(k, 1)
         query = np.asarray(self._embeddings[row : row + 1], np.float32)
-        taken = self._fill(Ask(query, [row], draw.equal_shares(1, k), _NO_ROWS, first=row), k)
+        ask = Ask(query, [row], draw.equal_shares(1, k), np.array([row], np.int32))
+        taken = self._fill(ask, k, near_duplicate_cosine=_ANY_COSINE)
         return taken.rows, taken.scores
 
     def set_available(self, row: int, available: bool) -> None:
@@ -127,10 +129,14 @@ class Retriever:
             return asked, draw.proportional_shares(record.importances[asked], budget)
         raise UsageError(f"mode must be 'sampled' or 'budgeted', got {mode!r}")
 
-    def _fill(self, ask: Ask, k: int) -> Filled:
-        cosine = self.config.near_duplicate_cosine
+    def _fill(self, ask: Ask, k: int, near_duplicate_cosine: float) -> Filled:
         return fill(
-            ask, k, cache=self._cache, pool=self._pool, matrix=self._matrix, near_duplicate_cosine=cosine
+            ask,
+            k,
+            cache=self._cache,
+            pool=self._pool,
+            matrix=self._matrix,
+            near_duplicate_cosine=near_duplicate_cosine,
         )
 
 
