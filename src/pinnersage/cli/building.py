@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -36,7 +35,12 @@ def validate(
         report = model.validate(
             items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
         )
-    _show(report, as_json=as_json)
+    if as_json:
+        write_json(report)
+        return
+    from pinnersage.cli.reports import check_report
+
+    console().print(check_report(report))
 
 
 @options.with_settings()
@@ -75,15 +79,10 @@ def build(
     ):
         summary = model.summary()
     log.info("build finished", seconds=round(time.monotonic() - started, 3))
-    _show(summary, as_json=as_json)
-    if not as_json:
-        typer.echo(f"\nNext: pinnersage interests {out} USER")
-
-
-def _show(facts: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        write_json(facts)
+        write_json(summary)
         return
-    from pinnersage.cli.tables import facts_table
+    from pinnersage.cli.reports import build_report
 
-    console().print(facts_table(facts))
+    console().print(build_report(summary))
+    typer.echo(f"\nNext: pinnersage interests {out} USER")

@@ -21,6 +21,6 @@ def erase(
     if as_json:
         write_json(receipt)
         return
-    from pinnersage.cli.tables import facts_table
+    from pinnersage.cli.reports import erasure_receipt
 
-    console().print(facts_table(receipt))
+    console().print(erasure_receipt(receipt))

@@ -70,6 +70,8 @@ def run(command: Callable[[Sequence[str]], int | None], args: Sequence[str]) -> 
 
 
 def _finish(error: BaseException, *, as_json: bool) -> None:
+    if not _message(error) and isinstance(error, _ParserError):
+        return  # No verb at all: the help is printed already.
     if isinstance(error, BrokenPipeError):
         # Python flushes stdout at exit and would complain about the closed pipe once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -98,7 +98,7 @@ def explain(
 ) -> None:
     """Show which interest speaks for an item, and which of the user's actions made that interest."""
     configure_log(verbose=verbose)
-    from pinnersage.cli.tables import explanation
+    from pinnersage.cli.explaining import explanation
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:

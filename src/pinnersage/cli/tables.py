@@ -19,7 +19,7 @@ Answer = Mapping[str, Any]
 
 _N_MEMBERS_SHOWN = 4
 _N_BAR_CELLS = 8
-_NUMBERS = {"#", "Actions", "Score"}
+_NUMBERS = {"#", "Actions", "Score", "Cosine", "Weight now", "Contribution"}
 _WIDTH_OF_ONE_LINE = 100
 
 
@@ -106,16 +106,6 @@ def neighbors_table(answer: Answer, title_of: TitleOf) -> Table:
     return kept_whole(table)
 
 
-def explanation(answer: Answer, title_of: TitleOf) -> Table:
-    """Return why an item would be recommended to a user, or why not."""
-    table = Table(box=None, show_header=False, pad_edge=False)
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in flat_facts(answer):
-        table.add_row(Text(name), Text(title_of(value) if name.endswith("item id") else value))
-    return table
-
-
 def facts_table(facts: Answer) -> Table:
     """Return nested names and values, one line each."""
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -138,6 +128,9 @@ def flat_facts(facts: Answer, prefix: str = "") -> Iterator[tuple[str, str]]:
         label = f"{prefix}{name.replace('_', ' ')}"
         if isinstance(value, Mapping):
             yield from flat_facts(value, f"{label} ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, part in enumerate(value, start=1):
+                yield from flat_facts(part, f"{label} {number} ")
         else:
             yield label, _readable(value)
 

@@ -1,0 +1,69 @@
+"""An explanation for people: a verdict, the actions behind it, and the interests considered."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinnersage.cli.tables import Answer, TitleOf, kept_whole, share_text, stretched_table
+from pinnersage.cli.times import short_date
+
+_N_SHOWN = 5
+_REASONS = {
+    "no_interests": "the user has no interests",
+    "seen": "the user acted on it already",
+    "unavailable": "it is not in the pool",
+    "too_far": "other items are nearer to every interest",
+}
+
+
+def explanation(answer: Answer, title_of: TitleOf) -> Group:
+    """Return why an item would be recommended to a user, or why not."""
+    parts: list[RenderableType] = [_verdict(answer, title_of)]
+    if answer["near_duplicate_of_seen"] is not None:
+        twin = title_of(answer["near_duplicate_of_seen"])
+        parts.append(Text(f"It is a near-duplicate of {twin}, which the user acted on."))
+    if answer["actions"]:
+        parts += [Text("\nThe actions behind it", style="bold"), _actions(answer, title_of)]
+    if answer["interests"]:
+        parts += [Text("\nThe interests nearest to it", style="bold"), _interests(answer, title_of)]
+    return Group(*parts)
+
+
+def _verdict(answer: Answer, title_of: TitleOf) -> Text:
+    item = (title_of(answer["item_id"]), "bold")
+    if not answer["recommendable"]:
+        why = "; ".join(_REASONS.get(reason, reason) for reason in answer["reasons"])
+        return Text.assemble(item, f" is no candidate for user {answer['user_id']}: {why}.")
+    interest = (title_of(answer["interest"]), "cyan")
+    lead = f" is a candidate for user {answer['user_id']} from the interest "
+    place = f"number {answer['rank_in_interest']} of the {answer['n_offered']} it may offer"
+    return Text.assemble(item, lead, interest, f" (cosine {answer['score']:.2f}), {place}.")
+
+
+def _actions(answer: Answer, title_of: TitleOf) -> Table:
+    table = stretched_table(
+        "Item", "Action", "On", "Cosine", "Weight now", "Contribution", stretch={"Item": 1}
+    )
+    for action in answer["actions"][:_N_SHOWN]:
+        numbers = (action["similarity"], action["decayed_weight"], action["contribution"])
+        table.add_row(
+            Text(title_of(action["item_id"])),
+            Text(action["action"] or "-"),
+            short_date(action["timestamp"]),
+            *(f"{number:.2f}" for number in numbers),
+        )
+    n_more = len(answer["actions"]) - _N_SHOWN
+    if n_more > 0:
+        table.add_row(Text(f"and {n_more} more", style="italic"))
+    return kept_whole(table)
+
+
+def _interests(answer: Answer, title_of: TitleOf) -> Table:
+    table = stretched_table("Interest", "Cosine", "Share", stretch={"Interest": 1})
+    largest = max(interest["share"] for interest in answer["interests"])
+    for interest in answer["interests"][:_N_SHOWN]:
+        name = Text(title_of(interest["medoid_item_id"]))
+        table.add_row(name, f"{interest['similarity']:.2f}", share_text(interest["share"], largest))
+    return kept_whole(table)

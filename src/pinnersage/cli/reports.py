@@ -1,0 +1,69 @@
+"""What a build or a check found, and the receipt of an erasure, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinnersage.cli.tables import Answer, facts_table
+from pinnersage.cli.times import short_date
+
+_BYTES_PER_MB = 1e6
+
+
+def build_report(summary: Answer) -> Group:
+    """Return the summary of a build: what was made, how long it took, which rows were left out."""
+    counts, sizes = summary["counts"], summary["sizes"]
+    facts = {
+        "model": f"{summary['path']}, generation {int(summary['generation'])}",
+        "items": f"{counts['n_items']:,}, {counts['n_pool_items']:,} of them in the pool",
+        "users": counts["n_users"],
+        "interests": f"{counts['n_interests']:,} from {counts['n_actions_in_windows']:,} actions",
+        "as of": summary["as_of"],
+        "index": f"{summary['index']['kind']}: {summary['index']['reason']}",
+        "size of the store": f"{sizes['store_bytes'] / _BYTES_PER_MB:,.1f} MB",
+        "time": ", ".join(f"{_name(key)} {value:.1f} s" for key, value in summary["timings"].items()),
+    }
+    return Group(facts_table(facts), *_left_out(summary["reports"].values()))
+
+
+def check_report(report: Answer) -> Group:
+    """Return what ``validate`` found in both tables."""
+    span = f"{short_date(report['oldest_action'])} to {short_date(report['newest_action'])}"
+    facts = {name: _rows(report[name]) for name in ("items", "actions")} | {"time of the actions": span}
+    return Group(facts_table(facts), *_left_out([report["items"], report["actions"]]))
+
+
+def erasure_receipt(receipt: Answer) -> Group:
+    """Return what was removed of a user."""
+    sentence = Text(f"User {receipt['user_id']} is erased.", style="bold")
+    return Group(sentence, facts_table({k: v for k, v in receipt.items() if k not in {"user_id", "erased"}}))
+
+
+def _rows(report: Answer) -> str:
+    return f"{report['n_rows']:,} rows read, {report['n_good']:,} good, {report['n_bad']:,} bad"
+
+
+def _name(timing: str) -> str:
+    return timing.removesuffix("_s").replace("_", " ")
+
+
+def _left_out(reports: Any) -> Iterator[RenderableType]:
+    for report in reports:
+        if report["n_bad"]:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
+            yield Text(f"\nLeft out of {report['table']}: {reasons}. The first of them:", style="yellow")
+            yield _examples(report["examples"])
+
+
+def _examples(examples: Sequence[Mapping[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for name in ("File", "Row", "Reason", "Value"):
+        table.add_column(name, overflow="fold")
+    for example in examples:
+        table.add_row(*(Text(str(example[name])) for name in ("file", "row", "reason", "value")))
+    return table

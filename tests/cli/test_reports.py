@@ -1,0 +1,125 @@
+"""Reports and explanations for people hold what their JSON holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.cli.conftest import Run, action_table
+from tests.cli.test_tables import drawn, title_of
+
+from pinnersage.cli.explaining import explanation
+from pinnersage.cli.reports import erasure_receipt
+
+
+@pytest.fixture
+def with_bad_actions(world: Path) -> Path:
+    """Return the world with two actions on an item that is not in the catalogue."""
+    good = action_table()
+    bad = pa.Table.from_pylist(
+        [{"user_id": "u0", "item_id": "nowhere", "timestamp": 0}] * 2, schema=good.schema
+    )
+    pq.write_table(pa.concat_tables([good, bad]), world / "actions.parquet")
+    return world
+
+
+@pytest.mark.parametrize("verb", ["validate", "build"])
+def test_bad_rows_are_shown_with_file_and_row(with_bad_actions: Path, call: Run, verb: str) -> None:
+    folder = with_bad_actions
+    out = ("--out", folder / "model") if verb == "build" else ()
+    ran = call(
+        verb,
+        "--items",
+        folder / "items.parquet",
+        "--actions",
+        folder / "actions.parquet",
+        *out,
+        COLUMNS="300",
+    )
+    assert ran.code == 0
+    n_good = len(action_table())
+    assert "Left out of actions: 2 unknown_item" in ran.out
+    (row,) = [line for line in ran.out.splitlines() if f" {n_good + 1} " in line]
+    assert "actions.parquet" in row
+    assert "nowhere" in row
+
+
+def test_nothing_is_said_of_bad_rows_where_there_are_none(world: Path, call: Run) -> None:
+    ran = call("validate", "--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    assert "Left out" not in ran.out
+
+
+def answer(**changes: Any) -> dict[str, Any]:
+    actions = [
+        {
+            "item_id": f"a{n}",
+            "timestamp": "2017-12-24T10:00:00Z",
+            "action": None,
+            "weight": 1.0,
+            "similarity": 0.5,
+            "decayed_weight": 0.25,
+            "contribution": 0.125,
+        }
+        for n in range(7)
+    ]
+    whole = {
+        "user_id": "u",
+        "item_id": "i",
+        "score": 0.875,
+        "interest": "m",
+        "rank_in_interest": 2,
+        "n_offered": 9,
+        "recommendable": True,
+        "reasons": [],
+        "seen": False,
+        "available": True,
+        "near_duplicate_of_seen": None,
+        "actions": actions,
+        "interests": [{"medoid_item_id": "m", "similarity": 0.875, "share": 1.0}],
+    }
+    return whole | changes
+
+
+def test_a_candidate_is_explained() -> None:
+    text = drawn(explanation(answer(), title_of))
+    assert (
+        "Title i is a candidate for user u from the interest Title m (cosine 0.88), number 2 of the 9" in text
+    )
+    assert "2017-12-24" in text
+    assert f"and {7 - 5} more" in text
+
+
+@pytest.mark.parametrize(
+    ("reasons", "words"),
+    [
+        (["seen"], "acted on it already"),
+        (["unavailable", "too_far"], "not in the pool; other items are nearer"),
+        (["something_new"], "something_new"),
+    ],
+)
+def test_what_speaks_against_an_item_is_told(reasons: list[str], words: str) -> None:
+    text = drawn(explanation(answer(recommendable=False, reasons=reasons), title_of))
+    assert "is no candidate for user u" in text
+    assert words in text
+
+
+def test_a_user_without_interests_is_explained() -> None:
+    nothing = answer(
+        recommendable=False, reasons=["no_interests"], score=None, interest=None, actions=[], interests=[]
+    )
+    assert "the user has no interests" in drawn(explanation(nothing, title_of))
+
+
+def test_a_twin_the_user_knows_is_named() -> None:
+    assert "near-duplicate of Title t" in drawn(explanation(answer(near_duplicate_of_seen="t"), title_of))
+
+
+def test_a_receipt_lists_what_was_removed() -> None:
+    removed = [{"generation": "00000001", "n_actions": 6}, {"generation": "00000002", "n_actions": 7}]
+    text = drawn(erasure_receipt({"user_id": "u", "erased": True, "removed": removed, "compacted": True}))
+    assert "User u is erased." in text
+    for part in ("removed 1 n actions", "removed 2 n actions", "00000002"):
+        assert part in text
