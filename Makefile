@@ -42,8 +42,11 @@ check: $(DEV_STAMP)
 bench: $(DEV_STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
 
+DOCUMENTED := $(addprefix pinnersage.,model config errors interests.single interests.ward interests.record \
+	items.table store.base retrieval.base retrieval.retriever testing)
+
 docs: $(DEV_STAMP)
-	$(BIN)/pdoc --docformat numpy --output-directory docs/_build pinnersage '!pinnersage.cli'
+	$(BIN)/pdoc --docformat numpy --output-directory docs/_build $(DOCUMENTED)
 
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
