@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -79,10 +79,14 @@ def build(
     ):
         summary = model.summary()
     log.info("build finished", seconds=round(time.monotonic() - started, 3))
+    _show(summary, as_json=as_json)
+
+
+def _show(summary: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         write_json(summary)
         return
     from pinnersage.cli.reports import build_report
 
     console().print(build_report(summary))
-    typer.echo(f"\nNext: pinnersage interests {out} USER")
+    typer.echo(f"\nNext: pinnersage interests {summary['path']} USER")
