@@ -12,26 +12,23 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from pinnersage._ids import ItemId, ItemRow, UserId
+from pinnersage._arrays import Bools
+from pinnersage._ids import ItemId, UserId
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
-from pinnersage.errors import ItemNotFoundError, UserNotFoundError
-from pinnersage.interests.build import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
-from pinnersage.model.building import INDEX, ITEMS, STORE, pool_of, write_generation
+from pinnersage.model.building import write_generation
 from pinnersage.model.erasing import erase_everywhere
+from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.settings import config_with
-from pinnersage.model.updating import store_kinds, store_now_ms, update_store
+from pinnersage.model.updating import update_store
 from pinnersage.retrieval.explain import explain
-from pinnersage.retrieval.faiss_index import open_index
-from pinnersage.retrieval.retriever import Retriever
 from pinnersage.store.generations import GenerationDirectory
-from pinnersage.store.lmdb import LmdbStore
-from pinnersage.store.manifest import OWN_KEYS, read_manifest
+from pinnersage.store.manifest import OWN_KEYS
 
 
 class PinnerSage:
@@ -48,20 +45,28 @@ class PinnerSage:
     """
 
     def __init__(self, generation: Path, home: Path, scratch: Path | None = None) -> None:
-        self.manifest = read_manifest(generation)
-        self.config = BuildConfig.model_validate(self.manifest["config"])
-        self.items = ItemTable.open(generation / ITEMS)
-        self._generation, self._home, self._scratch = generation, home, scratch
-        self._store = LmdbStore(generation / STORE, create=False)
-        self._kinds: list[str] = list(self.manifest["kinds"])
-        self._pool = pool_of(self.items, self.config)
-        self._retriever = Retriever(
-            open_index(generation / INDEX, self.items.embeddings),
-            self.items.embeddings,
-            self._pool,
-            self.config.retrieval,
-            representative=self.config.interests.representative,
-        )
+        self._opened = OpenedGeneration(generation)
+        self._home, self._scratch = home, scratch
+
+    @property
+    def config(self) -> BuildConfig:
+        """The settings the model was built with."""
+        return self._opened.config
+
+    @property
+    def items(self) -> ItemTable:
+        """Embeddings, ids and attributes of the items."""
+        return self._opened.items
+
+    @property
+    def pool(self) -> Bools:
+        """Which items may be recommended: bool ``(n_items,)``."""
+        return self._opened.pool
+
+    @property
+    def now_ms(self) -> int:
+        """The moment interests refer to: the build's, or the newest action added since."""
+        return self._opened.now_ms
 
     @classmethod
     def build(
@@ -133,13 +138,8 @@ class PinnerSage:
     def save(self, path: str | Path) -> Path:
         """Write this model as a new generation of ``path`` and return that generation's directory."""
         with GenerationDirectory(path).begin() as staging:
-            shutil.copytree(self._generation, staging.path, dirs_exist_ok=True)
-            return staging.publish({k: v for k, v in self.manifest.items() if k not in OWN_KEYS})
-
-    @property
-    def now_ms(self) -> int:
-        """The moment interests refer to: the build's, or the newest action added since."""
-        return store_now_ms(self._store, self.manifest["now_ms"])
+            shutil.copytree(self._opened.path, staging.path, dirs_exist_ok=True)
+            return staging.publish({k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS})
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`.
@@ -149,19 +149,7 @@ class PinnerSage:
         UserNotFoundError
             The model holds no such user.
         """
-        record = self._store.get(self._known_user(user_id))
-        if record is None:
-            raise UserNotFoundError(
-                f"user {user_id!r}: expected a user with actions in the log, found none; "
-                "check the id, or add their actions and build again"
-            )
-        now_ms = self.now_ms
-        if record.as_of_ms == now_ms:
-            return record
-        nothing = nothing_new(self._known_user(user_id))
-        return extend_records([record], nothing, self.items.embeddings, self.config.interests, now_ms).record(
-            0
-        )
+        return self._opened.record(user_id)
 
     def interests(self, user_id: UserId) -> pa.Table:
         """Return a user's interests, most important first.
@@ -173,7 +161,7 @@ class PinnerSage:
     def interests_dict(self, user_id: UserId) -> answers.Answer:
         """Return a user's interests in the JSON shape of the contract."""
         return answers.interests_answer(
-            self._known_user(user_id), self.record(user_id), self.items.vocabulary
+            self._opened.user_of(user_id), self.record(user_id), self.items.vocabulary
         )
 
     def recommend(self, user_id: UserId, k: int = 100, **options: Any) -> pa.Table:
@@ -211,12 +199,12 @@ class PinnerSage:
         include_seen
             Also recommend what the user already acted on.
         """
-        known, record = self._known_user(user_id), self.record(user_id)
-        found = self._retriever.recommend(
+        known, record = self._opened.user_of(user_id), self.record(user_id)
+        found = self._opened.retriever.recommend(
             record, k, seed=_seed_of(seed, known), mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
-        request = (self._generation.name, k, interests, seed, mode, include_seen)
+        request = (self._opened.path.name, k, interests, seed, mode, include_seen)
         return answers.recommend_answer(known, record, found, self.items.vocabulary, request)
 
     def similar(self, item_id: ItemId, k: int = 10) -> pa.Table:
@@ -225,21 +213,20 @@ class PinnerSage:
 
     def similar_dict(self, item_id: ItemId, k: int = 10) -> answers.Answer:
         """Return the neighbors of an item as plain values."""
-        row = self._row_of(item_id)
-        rows, scores = self._retriever.neighbors(row, k)
+        row = self._opened.row_of(item_id)
+        rows, scores = self._opened.retriever.neighbors(row, k)
         vocabulary = self.items.vocabulary
         return answers.similar_answer(vocabulary.id_of(row), rows, scores, vocabulary)
 
     def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
         """Return which interest speaks for an item, the user's actions behind it, and what speaks against."""
-        known, record, row = self._known_user(user_id), self.record(user_id), self._row_of(item_id)
+        known, record, row = self._opened.user_of(user_id), self.record(user_id), self._opened.row_of(item_id)
         interests = self.config.interests
         found = explain(
-            record, row, self.items.embeddings, self._pool, self.config.retrieval,
+            record, row, self.items.embeddings, self.pool, self.config.retrieval,
             decay_per_day=interests.decay_per_day, representative=interests.representative,
         )  # fmt: skip
-        kinds = store_kinds(self._store, self._kinds)
-        return answers.explain_answer(known, record, found, self.items.vocabulary, kinds)
+        return answers.explain_answer(known, record, found, self.items.vocabulary, self._opened.kinds)
 
     explain_dict = explain
 
@@ -259,9 +246,9 @@ class PinnerSage:
             Rows read, kept and left out.
         """
         return update_store(
-            self._store, self.items, actions, config_with(self.config, imports),
-            built_ms=self.manifest["now_ms"], built_kinds=self._kinds,
-            user_kind=self.manifest["user_kind"],
+            self._opened.store, self.items, actions, config_with(self.config, imports),
+            built_ms=self._opened.manifest["now_ms"], built_kinds=self._opened.manifest["kinds"],
+            user_kind=self._opened.manifest["user_kind"],
         )  # fmt: skip
 
     def erase(self, user_id: UserId) -> answers.Answer:
@@ -272,26 +259,26 @@ class PinnerSage:
         UserNotFoundError
             No generation holds the user.
         """
-        return erase_everywhere(GenerationDirectory(self._home).list(), self._known_user(user_id))
+        return erase_everywhere(GenerationDirectory(self._home).list(), self._opened.user_of(user_id))
 
     def users(self) -> Iterator[UserId]:
         """Yield all user ids, ascending."""
-        return self._store.user_ids()
+        return self._opened.store.user_ids()
 
     def summary(self) -> answers.Answer:
         """Return what was built: counts, index, reports, sizes, timings, settings."""
-        n_users = len(self._store)
+        n_users = len(self._opened.store)
         keys = ("as_of", "counts", "index", "reports", "timings")
         sizes = {
-            "store_bytes": self._store.n_bytes,
-            "store_bytes_per_user": round(self._store.n_bytes / max(1, n_users), 1),
+            "store_bytes": self._opened.store.n_bytes,
+            "store_bytes_per_user": round(self._opened.store.n_bytes / max(1, n_users), 1),
         }
-        about = {"path": str(self._home), "generation": self._generation.name}
-        return about | {key: self.manifest[key] for key in keys} | {"sizes": sizes}
+        about = {"path": str(self._home), "generation": self._opened.path.name}
+        return about | {key: self._opened.manifest[key] for key in keys} | {"sizes": sizes}
 
     def close(self) -> None:
         """Close the store, and remove the files of a model that was built without a path."""
-        self._store.close()
+        self._opened.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
@@ -300,23 +287,6 @@ class PinnerSage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _known_user(self, user_id: UserId) -> UserId:
-        """Return the id in the type the model's log has."""
-        if self.manifest["user_kind"] == "string":
-            return str(user_id)
-        try:
-            return int(user_id)
-        except ValueError:
-            raise UserNotFoundError(
-                f"user {user_id!r}: this model's user ids are integers; check the id"
-            ) from None
-
-    def _row_of(self, item_id: ItemId) -> ItemRow:
-        row = self.items.vocabulary.row_of(item_id)
-        if row is None:
-            raise ItemNotFoundError(f"item {item_id!r}: expected an item of the catalogue; check the id")
-        return row
 
 
 def _seed_of(seed: int, user_id: UserId) -> int:
