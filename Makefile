@@ -7,14 +7,15 @@ DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 UV ?= $(or $(wildcard $(BIN)/uv),uv)
 
-.PHONY: help setup demo test check bench docs requirements clean
+.PHONY: help setup demo test check bench bench-quick docs requirements clean
 
 help:
 	@echo "make setup          environment for development, from pinned files"
 	@echo "make demo           the main job on real purchases, end to end"
 	@echo "make test           all quick tests"
 	@echo "make check          lint, types, architecture and public-name tests"
-	@echo "make bench          every benchmark at its quick size"
+	@echo "make bench          every benchmark at full size (half an hour, 20 GB of disk); writes the results"
+	@echo "make bench-quick    every benchmark at its quick size, prints only"
 	@echo "make docs           API pages into docs/_build"
 	@echo "make requirements   pin the dependencies anew (needs uv)"
 	@echo "make clean          remove the environment and everything generated"
@@ -40,6 +41,10 @@ check: $(DEV_STAMP)
 	$(BIN)/python -m pytest tests/test_architecture.py tests/test_public_names.py
 
 bench: $(DEV_STAMP)
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/python benchmarks/figures.py
+
+bench-quick: $(DEV_STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
 
 DOCUMENTED := $(addprefix pinnersage.,model config errors interests.single interests.ward interests.record \
