@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pinnersage.cli.times import parse_now, span
+from pinnersage._times import to_ms
+from pinnersage.cli.times import span
 from pinnersage.errors import UsageError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,7 +27,7 @@ DAY_MS = 24 * 60 * 60 * 1000
     ],
 )
 def test_accepted_forms(text: str, expected: int) -> None:
-    assert parse_now(text) == expected
+    assert to_ms(text) == expected
 
 
 @given(
@@ -35,13 +36,13 @@ def test_accepted_forms(text: str, expected: int) -> None:
 )
 def test_a_time_is_its_distance_from_the_epoch_in_floored_ms(naive: datetime, offset_minutes: int) -> None:
     moment = naive.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
-    assert parse_now(moment.isoformat()) == (moment - EPOCH) // timedelta(milliseconds=1)
+    assert to_ms(moment.isoformat()) == (moment - EPOCH) // timedelta(milliseconds=1)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2017-13-01", "1.5", "12:00"])
 def test_other_texts_are_usage_errors(text: str) -> None:
     with pytest.raises(UsageError, match="expected a time like"):
-        parse_now(text)
+        to_ms(text)
 
 
 def test_a_span_over_new_year_names_both_years() -> None:

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from pinnersage._times import to_ms
 from pinnersage.cli import options
 from pinnersage.cli.output import configure_log, console, progress_bars, write_json
-from pinnersage.cli.times import parse_now
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes.", show_default=False)]
 
@@ -30,7 +30,7 @@ def validate(
     configure_log(verbose=verbose)
     from pinnersage import model
 
-    now_ms = None if now is None else parse_now(now)
+    now_ms = to_ms(now)
     with progress_bars(shown=not as_json) as progress:
         report = model.validate(
             items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
@@ -63,7 +63,7 @@ def build(
 
     log = structlog.get_logger()
     started = time.monotonic()
-    now_ms = None if now is None else parse_now(now)
+    now_ms = to_ms(now)
     log.info("build started", items=str(items), actions=str(actions), out=str(out))
     with (
         progress_bars(shown=not as_json) as progress,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from pinnersage._times import to_ms
 from pinnersage.cli import options
 from pinnersage.cli.output import Progress, configure_log, console, progress_bars, write_json
-from pinnersage.cli.times import parse_now
 from pinnersage.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _built(
         actions,
         path=out,
         config=config,
-        now=None if now is None else parse_now(now),
+        now=to_ms(now),
         embeddings_npy=made,
         progress=progress,
     )

@@ -1,46 +1,8 @@
-"""Times as people type and read them; inside they are int64 milliseconds since 1970 UTC."""
+"""Times as people read them."""
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
-
-from pinnersage.errors import UsageError
-
-_INTEGER = re.compile(r"^-?\d+$")
-
-
-def parse_now(text: str) -> int:
-    """Return the milliseconds of an RFC 3339 time, an ISO date (midnight UTC) or an integer.
-
-    Raises
-    ------
-    UsageError
-        The text is none of these.
-
-    Examples
-    --------
-    >>> parse_now("1970-01-02")
-    86400000
-    >>> parse_now("1970-01-01T01:00:00+01:00")
-    0
-    """
-    if _INTEGER.match(text):
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"expected a time like 2017-12-01, 2017-12-01T08:00:00Z or integer milliseconds, got {text!r}"
-        ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return _to_ms(moment)
-
-
-def _to_ms(moment: datetime) -> int:
-    # Integer arithmetic: timestamp() is a float and loses the last millisecond of far-away times.
-    age = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (age.days * 86_400 + age.seconds) * 1_000 + age.microseconds // 1_000
+from datetime import datetime
 
 
 def short_date(rfc3339: str) -> str:
