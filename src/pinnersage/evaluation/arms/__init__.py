@@ -1,0 +1,1 @@
+"""What is compared: each arm is a small class that recommends from the state before a day."""

@@ -1,0 +1,300 @@
+"""A log that is walked day by day: what was known before a day, and what then happened.
+
+The state before a day holds exactly the actions with ``time < start_ms``. Nothing of the day or of
+what came after is in the :class:`ReplayLog` that an arm is given (:meth:`ReplayLog.before`), so an
+arm cannot look ahead even by mistake; only oracles are given the targets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.actions.log import ActionLog
+from pinnersage.config import MS_PER_DAY
+from pinnersage.errors import DataError
+from pinnersage.evaluation._unique import unique_actions
+from pinnersage.items.table import ItemTable
+
+Mode = Literal["first_time", "all"]
+
+NEVER_MS = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayLog:
+    """All actions of all users, none twice, in canonical order (time first) inside each user.
+
+    Attributes
+    ----------
+    user_ids
+        ``n_users`` ids, ascending. A user keeps the position in every log cut from this one.
+    offsets
+        int64 ``(n_users + 1,)``; user ``u`` owns actions ``offsets[u]:offsets[u + 1]``.
+    item_rows, times_ms, weights, kinds, event_keys
+        ``(n_actions,)`` each, dtypes as in :class:`~pinnersage.actions.batch.ActionBatch`.
+    embeddings
+        float32 ``(n_items, d)``.
+    born_ms
+        int64 ``(n_items,)``: the item's ``created_at_ms`` or its first action in the log, whichever
+        is earlier; :data:`NEVER_MS` without either.
+    available
+        bool ``(n_items,)``: False where the catalogue says so.
+    categories
+        int32 ``(n_items,)`` codes of the column ``category``, -1 where it is empty; None without it.
+    """
+
+    user_ids: list[str] | list[int]
+    offsets: Int64s
+    item_rows: Int32s
+    times_ms: Int64s
+    weights: Float32s
+    kinds: UInt8s
+    event_keys: UInt64s
+    embeddings: Float32s
+    born_ms: Int64s
+    available: Bools
+    categories: Int32s | None = None
+
+    @property
+    def n_users(self) -> int:
+        """Number of users."""
+        return len(self.user_ids)
+
+    @property
+    def n_items(self) -> int:
+        """Number of items of the catalogue."""
+        return len(self.embeddings)
+
+    @property
+    def users(self) -> Int32s:
+        """Position of the user of each action, int32 ``(n_actions,)``."""
+        return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
+
+    @classmethod
+    def from_action_log(cls, log: ActionLog, items: ItemTable) -> ReplayLog:
+        """Read a whole checked log into memory.
+
+        Raises
+        ------
+        DataError
+            The log holds no good action.
+        """
+        batches = [unique_actions(batch) for batch in log.batches(log.newest_ms)]
+        if not batches:
+            raise DataError("actions: expected some to replay, found none that can be used")
+        return cls.from_batch(_joined(batches), items)
+
+    @classmethod
+    def from_batch(cls, actions: ActionBatch, items: ItemTable) -> ReplayLog:
+        """Replay actions in memory; they may stand in any order, and repeat."""
+        actions = unique_actions(actions)
+        embeddings = np.ascontiguousarray(items.embeddings, dtype=np.float32)
+        return cls(
+            actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
+            actions.kinds, actions.event_keys, embeddings, _born_ms(actions, items), items.pool.copy(),
+            _category_codes(items),
+        )  # fmt: skip
+
+    def before(self, ms: int) -> ReplayLog:
+        """Return what was known before a time: earlier actions only, later births not known."""
+        kept = self.times_ms < ms
+        offsets = np.concatenate(([0], np.cumsum(kept)))[self.offsets]
+        return replace(
+            self,
+            offsets=offsets,
+            item_rows=self.item_rows[kept],
+            times_ms=self.times_ms[kept],
+            weights=self.weights[kept],
+            kinds=self.kinds[kept],
+            event_keys=self.event_keys[kept],
+            born_ms=np.where(self.born_ms < ms, self.born_ms, NEVER_MS),
+        )
+
+    def actions_of(self, users: Int32s) -> ActionBatch:
+        """Return all actions of some users (positions ascending), as interests are built from."""
+        lengths = np.diff(self.offsets)[users]
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        at = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
+        ids: Any = [self.user_ids[u] for u in users.tolist()]
+        return ActionBatch(
+            ids, offsets, self.item_rows[at], self.times_ms[at], self.weights[at], self.kinds[at],
+            self.event_keys[at],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day ``[start_ms, start_ms + 1 day)`` in UTC: who acted, on what, and what could be proposed.
+
+    Attributes
+    ----------
+    start_ms
+        Midnight.
+    users
+        int32 ``(n_users,)`` positions in the log, ascending: users with a target and with enough
+        actions in the window before the day.
+    target_offsets
+        int64 ``(n_users + 1,)``; user ``u`` of the day owns targets
+        ``target_offsets[u]:target_offsets[u + 1]``.
+    target_rows
+        int32: the distinct items acted on in the day that were in the pool.
+    first_time
+        bool, per target: the user had never acted on the item before the day.
+    pool
+        bool ``(n_items,)``: items that were born before the day and are available.
+    n_not_in_pool
+        Distinct (user, item) pairs left out of the targets because the item was not in the pool.
+    n_newcomers
+        (user, item) pairs left out because the user had too few actions in the window.
+    """
+
+    start_ms: int
+    users: Int32s
+    target_offsets: Int64s
+    target_rows: Int32s
+    first_time: Bools
+    pool: Bools
+    n_not_in_pool: int = 0
+    n_newcomers: int = 0
+
+    @property
+    def n_users(self) -> int:
+        """Number of users with targets."""
+        return len(self.users)
+
+    def without_targets(self) -> Day:
+        """Return the day as an arm may see it: who asks, and the pool."""
+        return replace(
+            self,
+            target_offsets=np.zeros(len(self.users) + 1, np.int64),
+            target_rows=np.empty(0, np.int32),
+            first_time=np.empty(0, np.bool_),
+            n_not_in_pool=0,
+            n_newcomers=0,
+        )
+
+
+@runtime_checkable
+class Arm(Protocol):
+    """What is measured.
+
+    An arm may keep state between days as long as that only depends on earlier days. Optional parts,
+    found by name: ``is_oracle = True`` (it is given the targets, and marked so), ``fit(log, until_ms)``
+    (called once before the first day with what was known then), and :class:`Scorer`. A dataclass
+    arm's fields are its settings: results are kept under a digest of them.
+    """
+
+    @property
+    def name(self) -> str:
+        """Unique among the arms of one evaluation; letters, digits, ``-``, ``_`` and ``.``."""
+
+    def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
+        """Return item rows, int32 ``(day.n_users, budget)``, best first, padded with -1.
+
+        Parameters
+        ----------
+        day
+            Users and pool; no targets unless ``is_oracle``.
+        log
+            What was known before the day.
+        budget
+            Items for each user.
+        mode
+            ``first_time``: a user's earlier items are left out; ``all``: they are allowed.
+        """
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """An arm that can also rank given items, for the metrics against impressions.
+
+    Arms without it are ranked by position in their longest list; what is not in it comes last.
+    """
+
+    def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
+        """Return a score for each of ``item_rows``, of which user ``u`` owns ``offsets[u]:offsets[u+1]``."""
+
+
+def walk(
+    log: ReplayLog, first_ms: int, n_days: int, *, window_ms: int, min_actions: int = 1
+) -> Iterator[Day]:
+    """Yield the days from ``first_ms`` on, also those without a target.
+
+    Parameters
+    ----------
+    log
+        The whole log.
+    first_ms, n_days
+        Start of the first day, and how many.
+    window_ms, min_actions
+        A user must have this many actions in the window before the day, else there is no state to
+        compare arms on.
+    """
+    users = log.users
+    for start_ms in range(first_ms, first_ms + n_days * MS_PER_DAY, MS_PER_DAY):
+        yield _day(log, users, start_ms, window_ms, min_actions)
+
+
+def _day(log: ReplayLog, users: Int32s, start_ms: int, window_ms: int, min_actions: int) -> Day:
+    pool = log.available & (log.born_ms < start_ms)
+    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY)
+    keys = np.unique(users[today].astype(np.int64) * log.n_items + log.item_rows[today])
+    in_pool = pool[keys % log.n_items]
+    recent = (log.times_ms >= start_ms - window_ms) & (log.times_ms < start_ms)
+    known = np.bincount(users[recent], minlength=log.n_users) >= min_actions
+    is_known = known[keys // log.n_items]
+    chosen = keys[in_pool & is_known]
+    earlier = log.times_ms < start_ms
+    of_today = np.zeros(log.n_users, np.bool_)
+    of_today[chosen // log.n_items] = True
+    earlier &= of_today[users]
+    before = np.unique(users[earlier].astype(np.int64) * log.n_items + log.item_rows[earlier])
+    day_users, counts = np.unique(chosen // log.n_items, return_counts=True)
+    return Day(
+        start_ms,
+        day_users.astype(np.int32),
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        (chosen % log.n_items).astype(np.int32),
+        ~np.isin(chosen, before, assume_unique=True),
+        pool,
+        n_not_in_pool=int((~in_pool).sum()),
+        n_newcomers=int((in_pool & ~is_known).sum()),
+    )
+
+
+def _joined(batches: Iterable[ActionBatch]) -> ActionBatch:
+    parts = list(batches)
+    ids: Any = [user_id for part in parts for user_id in part.user_ids]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    return ActionBatch(
+        ids,
+        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        np.concatenate([part.item_rows for part in parts]),
+        np.concatenate([part.times_ms for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+        np.concatenate([part.event_keys for part in parts]),
+    )
+
+
+def _born_ms(actions: ActionBatch, items: ItemTable) -> Int64s:
+    born = np.full(len(items), NEVER_MS, np.int64)
+    if "created_at_ms" in items.attributes.column_names:
+        column = items.attributes.column("created_at_ms").combine_chunks()
+        born = np.asarray(column.fill_null(NEVER_MS).to_numpy(zero_copy_only=False), np.int64).copy()
+    np.minimum.at(born, actions.item_rows, actions.times_ms)
+    return born
+
+
+def _category_codes(items: ItemTable) -> Int32s | None:
+    if "category" not in items.attributes.column_names:
+        return None
+    coded = items.attributes.column("category").combine_chunks().dictionary_encode()
+    codes: Int32s = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
+    return codes
