@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.interests import naive, worlds
 
 from pinnersage.config import MS_PER_DAY, InterestConfig
-from pinnersage.interests.build import build_records, extend_records, nothing_new
+from pinnersage.interests.build import build_records
+from pinnersage.interests.extend import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
 
 Users = list[list[tuple[int, int, int, float, int]]]

@@ -12,9 +12,9 @@ from pinnersage._kernel import kernel
 from pinnersage.config import InterestConfig
 from pinnersage.interests.canonical import stable_order
 from pinnersage.interests.chain import Merges
-from pinnersage.interests.distances import padded
+from pinnersage.interests.distances import gather_centered, padded
 from pinnersage.interests.kmeans import kmeans_labels
-from pinnersage.interests.ward import gather_centered, labels_after, merges_within
+from pinnersage.interests.ward import labels_after, merges_within
 
 WARD, COMPLETE, KMEANS = 0, 1, 2
 

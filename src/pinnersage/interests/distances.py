@@ -8,9 +8,12 @@ whoever compares two distances closer than that asks :mod:`pinnersage.interests.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from pinnersage._arrays import Float32s
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Float32s, Int64s
 from pinnersage._kernel import kernel, vector_kernel
 
 _ZERO = np.float32(0)
@@ -30,6 +33,27 @@ def _squared_norm(row: Float32s) -> np.float32:
 def padded(n: int) -> int:
     """Round ``n`` up to whole blocks; the rows between are zero and take no part."""
     return (n + 3) // 4 * 4
+
+
+@vector_kernel
+def gather_centered(source: npt.NDArray[Any], rows: Int64s, points: Float32s) -> None:
+    """Copy ``source[rows]`` into ``points``, less their mean, and zero what is left of ``points``.
+
+    Ward does not see a shift of all points, float32 does: around the mean it loses least.
+    """
+    n, d = rows.shape[0], points.shape[1]
+    mean = np.zeros(d, np.float32)
+    for i in range(n):
+        row = rows[i]
+        for k in range(d):
+            mean[k] += np.float32(source[row, k])
+    for k in range(d):
+        mean[k] /= np.float32(n)
+    for i in range(n):
+        row = rows[i]
+        for k in range(d):
+            points[i, k] = np.float32(source[row, k] - mean[k])
+    points[n:] = np.float32(0)
 
 
 @vector_kernel

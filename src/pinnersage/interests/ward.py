@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel, vector_kernel
+from pinnersage._kernel import kernel
 from pinnersage.errors import UsageError
 from pinnersage.interests.chain import Merges, State, follow_chain
-from pinnersage.interests.distances import padded, rounding_unit, squared_distances
+from pinnersage.interests.distances import gather_centered, padded, rounding_unit, squared_distances
 from pinnersage.interests.exact import Members
 
 
@@ -97,27 +97,6 @@ def labels_after(merges: Merges, n_points: int) -> Int32s:
         else:
             labels[i] = labels[parents[i]]
     return labels
-
-
-@vector_kernel
-def gather_centered(source: npt.NDArray[Any], rows: Int64s, points: Float32s) -> None:
-    """Copy ``source[rows]`` into ``points``, less their mean, and zero what is left of ``points``.
-
-    Ward does not see a shift of all points, float32 does: around the mean it loses least.
-    """
-    n, d = rows.shape[0], points.shape[1]
-    mean = np.zeros(d, np.float32)
-    for i in range(n):
-        row = rows[i]
-        for k in range(d):
-            mean[k] += np.float32(source[row, k])
-    for k in range(d):
-        mean[k] /= np.float32(n)
-    for i in range(n):
-        row = rows[i]
-        for k in range(d):
-            points[i, k] = np.float32(source[row, k] - mean[k])
-    points[n:] = np.float32(0)
 
 
 @kernel

@@ -7,7 +7,7 @@ from pathlib import Path
 from pinnersage._ids import ItemId, ItemRow, UserId
 from pinnersage.config import BuildConfig
 from pinnersage.errors import ItemNotFoundError, UserNotFoundError
-from pinnersage.interests.build import extend_records, nothing_new
+from pinnersage.interests.extend import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model.building import INDEX, ITEMS, STORE, pool_of

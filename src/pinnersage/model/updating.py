@@ -12,7 +12,7 @@ from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.staging import stage_actions
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
-from pinnersage.interests.build import extend_records
+from pinnersage.interests.extend import extend_records
 from pinnersage.items.table import ItemTable
 from pinnersage.model.building import wall_clock_ms
 from pinnersage.store.base import InterestStore

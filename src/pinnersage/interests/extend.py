@@ -1,0 +1,86 @@
+"""New actions on top of records: the same answer as one batch over old and new together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Int64s
+from pinnersage._ids import UserId
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.config import InterestConfig
+from pinnersage.interests.build import build_records
+from pinnersage.interests.canonical import Columns
+from pinnersage.interests.record import RecordBatch, UserRecord
+
+
+def extend_records(
+    records: Sequence[UserRecord | None],
+    actions: ActionBatch,
+    embeddings: npt.NDArray[Any],
+    config: InterestConfig,
+    now_ms: int,
+) -> RecordBatch:
+    """Return the records that a batch over the old and the new actions together would build.
+
+    Parameters
+    ----------
+    records
+        The record of each user of ``actions``, ``None`` for a new one.
+    actions
+        New actions; repeats of old ones change nothing.
+    embeddings, config, now_ms
+        As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
+    """
+    parts = [_columns_of(record, actions, u) for u, record in enumerate(records)]
+    offsets = _offsets([len(part.item_rows) for part in parts])
+    together = ActionBatch(
+        actions.user_ids,
+        offsets,
+        np.concatenate([part.item_rows for part in parts]),
+        np.concatenate([part.times_ms for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+        np.concatenate([part.event_keys for part in parts]),
+    )
+    seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
+    seen_offsets = _offsets([len(rows) for rows in seen])
+    return build_records(together, embeddings, config, now_ms, seen=(seen_offsets, np.concatenate(seen)))
+
+
+def nothing_new(user_id: UserId) -> ActionBatch:
+    """Return a batch of one user without an action: extending by it only moves "now"."""
+    return ActionBatch(
+        [user_id],  # type: ignore[arg-type]
+        np.zeros(2, np.int64),
+        np.empty(0, np.int32),
+        np.empty(0, np.int64),
+        np.empty(0, np.float32),
+        np.empty(0, np.uint8),
+        np.empty(0, np.uint64),
+    )
+
+
+def _columns_of(record: UserRecord | None, actions: ActionBatch, u: int) -> Columns:
+    """Return user ``u``'s new actions, after those of the record if there is one."""
+    own = slice(actions.offsets[u], actions.offsets[u + 1])
+    new = Columns(
+        actions.item_rows[own], actions.times_ms[own], actions.weights[own],
+        actions.kinds[own], actions.event_keys[own],
+    )  # fmt: skip
+    if record is None:
+        return new
+    return Columns(
+        np.concatenate((record.item_rows, new.item_rows)),
+        np.concatenate((record.times_ms, new.times_ms)),
+        np.concatenate((record.weights, new.weights)),
+        np.concatenate((record.kinds, new.kinds)),
+        np.concatenate((record.event_keys, new.event_keys)),
+    )
+
+
+def _offsets(lengths: list[int]) -> Int64s:
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
