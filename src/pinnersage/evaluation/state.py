@@ -1,0 +1,66 @@
+"""What arms know of the users of a day: records, seen items, seeds. All from before the day."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from pinnersage._arrays import Float64s, Int32s, Int64s
+from pinnersage.config import MS_PER_DAY, InterestConfig
+from pinnersage.evaluation.neighbors import Barred
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
+from pinnersage.interests.build import build_records
+from pinnersage.interests.record import RecordBatch
+
+_KEPT = 64
+
+
+class RecordCache:
+    """Records of the users of a day, built once for each day and configuration; the newest 64 stay."""
+
+    def __init__(self) -> None:
+        self._records: dict[tuple[InterestConfig, int], RecordBatch] = {}
+
+    def of_day(self, day: Day, log: ReplayLog, config: InterestConfig) -> RecordBatch:
+        """Return the records of ``day.users`` as of the last millisecond before the day."""
+        key = (config, day.start_ms)
+        if key not in self._records:
+            actions = log.actions_of(day.users)
+            self._records[key] = build_records(actions, log.embeddings, config, day.start_ms - 1)
+            while len(self._records) > _KEPT:
+                del self._records[next(iter(self._records))]
+        return self._records[key]
+
+
+def barred(day: Day, log: ReplayLog, mode: Mode) -> Barred:
+    """Return what may not be recommended: outside the pool; in mode ``first_time`` also the items seen."""
+    if mode == "all":
+        return Barred(day.pool, np.zeros(day.n_users + 1, np.int64), np.empty(0, np.int32))
+    actions = log.actions_of(day.users)
+    return Barred(day.pool, actions.offsets, actions.item_rows)
+
+
+def decayed_weights(day: Day, log: ReplayLog, window_ms: int, decay_per_day: float) -> Float64s:
+    """Return ``weight * exp(-decay_per_day * age_days)`` of each action of ``log``, 0 outside the window."""
+    ages_ms = day.start_ms - 1 - log.times_ms
+    decayed = log.weights * np.exp(-decay_per_day * ages_ms / MS_PER_DAY)
+    return np.where(ages_ms < window_ms, decayed, 0.0)
+
+
+def user_seed(seed: int, day: Day, log: ReplayLog, user: int) -> int:
+    """Return a seed of one user's day that depends on the user's id, not on who else is in the log."""
+    text = f"{seed}/{day.start_ms}/{log.user_ids[user]}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def n_users_per_item(log: ReplayLog, since_ms: int = 0) -> Int64s:
+    """Return how many different users acted on each item since a time, int64 ``(n_items,)``."""
+    recent = log.times_ms >= since_ms
+    keys = np.unique(log.users[recent].astype(np.int64) * log.n_items + log.item_rows[recent])
+    return np.bincount(keys % log.n_items, minlength=log.n_items).astype(np.int64)
+
+
+def ragged(lengths: Int64s | Int32s | list[int]) -> Int64s:
+    """Return offsets ``(n + 1,)`` of parts of these lengths."""
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
