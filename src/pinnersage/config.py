@@ -139,6 +139,52 @@ class RetrievalConfig(_Frozen):
     exclude_seen: bool = True
 
 
+class RankingConfig(_Frozen):
+    """How the second stage is fitted, and how wide a set it orders.
+
+    Attributes
+    ----------
+    budget
+        Length of the lists it is fitted for; the wide set of another length is as many times larger.
+    n_proposed_per_slot, n_popular_per_slot, n_linked_per_slot, n_category_per_slot
+        Candidates of each source, for each slot of the list.
+    n_interests
+        The most important interests are asked for proposals, in proportion to importance.
+    repeats
+        Whether items the user acted on before are candidates, and count as targets.
+    horizon_days
+        A candidate is a success when the user acts on it within so many days.
+    n_moments
+        Past moments to learn from, ``horizon_days`` apart.
+    n_users_per_moment, min_actions, n_negatives
+        Users drawn at each moment, how many actions in the window they must have, and how many of
+        each one's other candidates are kept.
+    n_trees, learning_rate, n_leaves, min_leaf_rows, l2
+        Of the boosted trees; fewer trees are kept when that is better at the newest moment.
+    seed
+        Draws users and candidates.
+    """
+
+    budget: int = Field(default=100, ge=1)
+    n_proposed_per_slot: float = Field(default=4.0, ge=0, allow_inf_nan=False)
+    n_popular_per_slot: float = Field(default=3.0, ge=0, allow_inf_nan=False)
+    n_linked_per_slot: float = Field(default=3.0, ge=0, allow_inf_nan=False)
+    n_category_per_slot: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    n_interests: int = Field(default=40, ge=1)
+    repeats: bool = False
+    horizon_days: float = Field(default=14.0, gt=0, allow_inf_nan=False)
+    n_moments: int = Field(default=4, ge=1)
+    n_users_per_moment: int = Field(default=2_000, ge=1)
+    min_actions: int = Field(default=1, ge=0)
+    n_negatives: int = Field(default=100, ge=1)
+    n_trees: int = Field(default=200, ge=1)
+    learning_rate: float = Field(default=0.06, gt=0, allow_inf_nan=False)
+    n_leaves: int = Field(default=31, ge=2)
+    min_leaf_rows: int = Field(default=50, ge=1)
+    l2: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    seed: int = 0
+
+
 class BuildConfig(_Frozen):
     """All settings of one build; stored with the model."""
 

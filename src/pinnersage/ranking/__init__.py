@@ -1,0 +1,1 @@
+"""A second stage: retrieval proposes many items, a small ranker of boosted trees orders them."""
