@@ -19,7 +19,7 @@ BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
 TO_RETRIEVAL = TO_STORE | {"retrieval"}
-TO_SERVING = TO_RETRIEVAL | {"batch", "streaming", "serving", "evaluation"}
+TO_SERVING = TO_RETRIEVAL | {"ranking", "batch", "streaming", "serving", "evaluation", "embedding"}
 
 # Layer -> the other layers it may import. A new top-level name has to be added here on purpose.
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -33,12 +33,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_tables": BASE,
     "items": BASE,
     "actions": BASE | {"items"},
+    "embedding": BASE | {"actions", "items"},
     "interests": BASE | {"actions", "items"},
     "store": TO_INTERESTS,
     "retrieval": TO_STORE,
+    "ranking": TO_RETRIEVAL,
     "batch": TO_STORE,
     "streaming": TO_STORE,
-    "evaluation": TO_RETRIEVAL | {"streaming"},
+    "evaluation": TO_RETRIEVAL | {"streaming", "embedding", "ranking"},
     "serving": TO_RETRIEVAL | {"streaming"},
     "testing": TO_SERVING,
     "model": TO_SERVING,
