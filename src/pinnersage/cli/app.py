@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, erasing, exits, reading
+from pinnersage.cli import building, demo, embedding, erasing, exits, reading
 
 app = typer.Typer(
     name="pinnersage",
@@ -42,6 +42,10 @@ _VERBS = (
     (demo.demo, "pinnersage demo"),
     (building.validate, "pinnersage validate --items items.parquet --actions actions.parquet"),
     (building.build, "pinnersage build --items items.parquet --actions actions.parquet --out model"),
+    (
+        embedding.embed,
+        "pinnersage embed --items items.parquet --actions actions.parquet --out embedded.parquet",
+    ),
     (reading.interests, "pinnersage interests model u42 u43 --json"),
     (reading.recommend, "pinnersage recommend model u42 -k 20 --mode budgeted"),
     (reading.similar, "pinnersage similar model i7 -k 5"),

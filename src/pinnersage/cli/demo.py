@@ -14,12 +14,12 @@ from pinnersage.cli.output import Progress, configure_log, console, progress_bar
 from pinnersage.errors import UsageError
 
 if TYPE_CHECKING:
-    from pinnersage._arrays import Float32s
     from pinnersage.cli.demo_story import Story
     from pinnersage.model import PinnerSage
 
 
 Embedder = Literal["tfidf", "minilm"]
+_N_DIMENSIONS = {"tfidf": 128, "minilm": 384}
 Items = Annotated[
     Path | None, typer.Option("--items", metavar="F", help="Items of your own.", show_default=False)
 ]
@@ -92,29 +92,29 @@ def _built(
     from pinnersage.model import PinnerSage
 
     items, actions = source
-    made = embeddings if embeddings is not None else _embedded(items, embedder, config, progress)
     return PinnerSage.build(
-        items,
+        items if embeddings is not None else _embedded(items, embedder, config, progress),
         actions,
         path=out,
         config=config,
         now=to_ms(now),
-        embeddings_npy=made,
+        embeddings_npy=embeddings,
         progress=progress,
     )
 
 
-def _embedded(items: Any, embedder: Embedder, config: Any, progress: Progress) -> Float32s | None:
-    """Return embeddings of the items' texts; None if the table has its own, or a matrix beside it."""
-    from pinnersage.cli.demo_texts import item_texts
-    from pinnersage.cli.demo_vectors import minilm_embeddings, tfidf_embeddings
+def _embedded(items: Any, embedder: Embedder, config: Any, progress: Progress) -> Any:
+    """Return the items with embeddings of their texts, or as they are if they have some."""
+    from pinnersage.embedding.settings import EmbeddingSettings
+    from pinnersage.embedding.tables import embed_tables, has_embeddings
 
-    if isinstance(items, Path) and items.with_suffix(".npy").exists():
-        return None
-    texts = item_texts(items, config.imports.columns, config.imports.memory_limit_mb)
-    if texts is None:
-        return None
-    return tfidf_embeddings(texts) if embedder == "tfidf" else minilm_embeddings(texts, progress)
+    if has_embeddings(items, config.imports):
+        return items
+    settings = EmbeddingSettings("text", n_dimensions=_N_DIMENSIONS[embedder])
+    return embed_tables(
+        items, None, settings=settings, text_model=embedder, imports=config.imports,
+        wall_clock_ms=time.time_ns() // 1_000_000, progress=progress,
+    ).table  # fmt: skip
 
 
 def _stories(model: PinnerSage, n_users: int, k: int) -> list[Story]:

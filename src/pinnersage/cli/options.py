@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -157,26 +157,32 @@ def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
     return columns or None
 
 
-def with_settings(**defaults: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a verb the flags of all settings; it receives them merged, as ``config``.
+def with_settings(
+    *, section: str | None = None, **defaults: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a verb the flags of all settings, or of one section; it receives them merged, as ``config``.
 
     ``defaults`` are the verb's own, by the flag's name: ``mode="budgeted"``.
     """
-    keys = {setting.flag: setting.key for setting in SETTINGS}
-    return functools.partial(_with_settings, {keys[flag]: value for flag, value in defaults.items()})
+    settings = [s for s in SETTINGS if section is None or s.key.startswith(f"{section}.")]
+    keys = {setting.flag: setting.key for setting in settings}
+    own = {keys[flag]: value for flag, value in defaults.items()}
+    return functools.partial(_with_settings, own, settings)
 
 
-def _with_settings(defaults: dict[str, Any], verb: Callable[..., None]) -> Callable[..., None]:
+def _with_settings(
+    defaults: dict[str, Any], settings: Sequence[Setting], verb: Callable[..., None]
+) -> Callable[..., None]:
     inner = inspect.signature(verb, eval_str=True)
     own = [p for p in inner.parameters.values() if p.name != "config"]
     added = [_parameter("config_file", ConfigFile), _parameter("map_columns", _MAP)]
-    added += [_parameter(setting.flag, setting.annotation) for setting in SETTINGS]
+    added += [_parameter(setting.flag, setting.annotation) for setting in settings]
 
     @functools.wraps(verb)
     def wrapper(config_file: Path | None, map_columns: list[str] | None, **given: Any) -> None:
         from pinnersage.cli.settings import load_config
 
-        flags = {setting.key: given.pop(setting.flag) for setting in SETTINGS}
+        flags = {setting.key: given.pop(setting.flag) for setting in settings}
         flags["imports.columns"] = parse_map(map_columns)
         verb(config=load_config(config_file, flags, defaults), **given)
 

@@ -38,6 +38,27 @@ def check_report(report: Answer) -> Group:
     return Group(facts_table(facts), *_left_out([report["items"], report["actions"]]))
 
 
+def embedding_report(summary: Answer) -> Group:
+    """Return what ``embed`` made, from what, and which rows were left out."""
+    facts = {
+        "items": f"{summary['out']}, {summary['n_items']:,} with {summary['n_dimensions']} dimensions each",
+        "made from": _origin(summary),
+        "time": f"{summary['seconds']:.1f} s",
+    }
+    if summary["until"] is not None:
+        log = f"{summary['n_actions']:,} actions before {summary['until']}"
+        facts["log"] = f"{log}, on {summary['n_items_in_log']:,} items"
+    if summary["n_items_without"]:
+        facts["left out"] = f"{summary['n_items_without']:,} items of which nothing is known"
+    return Group(facts_table(facts), *_left_out(summary["reports"].values()))
+
+
+def _origin(summary: Answer) -> str:
+    texts = {"tfidf": "texts (TF-IDF)", "minilm": "texts (MiniLM)", "given": "the embeddings given"}
+    parts = [] if summary["text_model"] is None else [texts[summary["text_model"]]]
+    return " and ".join(parts + ([] if summary["from"] == "text" else ["sessions of the log"]))
+
+
 def erasure_receipt(receipt: Answer) -> Group:
     """Return what was removed of a user."""
     sentence = Text(f"User {receipt['user_id']} is erased.", style="bold")

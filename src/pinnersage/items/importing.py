@@ -37,6 +37,7 @@ def import_items(
     config: ImportConfig,
     *,
     embeddings_npy: str | Path | npt.NDArray[Any] | None = None,
+    without_embeddings: bool = False,
     progress: Progress | None = None,
 ) -> tuple[ItemTable, ImportReport]:
     """Read items, leave out bad rows, and write embeddings, ids and attributes in order of id.
@@ -54,6 +55,8 @@ def import_items(
     embeddings_npy
         Matrix of embeddings in row order of the table (one file). Without it, and without
         a column ``embedding``, the ``.npy`` file beside each file is taken.
+    without_embeddings
+        Read ids and attributes alone: every embedding is the one number 1.
     progress
         Told the stage, the rows or bytes done, and of how many.
 
@@ -85,7 +88,10 @@ def import_items(
         pieces = resolve_source(source, scratch)
         connection = open_engine(scratch, config.memory_limit_mb)
         stack.callback(connection.close)
-        report = _import(pieces, out_dir, scratch, connection, config, embeddings_npy, progress)
+        layouts = [_layout(piece, config, embeddings_npy, without_embeddings) for piece in pieces]
+        if not without_embeddings:
+            _give_matrices(layouts, embeddings_npy)
+        report = _import(layouts, out_dir, scratch, connection, config, progress)
         sync_directory(out_dir)
     return ItemTable.open(out_dir), report
 
@@ -109,16 +115,14 @@ def _all_or_nothing(out_dir: Path) -> Iterator[None]:
 
 
 def _import(
-    pieces: list[Piece],
+    layouts: list[PieceLayout],
     out_dir: Path,
     scratch: Path,
     connection: duckdb.DuckDBPyConnection,
     config: ImportConfig,
-    embeddings_npy: str | Path | npt.NDArray[Any] | None,
     progress: Progress | None,
 ) -> ImportReport:
-    layouts = [_layout(piece, config, embeddings_npy) for piece in pieces]
-    _give_matrices(layouts, embeddings_npy)
+    pieces = [layout.piece for layout in layouts]
     plan = plan_attributes([(it.attributes, it.schema, it.is_text) for it in layouts])
     with translated(pieces[0].name):
         intake = Intake(connection, scratch, config, plan, progress, _n_rows(pieces))
@@ -134,12 +138,11 @@ def _import(
     return report
 
 
-def _layout(piece: Piece, config: ImportConfig, embeddings_npy: Any) -> PieceLayout:
+def _layout(piece: Piece, config: ImportConfig, embeddings_npy: Any, without: bool) -> PieceLayout:
     found = column_names(piece)
     columns = resolve_columns(piece.name, found, config.columns, ITEM_COLUMNS[:1], ITEM_COLUMNS[1:])
-    if embeddings_npy is not None:
-        columns.pop("embedding", None)
-    attributes = attribute_columns(columns, found)
+    given = columns.pop("embedding", None) if without or embeddings_npy is not None else None
+    attributes = attribute_columns(columns, [name for name in found if name != given])
     schema = schema_of(piece, found)
     if "embedding" in columns and not is_embedding_type(schema.field(columns["embedding"]).type):
         kind = schema.field(columns["embedding"]).type

@@ -52,16 +52,17 @@ class PieceLayout:
         return list(dict.fromkeys([self.item_id, *([self.embedding] if self.embedding else []), *chosen]))
 
     def matrix_rows(self, first: int, n: int) -> npt.NDArray[Any]:
-        """Return rows of the matrix beside the piece.
+        """Return rows of the matrix beside the piece; without one, rows of the number 1.
 
         Raises
         ------
         SchemaError
             The matrix has fewer.
         """
-        if self.matrix is None or first + n > len(self.matrix):
-            n_found = 0 if self.matrix is None else len(self.matrix)
-            raise _lengths_differ(self.matrix_name, n_found, self.piece.name, first + n)
+        if self.matrix is None:
+            return np.ones((n, 1), np.float32)
+        if first + n > len(self.matrix):
+            raise _lengths_differ(self.matrix_name, len(self.matrix), self.piece.name, first + n)
         return self.matrix[first : first + n]
 
 

@@ -1,0 +1,223 @@
+"""From tables of items and actions to a table of items with embeddings."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage._report import ImportReport
+from pinnersage._tables.columns import resolve_columns
+from pinnersage._tables.engine import Progress
+from pinnersage._tables.parts import column_names
+from pinnersage._tables.sources import TableSource, resolve_source
+from pinnersage._times import rfc3339
+from pinnersage.actions.log import ActionLog
+from pinnersage.actions.staging import stage_actions
+from pinnersage.config import ImportConfig
+from pinnersage.embedding.arrays import embed_items
+from pinnersage.embedding.settings import EmbeddingSettings, TextModel
+from pinnersage.embedding.texts import item_texts, text_embeddings
+from pinnersage.errors import DataError, UsageError
+from pinnersage.items.importing import import_items
+from pinnersage.items.table import ItemTable
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedItems:
+    """Items with embeddings, and what they were made from.
+
+    Attributes
+    ----------
+    table
+        ``item_id``, all scalar columns of the items under the contract's names, and ``embedding``
+        (fixed-size lists of float32, unit length); ascending by id.
+    items_report, actions_report
+        What was read and left out; no ``actions_report`` without a log.
+    until_ms
+        Actions before it were used; None without a log.
+    n_actions
+        How many those were.
+    n_items_in_log
+        How many items they are of.
+    n_without
+        Good items of which nothing is known and that are therefore not in the table.
+    """
+
+    table: pa.Table
+    items_report: ImportReport
+    actions_report: ImportReport | None
+    until_ms: int | None
+    n_actions: int
+    n_items_in_log: int
+    n_without: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """Actions before the cut, as arrays."""
+
+    users: Int64s
+    item_rows: Int32s
+    times_ms: Int64s
+    until_ms: int | None = None
+    report: ImportReport | None = None
+
+
+def has_embeddings(items: TableSource, imports: ImportConfig) -> bool:
+    """Return whether a table of items has a column ``embedding``, or each of its files a matrix beside it."""
+    with tempfile.TemporaryDirectory(prefix="pinnersage-embed-") as scratch:
+        for piece in resolve_source(items, Path(scratch)):
+            found = resolve_columns(
+                piece.name, column_names(piece), imports.columns, ["item_id"], ["embedding"]
+            )
+            beside = piece.path is not None and piece.path.with_suffix(".npy").exists()
+            if "embedding" not in found and not beside:
+                return False
+    return True
+
+
+def embed_tables(
+    items: TableSource,
+    actions: TableSource | None,
+    *,
+    settings: EmbeddingSettings,
+    text_model: TextModel = "tfidf",
+    imports: ImportConfig,
+    until_ms: int | None = None,
+    wall_clock_ms: int,
+    progress: Progress | None = None,
+) -> EmbeddedItems:
+    """Make embeddings for a table of items.
+
+    Parameters
+    ----------
+    items
+        A path, a list of paths or globs, or a table in memory. An embedding that is there is only read
+        with ``text_model="given"``.
+    actions
+        The log, in the same forms; not read, and may be None, with ``source="text"``.
+    settings
+        What the embeddings are made of.
+    text_model
+        ``tfidf`` or ``minilm`` on the texts of the items, or ``given``: the items' own embeddings.
+    imports
+        Mapping of columns, unit of times, how many bad rows are too many, memory.
+    until_ms
+        Actions at or after it are not used. None: all are.
+    wall_clock_ms
+        The time of the call.
+    progress
+        Told the stage, how much is done, and of how much.
+
+    Raises
+    ------
+    UsageError
+        A path is wrong, or the log is missing.
+    DataError
+        A table cannot be used, no action is before ``until_ms``, or nothing is known of any item.
+    UnavailableError
+        A library of the extra ``embed`` or ``minilm`` is not installed.
+    """
+    if actions is None and settings.source != "text":
+        raise UsageError(f"expected a table of actions to make embeddings from the log ({settings.source})")
+    with tempfile.TemporaryDirectory(prefix="pinnersage-embed-") as scratch:
+        given = text_model == "given" and settings.source != "log"
+        table, report = import_items(
+            items, Path(scratch) / "items", imports, without_embeddings=not given, progress=progress
+        )
+        content = _content(table, settings, text_model, progress)
+        log = _read_log(
+            None if settings.source == "text" else actions,
+            table, imports, until_ms, wall_clock_ms, scratch, progress,
+        )  # fmt: skip
+        made = embed_items(
+            content, log.users, log.item_rows, log.times_ms,
+            until_ms=log.until_ms, settings=settings, progress=progress,
+        )  # fmt: skip
+        known: Bools = np.linalg.norm(made, axis=1) > 0
+        if not known.any():
+            raise DataError(_nothing_known(settings.source))
+        n_seen = len(np.unique(log.item_rows))
+        n_without = int(len(known) - known.sum())
+        result = _contract_table(table, made, known)
+    return EmbeddedItems(result, report, log.report, log.until_ms, len(log.users), n_seen, n_without)
+
+
+def _content(
+    table: ItemTable, settings: EmbeddingSettings, text_model: TextModel, progress: Progress | None
+) -> Float32s:
+    """Return what is known of each item without the log."""
+    if settings.source == "log":
+        return np.zeros((len(table), 0), np.float32)
+    if text_model == "given":
+        return np.asarray(table.embeddings, np.float32)
+    texts = item_texts(table.attributes)
+    n_dimensions = settings.n_dimensions if settings.source == "text" else settings.n_text_dimensions
+    return text_embeddings(
+        texts, text_model, n_dimensions=n_dimensions, seed=settings.seed, progress=progress
+    )
+
+
+def _read_log(
+    actions: TableSource | None,
+    items: ItemTable,
+    imports: ImportConfig,
+    until_ms: int | None,
+    wall_clock_ms: int,
+    scratch: str,
+    progress: Progress | None,
+) -> _Log:
+    if actions is None:
+        return _Log(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
+    with stage_actions(
+        actions, items.vocabulary, imports, now_ms=until_ms, wall_clock_ms=wall_clock_ms,
+        work_dir=scratch, progress=progress,
+    ) as log:  # fmt: skip
+        until_ms = log.newest_ms + 1 if until_ms is None else until_ms
+        if log.oldest_ms >= until_ms:
+            raise DataError(
+                f"actions: expected some before {rfc3339(until_ms)}, the oldest is of "
+                f"{rfc3339(log.oldest_ms)}; pass a later --until, or leave it out"
+            )
+        users, rows, times = _arrays(log, until_ms)
+        return _Log(users, rows, times, until_ms, log.report)
+
+
+def _arrays(log: ActionLog, until_ms: int) -> tuple[Int64s, Int32s, Int64s]:
+    """Return user, item row and time of the actions before ``until_ms`` that have a weight."""
+    n_users, users, rows, times = 0, [], [], []
+    for batch in log.batches(until_ms - 1):
+        counts = batch.weights > 0
+        owners = np.repeat(np.arange(n_users, n_users + batch.n_users), np.diff(batch.offsets))
+        n_users += batch.n_users
+        users.append(owners[counts].astype(np.int64))
+        rows.append(batch.item_rows[counts])
+        times.append(batch.times_ms[counts])
+    return np.concatenate(users), np.concatenate(rows), np.concatenate(times)
+
+
+def _nothing_known(source: str) -> str:
+    if source == "log":
+        return (
+            "actions: expected sessions of two items or more, found none; try longer sessions "
+            "(--session-days 0 takes all actions of a user), or --from text"
+        )
+    return "items: expected texts with words to make embeddings from, found none; try --from log"
+
+
+def _contract_table(items: ItemTable, embeddings: Float32s, kept: Bools) -> pa.Table:
+    columns: dict[str, Any] = {"item_id": items.vocabulary.ids}
+    for name in items.attributes.column_names:
+        values = items.attributes.column(name)
+        if name == "created_at_ms":
+            name, values = "created_at", values.cast(pa.timestamp("ms", "UTC"))
+        columns[name] = values
+    table = pa.table(columns).filter(pa.array(kept))
+    numbers = pa.array(embeddings[kept].ravel(), pa.float32())
+    return table.append_column("embedding", pa.FixedSizeListArray.from_arrays(numbers, embeddings.shape[1]))
