@@ -29,7 +29,6 @@ FEATURES = (
 )  # fmt: skip
 N_FEATURES = len(FEATURES)
 _N_NEWEST = 10
-_SHARPNESS = 8
 UNKNOWN = -1.0  # in columns that are never negative
 
 
@@ -102,7 +101,8 @@ def _fill_similarities(cosines: Float32s, shares: Any, popularity: Float32s, out
             if cosine > cosines[c, best[c]]:
                 best[c] = i
             weighted += shares[i] * cosine
-            sharp += shares[i] * max(cosine, 0.0) ** _SHARPNESS
+            squared = max(cosine, 0.0) ** 2
+            sharp += shares[i] * squared * squared * squared * squared
         if m > 0:
             out[c, 0], out[c, 2] = cosines[c, best[c]], shares[best[c]]
             sums[best[c]] += popularity[c]
