@@ -6,7 +6,7 @@ import json
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def seconds(task: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def side_by_side(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+def side_by_side(tasks: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time tasks in turn, A B A B, after one round that does not count."""
     times: dict[str, list[float]] = {name: [] for name in tasks}
     for round_ in range(rounds + 1):
@@ -51,7 +51,8 @@ def unit_vectors(n: int, d: int, n_centers: int, noise: float, seed: int) -> npt
     centers /= np.linalg.norm(centers, axis=1, keepdims=True)
     x = centers[np.arange(n) % n_centers]
     x = x + noise / np.sqrt(d) * rng.standard_normal((n, d), dtype=np.float32)
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    unit: npt.NDArray[np.float32] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 def write_items(path: Path, embeddings: npt.NDArray[np.float32]) -> None:

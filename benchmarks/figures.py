@@ -28,8 +28,9 @@ def ward_rows(name: str, blas: str) -> list[str]:
         gram = [row["ours_over_gram"] for row in found]
         scipy = [row["scipy_over_ours"] for row in found]
         lines.append(
-            f"| `ward_clusters`, {n:,} actions x 256-d, one thread, {blas} | {min(gram):.2f}-{max(gram):.2f}x "
-            f"the time of `X @ X.T`; {min(scipy):.0f}-{max(scipy):.0f}x faster than SciPy "
+            f"| `ward_clusters`, {n:,} actions x 256-d, one thread, {blas} "
+            f"| {min(gram):.2f}-{max(gram):.2f}x the time of `X @ X.T`; "
+            f"{min(scipy):.0f}-{max(scipy):.0f}x faster than SciPy "
             "| `python benchmarks/bench_ward.py` |"
         )
     return lines
@@ -43,8 +44,8 @@ def table() -> str:
     lines = ["| what | figure | command |", "|---|---|---|"]
     lines += ward_rows("ward-native", "BLAS's own choice of kernel")
     lines += [
-        f"| build, Parquet to store, {kernel['n_actions'] / 1e6:.0f} M actions of {kernel['n_users']:,} users "
-        f"| {kernel['build_over_kernel']:.2f}x the time of its kernels alone "
+        f"| build, Parquet to store, {kernel['n_actions'] / 1e6:.0f} M actions "
+        f"of {kernel['n_users']:,} users | {kernel['build_over_kernel']:.2f}x the time of its kernels alone "
         "| `python benchmarks/bench_build.py` |",
         f"| the same against pandas groupby + SciPy, {script['n_users']:,} users "
         f"| {script['script_over_build']:.0f}x faster | `python benchmarks/bench_build.py` |",
@@ -58,8 +59,9 @@ def table() -> str:
         found = recommend[mode]
         lines.append(
             f"| `recommend`, {mode}, k=100, 100,000 items x 256-d "
-            f"| median {found['warm']['median_us'] / 1e3:.2f} ms warm, {found['cold']['median_us'] / 1e3:.1f} ms "
-            "without the cache | `python benchmarks/bench_recommend.py` |"
+            f"| median {found['warm']['median_us'] / 1e3:.2f} ms warm, "
+            f"{found['cold']['median_us'] / 1e3:.1f} ms without the cache "
+            "| `python benchmarks/bench_recommend.py` |"
         )
     return "\n".join(lines)
 

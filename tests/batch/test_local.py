@@ -34,7 +34,7 @@ def table(seed: int) -> pa.Table:
 
 def built(
     actions: pa.Table, work_dir: Path, *, n_threads: int, per_batch: int
-) -> tuple[dict[object, bytes], BatchCounts]:
+) -> tuple[dict[str | int, bytes], BatchCounts]:
     vocabulary = ItemVocabulary.from_ids([f"i{i:04d}" for i in range(N_ITEMS)])
     x = np.random.default_rng(0).standard_normal((N_ITEMS, 16)).astype(np.float32)
     imports, store = ImportConfig(time_unit="ms"), MemoryStore()

@@ -36,7 +36,7 @@ def test_weights_multiply() -> None:
 
 
 def test_ids_break_ties() -> None:
-    x = [[1, 0], [0.9, 0.1]]
+    x = np.array([[1, 0], [0.9, 0.1]])
     assert build_interests(x, [0, 0], item_ids=["b", "a"])[0].medoid == 1
     assert build_interests(x, [0, 0], item_ids=["a", "b"])[0].medoid == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,15 +14,18 @@ from pinnersage import ward_clusters
 from pinnersage.errors import UsageError
 
 
-def blobs(seed: int, n: int, d: int, spread: float, unit: bool = True) -> np.ndarray:
+def blobs(seed: int, n: int, d: int, spread: float, unit_length: bool = True) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centers = rng.standard_normal((max(1, n // 12), d))
     x = centers[rng.integers(0, len(centers), n)] + spread * rng.standard_normal((n, d))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True) if unit else x).astype(np.float32)
+    unit = x / np.linalg.norm(x, axis=1, keepdims=True) if unit_length else x
+    points: np.ndarray = unit.astype(np.float32)
+    return points
 
 
 def scipy_labels(x: np.ndarray, limit: float) -> np.ndarray:
-    return fcluster(linkage(x.astype(np.float64), "ward"), np.sqrt(limit), "distance")
+    labels: np.ndarray = fcluster(linkage(x.astype(np.float64), "ward"), np.sqrt(limit), "distance")
+    return labels
 
 
 def between_heights(x: np.ndarray, quantile: float) -> float:
@@ -96,6 +100,24 @@ def test_equal_points_are_one_cluster_even_at_limit_zero() -> None:
     assert set(ward_clusters(np.ones((1_000, 33)), max_merge_cost=0).tolist()) == {0}
 
 
+@pytest.mark.parametrize("n", [3, 4, 7, 100])
+def test_equal_points_that_do_not_add_up_exactly_are_one_cluster_too(n: int) -> None:
+    point = np.random.default_rng(n).standard_normal((1, 8))
+    assert set(ward_clusters(np.repeat(point, n, axis=0), max_merge_cost=0).tolist()) == {0}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("exponent", [-300, -145, -90, -70, 60, 90, 120, 400])
+def test_the_scale_of_the_points_does_not_matter(exponent: int, dtype: type[np.floating]) -> None:
+    if dtype is np.float32 and exponent not in range(-100, 125):
+        pytest.skip("not a float32")
+    x = blobs(3, 60, 12, 0.5).astype(dtype)
+    limit = between_heights(x, 0.6)
+    scaled = ward_clusters(np.ldexp(x, exponent), max_merge_cost=np.ldexp(limit, 2 * exponent))
+    assert scaled.tolist() == ward_clusters(x, max_merge_cost=limit).tolist()
+    assert 1 < scaled.max() < 59
+
+
 def test_the_order_of_points_does_not_matter() -> None:
     x = blobs(7, 120, 24, 0.6)
     limit = between_heights(x, 0.7)
@@ -124,9 +146,12 @@ def test_an_infinite_limit_merges_all() -> None:
         (np.array([[np.nan, 1.0]]), 1.0, "finite"),
         (np.array([[np.inf, 1.0]]), 1.0, "finite"),
         (np.zeros((2, 2)), -1.0, ">= 0"),
+        ([[1.0, 2.0], [3.0]], 1.0, "expected numbers"),
+        ([["a", "b"]], 1.0, "expected numbers"),
+        (np.array([[1j, 0.0]]), 1.0, "complex"),
         (np.zeros((2, 2)), float("nan"), ">= 0"),
     ],
 )
-def test_bad_arguments_are_refused(points: np.ndarray, limit: float, message: str) -> None:
+def test_bad_arguments_are_refused(points: npt.ArrayLike, limit: float, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         ward_clusters(points, max_merge_cost=limit)

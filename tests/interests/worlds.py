@@ -17,7 +17,8 @@ N_ITEMS = 25
 
 def embeddings(seed: int, d: int = 6, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
     x = np.random.default_rng(seed).standard_normal((N_ITEMS, d))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(dtype)
+    unit: npt.NDArray[Any] = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(dtype)
+    return unit
 
 
 ages_ms = st.one_of(

@@ -8,11 +8,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset
 import pyarrow.parquet
 
 from pinnersage._arrays import Int64s
@@ -76,7 +75,7 @@ def column_names(piece: Piece) -> list[str]:
         if piece.format == "parquet":
             return list(pa.parquet.read_schema(piece.file).names)
         if piece.format == "arrow":
-            return list(pa.dataset.dataset([str(piece.file)], format="ipc").schema.names)
+            return list(_dataset(piece.file).schema.names)
         if piece.format == "csv":
             return csv_header(piece.file)[0]
         return _json_keys(piece.file)
@@ -117,7 +116,7 @@ def _arrow_part(connection: duckdb.DuckDBPyConnection, piece: Piece, wanted: Seq
     if piece.table is not None:
         connection.register(name, piece.table.select(list(wanted)))
     else:
-        connection.register(name, pa.dataset.dataset([str(piece.file)], format="ipc"))
+        connection.register(name, _dataset(piece.file))
     return Part((piece,), name, _described(connection, name, wanted))
 
 
@@ -227,3 +226,10 @@ def true_rows(rows: Int64s, rejects: Sequence[tuple[int, str]]) -> Int64s:
     for rejected, _ in rejects:
         shifted[shifted >= rejected] += 1
     return shifted
+
+
+def _dataset(file: Path) -> Any:
+    """Open an Arrow file as a dataset; importing datasets imports pandas, which is slow to load."""
+    import pyarrow.dataset  # noqa: PLC0415
+
+    return pyarrow.dataset.dataset([str(file)], format="ipc")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pinnersage._report import RowsRefusedError
 from pinnersage._times import to_ms
 from pinnersage.cli import options
 from pinnersage.cli.output import configure_log, console, progress_bars, write_json
@@ -31,12 +32,17 @@ def validate(
     from pinnersage import model
 
     now_ms = to_ms(now)
-    with progress_bars(shown=not as_json) as progress:
-        report = model.validate(
-            items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
-        )
+    try:
+        with progress_bars(shown=not as_json) as progress:
+            report = model.validate(
+                items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
+            )
+    except RowsRefusedError as refused:
+        if as_json:
+            write_json({"ok": False, refused.report.table: refused.report.to_dict()})
+        raise
     if as_json:
-        write_json(report)
+        write_json({"ok": True} | report)
         return
     from pinnersage.cli.reports import check_report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pinnersage._times import rfc3339, to_ms
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.vocabulary import ItemVocabulary
 from pinnersage.retrieval.candidates import Recommendations
-from pinnersage.retrieval.explain import Explanation
+from pinnersage.retrieval.explain import ActionBehind, Explanation
 
 Answer = dict[str, Any]
 
@@ -77,14 +78,13 @@ def explain_answer(
     kinds: list[str],
 ) -> Answer:
     """Return why an item would, or would not, be recommended, and the actions behind it."""
-    similarity = dict(zip(found.interests.tolist(), found.similarities.tolist(), strict=True))
     medoids = vocabulary.ids_of(record.medoid_rows)
-    total = float(record.importances.sum()) or 1.0
+    scores = dict(zip(found.interests.tolist(), found.similarities.tolist(), strict=True))
     twin = found.near_duplicate_of
     return {
         "user_id": user_id,
         "item_id": vocabulary.id_of(found.row),
-        "score": similarity.get(found.interest),
+        "score": scores.get(found.interest),
         "interest": medoids[found.interest] if found.interest >= 0 else None,
         "rank_in_interest": found.rank or None,
         "n_offered": found.n_offered,
@@ -93,27 +93,34 @@ def explain_answer(
         "seen": found.seen,
         "available": found.available,
         "near_duplicate_of_seen": None if twin is None else vocabulary.id_of(twin),
-        "actions": [
-            {
-                "item_id": vocabulary.id_of(action.item_row),
-                "timestamp": rfc3339(action.time_ms),
-                "action": kinds[action.kind] or None,
-                "weight": action.weight,
-                "similarity": action.similarity,
-                "decayed_weight": action.decayed_weight,
-                "contribution": action.contribution,
-            }
-            for action in found.actions
-        ],
-        "interests": [
-            {
-                "medoid_item_id": medoids[k],
-                "similarity": similarity[k],
-                "share": float(record.importances[k]) / total,
-            }
-            for k in found.interests.tolist()
-        ],
+        "actions": [_action_answer(action, vocabulary, kinds) for action in found.actions],
+        "interests": _similarities(record, scores, medoids),
     }
+
+
+def _action_answer(action: ActionBehind, vocabulary: ItemVocabulary, kinds: list[str]) -> Answer:
+    return {
+        "item_id": vocabulary.id_of(action.item_row),
+        "timestamp": rfc3339(action.time_ms),
+        "action": kinds[action.kind] or None,
+        "weight": action.weight,
+        "similarity": action.similarity,
+        "decayed_weight": action.decayed_weight,
+        "contribution": action.contribution,
+    }
+
+
+def _similarities(record: UserRecord, scores: dict[int, float], medoids: Sequence[ItemId]) -> list[Answer]:
+    """Return the user's interests by similarity to the item, nearest first."""
+    total = float(record.importances.sum()) or 1.0
+    return [
+        {
+            "medoid_item_id": medoids[k],
+            "similarity": score,
+            "share": float(record.importances[k]) / total,
+        }
+        for k, score in scores.items()
+    ]
 
 
 def interests_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:

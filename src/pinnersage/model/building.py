@@ -16,7 +16,7 @@ from pinnersage._arrays import Bools
 from pinnersage._tables.engine import Progress
 from pinnersage._times import rfc3339
 from pinnersage.actions.staging import stage_actions
-from pinnersage.batch.local import build_users
+from pinnersage.batch.local import BatchCounts, build_users
 from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
@@ -75,14 +75,45 @@ def write_generation(
         table, items_report = import_items(
             items, directory / ITEMS, config.imports, embeddings_npy=embeddings_npy, progress=progress
         )
-    with (
-        watch.measure("actions_s"),
-        stage_actions(
-            actions, table.vocabulary, config.imports, now_ms=now_ms, wall_clock_ms=wall_clock_ms(),
-            work_dir=directory, n_threads=config.n_threads, progress=progress,
-        ) as log,
-    ):  # fmt: skip
-        log.report.raise_if_too_many(config.imports)
+    with watch.measure("actions_s"):
+        people = _build_people(directory, table, actions, config, now_ms, watch, progress)
+    with watch.measure("index_s"):
+        pool = pool_of(table, config)
+        index = build_index(
+            table.embeddings, pool, directory / INDEX, config.index,
+            config.n_threads or os.cpu_count() or 1, _staged("building index", progress),
+        )  # fmt: skip
+    return {
+        "as_of": rfc3339(people["now_ms"]),
+        **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
+        "item_kind": table.vocabulary.kind,
+        "config": config.model_dump(mode="json"),
+        "counts": {
+            "n_items": len(table),
+            "n_pool_items": int(pool.sum()),
+            "n_dimensions": table.embeddings.shape[1],
+            **people["counts"],
+        },
+        "index": {"kind": index.kind, "reason": index.reason},
+        "reports": {"items": items_report.to_dict(), "actions": people["report"]},
+        "timings": watch.seconds,
+    }
+
+
+def _build_people(
+    directory: Path,
+    table: ItemTable,
+    actions: Any,
+    config: BuildConfig,
+    now_ms: int | None,
+    watch: Stopwatch,
+    progress: Progress | None,
+) -> dict[str, Any]:
+    """Write everybody's record; return what the manifest says of the log and of them."""
+    with stage_actions(
+        actions, table.vocabulary, config.imports, now_ms=now_ms, wall_clock_ms=wall_clock_ms(),
+        work_dir=directory, n_threads=config.n_threads, progress=progress,
+    ) as log:  # fmt: skip
         now_ms = log.newest_ms if now_ms is None else now_ms
         _check_now(now_ms, log.oldest_ms)
         with watch.measure("interests_s"), LmdbStore(directory / STORE, bulk=True) as store:
@@ -90,37 +121,24 @@ def write_generation(
                 log, table.embeddings, config.interests, now_ms, store,
                 n_threads=config.n_threads, progress=progress,
             )  # fmt: skip
-    pool = pool_of(table, config)
-    with watch.measure("index_s"):
-        index = build_index(
-            table.embeddings, pool, directory / INDEX, config.index,
-            config.n_threads or os.cpu_count() or 1, _staged("building index", progress),
-        )  # fmt: skip
-    n_dimensions = table.embeddings.shape[1]
+        return {
+            "now_ms": now_ms,
+            "user_kind": log.user_kind,
+            "kinds": log.kinds,
+            "report": log.report.to_dict(),
+            "counts": _counted(counts, log.n_actions),
+        }
+
+
+def _counted(counts: BatchCounts, n_actions: int) -> dict[str, int]:
+    n_until_now = counts.n_actions + counts.n_actions_outside + counts.n_repeats
     return {
-        "as_of": rfc3339(now_ms),
-        "now_ms": now_ms,
-        "user_kind": log.user_kind,
-        "item_kind": table.vocabulary.kind,
-        "kinds": log.kinds,
-        "config": config.model_dump(mode="json"),
-        "counts": {
-            "n_items": len(table),
-            "n_pool_items": int(pool.sum()),
-            "n_dimensions": n_dimensions,
-            "n_users": counts.n_users,
-            "n_actions_in_windows": counts.n_actions,
-            "n_actions_outside_windows": counts.n_actions_outside,
-            "n_repeated_actions": counts.n_repeats,
-            "n_actions_after_now": log.n_actions
-            - counts.n_actions
-            - counts.n_actions_outside
-            - counts.n_repeats,
-            "n_interests": counts.n_interests,
-        },
-        "index": {"kind": index.kind, "reason": index.reason},
-        "reports": {"items": items_report.to_dict(), "actions": log.report.to_dict()},
-        "timings": watch.seconds,
+        "n_users": counts.n_users,
+        "n_actions_in_windows": counts.n_actions,
+        "n_actions_outside_windows": counts.n_actions_outside,
+        "n_repeated_actions": counts.n_repeats,
+        "n_actions_after_now": n_actions - n_until_now,
+        "n_interests": counts.n_interests,
     }
 
 
@@ -181,7 +199,6 @@ def validate(
             actions, table.vocabulary, imports, now_ms=now, wall_clock_ms=wall_clock_ms(),
             work_dir=scratch, progress=progress,
         ) as log:  # fmt: skip
-            log.report.raise_if_too_many(imports)
             return {
                 "items": items_report.to_dict(),
                 "actions": log.report.to_dict(),

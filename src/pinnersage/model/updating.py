@@ -56,7 +56,6 @@ def update_store(
             wall_clock_ms=wall_clock_ms(), work_dir=scratch, n_threads=config.n_threads,
         ) as log,
     ):  # fmt: skip
-        log.report.raise_if_too_many(config.imports)
         now_ms = max(store_now_ms(store, built_ms), log.newest_ms)
         kinds = store_kinds(store, built_kinds)
         kinds = kinds + [kind for kind in log.kinds if kind not in kinds]
