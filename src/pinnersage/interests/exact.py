@@ -57,6 +57,13 @@ def add_scaled(total: Float64s, row: npt.NDArray[Any], scale: float) -> None:
 
 
 @vector_kernel
+def move_towards(mean: Float64s, row: npt.NDArray[Any], share: float) -> None:
+    """Move ``mean`` by ``share`` of the way to ``row``, in float64; by nothing when they are equal."""
+    for k in range(mean.shape[0]):
+        mean[k] += share * (np.float64(row[k]) - mean[k])
+
+
+@vector_kernel
 def squared_difference(row: npt.NDArray[Any], mean: Float64s) -> tuple[float, float]:
     """Return ``||row - mean||^2`` and ``||row||^2`` in float64."""
     distance, norm = 0.0, 0.0
@@ -80,14 +87,14 @@ def _squared_distance(a: Float64s, b: Float64s) -> float:
 def _centroid(members: Members, cluster: int) -> Float64s:
     centroid: Float64s = members.centroids[cluster]
     if not members.known[cluster]:
+        # A running mean, not a sum: that of equal points is the point itself, to the last bit.
         centroid[:] = 0.0
         n = 0.0
         point = cluster
         while point >= 0:
-            add_scaled(centroid, members.points[members.rows[point]], members.counts[point])
             n += members.counts[point]
+            move_towards(centroid, members.points[members.rows[point]], members.counts[point] / n)
             point = members.following[point]
-        centroid /= n
         members.known[cluster] = True
     return centroid
 

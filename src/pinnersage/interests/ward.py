@@ -20,6 +20,8 @@ from pinnersage.interests.chain import Merges, State, follow_chain
 from pinnersage.interests.distances import gather_centered, padded, rounding_unit, squared_distances
 from pinnersage.interests.exact import Members
 
+_LARGEST_EXPONENT = 20
+
 
 @kernel
 def _weigh(costs: Float32s, counts: Float64s) -> None:
@@ -143,9 +145,7 @@ def ward_clusters(embeddings: npt.ArrayLike, *, max_merge_cost: float) -> Int32s
     >>> ward_clusters([[0.0, 1.0], [1.0, 0.0], [0.0, 0.9]], max_merge_cost=0.5).tolist()
     [0, 1, 0]
     """
-    points = np.asarray(embeddings)
-    if points.dtype not in (np.float32, np.float64):
-        points = points.astype(np.float64)
+    points = _as_floats(embeddings)
     if points.ndim != 2 or points.shape[1] == 0:
         raise UsageError(f"embeddings: expected shape (n_actions, d), got {points.shape}")
     if not np.isfinite(points).all():
@@ -154,4 +154,26 @@ def ward_clusters(embeddings: npt.ArrayLike, *, max_merge_cost: float) -> Int32s
         raise UsageError(f"max_merge_cost: expected a number >= 0, got {max_merge_cost}")
     if len(points) == 0:
         return np.empty(0, np.int32)
-    return _cluster(np.ascontiguousarray(points), float(max_merge_cost))
+    points, limit = _brought_in_range(points, float(max_merge_cost))
+    return _cluster(np.ascontiguousarray(points), limit)
+
+
+def _as_floats(embeddings: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        points = np.asarray(embeddings)
+        if points.dtype in (np.float32, np.float64):
+            return points
+        if points.dtype.kind != "c":
+            return points.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"embeddings: expected numbers, shape (n_actions, d): {error}") from None
+    raise UsageError("embeddings: expected real numbers, found complex ones")
+
+
+def _brought_in_range(points: npt.NDArray[Any], limit: float) -> tuple[npt.NDArray[Any], float]:
+    """Scale by a power of two where squares would leave float32; exact, and Ward does not see it."""
+    _, exponent = np.frexp(np.abs(points).max())
+    if abs(exponent) <= _LARGEST_EXPONENT:
+        return points, limit
+    with np.errstate(over="ignore", under="ignore"):
+        return np.ldexp(points, -exponent), float(np.ldexp(limit, -2 * exponent))
