@@ -34,7 +34,7 @@ def test_missing_texts_are_left_out() -> None:
 
 
 def test_a_table_without_texts_is_refused() -> None:
-    with pytest.raises(SchemaError, match="--map title=.*--from log"):
+    with pytest.raises(SchemaError, match=r"--map title=.*--from log"):
         item_texts(pa.table({"price": [1.0]}))
 
 
