@@ -175,7 +175,7 @@ class RankingConfig(_Frozen):
     horizon_days: float = Field(default=14.0, gt=0, allow_inf_nan=False)
     n_moments: int = Field(default=4, ge=1)
     n_users_per_moment: int = Field(default=2_000, ge=1)
-    min_actions: int = Field(default=1, ge=0)
+    min_actions: int = Field(default=1, ge=1)
     n_negatives: int = Field(default=100, ge=1)
     n_trees: int = Field(default=200, ge=1)
     learning_rate: float = Field(default=0.06, gt=0, allow_inf_nan=False)

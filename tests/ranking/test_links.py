@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.ranking.logs import Log, log_of, random_log
 
 from pinnersage._arrays import Float32s
 from pinnersage.config import MS_PER_DAY
 from pinnersage.ranking.links import ItemLinks, links_before
-from tests.ranking.logs import Log, log_of, random_log
 
 DAY = MS_PER_DAY
 RIDGE = 2.0
@@ -41,7 +41,9 @@ def test_regression_minimises_what_it_says() -> None:
 
 
 def test_cosine_is_common_users_over_the_geometric_mean() -> None:
-    log = log_of([(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 2), (3, 2, 2)], 4, 4)
+    log = log_of(
+        [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 2), (3, 2, 2)], 4, 4
+    )
     _, cosine = links_before(log, DAY)
     weights = dense(cosine, 4)
     assert weights[0, 1] == pytest.approx(2 / np.sqrt((2 + 3) * (4 + 3)))

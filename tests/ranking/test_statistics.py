@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ranking.logs import log_of
 
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import StoredFormatError
 from pinnersage.ranking.statistics import DECAY_PER_DAY, ItemStatistics, statistics_before
-from tests.ranking.logs import log_of
 
 DAY = MS_PER_DAY
 

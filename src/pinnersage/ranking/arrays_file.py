@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage.errors import StoredFormatError
+from pinnersage.items._files import finished_file
 
 Arrays = dict[str, npt.NDArray[Any]]
 _END_OF_HEADER = b"\n"
@@ -32,15 +32,8 @@ def save(path: Path, kind: str, version: int, arrays: Mapping[str, npt.NDArray[A
     np.savez(body, allow_pickle=False, **arrays)
     data = body.getvalue()
     header = {"kind": kind, "version": version, "n_bytes": len(data), "crc32": zlib.crc32(data)}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(json.dumps(header).encode() + _END_OF_HEADER + data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with finished_file(path) as file:
+        file.write(json.dumps(header).encode() + _END_OF_HEADER + data)
 
 
 def load(path: Path, kind: str, version: int, names: Iterable[str]) -> Arrays:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +12,6 @@ from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.features import history_of
 from pinnersage.ranking.moment import Moment
 from pinnersage.retrieval.draw import seen_rows
-from pinnersage.retrieval.retriever import Retriever
-
-Propose = Callable[[UserRecord, int], Int32s]
-"""``propose(record, k)``: up to ``k`` distinct item rows, best first, from the arm that is ranked."""
 
 SOURCES = ("proposed", "popular", "linked", "category", "own")
 PROPOSED, POPULAR, LINKED, CATEGORY, OWN = (1 << i for i in range(len(SOURCES)))
@@ -48,12 +43,10 @@ class WideSet:
     ----------
     moment
         Pool, popularity and links.
-    propose
-        The arm's own proposals.
     """
 
-    def __init__(self, moment: Moment, propose: Propose, config: RankingConfig) -> None:
-        self._moment, self._propose, self._config = moment, propose, config
+    def __init__(self, moment: Moment, config: RankingConfig) -> None:
+        self._moment, self._config = moment, config
         alive = np.where(moment.pool, moment.popularity, -np.inf)
         order = np.argsort(-alive, kind="stable")[: int(moment.pool.sum())].astype(np.int32)
         recent = np.where(moment.pool, moment.statistics.in_7_days, -np.inf)
@@ -61,11 +54,13 @@ class WideSet:
         self._popular = order
         self._by_category = _by_category(order, moment)
 
-    def of_user(self, record: UserRecord, budget: int, *, repeats: bool) -> Candidates:
+    def of_user(self, record: UserRecord, proposed: Int32s, budget: int, *, repeats: bool) -> Candidates:
         """Return the wide set of a user.
 
         Parameters
         ----------
+        proposed
+            Item rows from the arm that is ranked; -1 and what may not be a candidate are left out.
         budget
             Items the list will hold; every source gives a multiple of it (see ``RankingConfig``).
         repeats
@@ -76,8 +71,7 @@ class WideSet:
         seen[seen_rows(record)] = not repeats
         allowed = pool & ~seen
         sources = np.zeros(len(pool), np.uint8)
-        proposed = self._propose(record, round(config.n_proposed_per_slot * budget))
-        sources[proposed] |= PROPOSED
+        sources[proposed[proposed >= 0]] |= PROPOSED
         n_popular = round(config.n_popular_per_slot * budget)
         sources[_first(self._popular, n_popular, allowed)] |= POPULAR
         sources[_first(self._recent, n_popular // 2, allowed)] |= POPULAR
@@ -133,37 +127,3 @@ def _first(order: Int32s, n: int, allowed: Bools) -> Int32s:
         if len(found) == n or reach >= len(order):
             return found
         reach *= 4
-
-
-def propose_from_interests(retriever: Retriever, config: RankingConfig, *, repeats: bool) -> Propose:
-    """Return proposals of many budgeted interests."""
-
-    def propose(record: UserRecord, k: int) -> Int32s:
-        found = retriever.recommend(
-            record, k, mode="budgeted", n_interests=config.n_interests, exclude_seen=not repeats
-        )
-        return found.rows
-
-    return propose
-
-
-def propose_from_mean(moment: Moment, *, repeats: bool) -> Propose:
-    """Return proposals of a single vector: the decayed mean of the user's actions."""
-    embeddings = np.asarray(moment.embeddings, np.float32)
-
-    def propose(record: UserRecord, k: int) -> Int32s:
-        history = history_of(record, moment.decay_per_day)
-        cosines = embeddings @ (history.weights @ embeddings[history.rows])
-        cosines[~moment.pool] = -np.inf
-        if not repeats:
-            cosines[seen_rows(record)] = -np.inf
-        k = min(k, int(np.isfinite(cosines).sum()))
-        best = np.sort(np.argpartition(-cosines, min(k, len(cosines) - 1))[:k])
-        return best[np.argsort(-cosines[best], kind="stable")].astype(np.int32)
-
-    return propose
-
-
-def propose_nothing(record: UserRecord, k: int) -> Int32s:  # noqa: ARG001
-    """Return no proposals: popular and linked items only."""
-    return np.empty(0, np.int32)

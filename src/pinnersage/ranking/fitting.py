@@ -11,10 +11,11 @@ from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import DataError
 from pinnersage.ranking.actions import LogArrays, items_between, records_before
-from pinnersage.ranking.candidates import Propose, WideSet
+from pinnersage.ranking.candidates import WideSet
 from pinnersage.ranking.features import N_FEATURES, features_of
 from pinnersage.ranking.growing import grow
 from pinnersage.ranking.moment import Moment
+from pinnersage.ranking.proposing import Propose
 from pinnersage.ranking.ranker import Ranker
 
 MomentAt = Callable[[int], Moment]
@@ -79,8 +80,12 @@ def fit_ranker(
     """
     moments = training_moments(until_ms, config)
     known = [moment_at(ms) for ms in moments]
-    parts = [examples_at(log, m, propose_at(m), interests, config, sampled=True) for m in known]
-    latest = examples_at(log, known[-1], propose_at(known[-1]), interests, config, sampled=False)
+    proposals = [propose_at(moment) for moment in known]
+    parts = [
+        examples_at(log, moment, propose, interests, config, sampled=True)
+        for moment, propose in zip(known, proposals, strict=True)
+    ]
+    latest = examples_at(log, known[-1], proposals[-1], interests, config, sampled=False)
     n_trees = _choose_n_trees(parts[:-1] or parts, latest, config)
     together = _joined(parts)
     forest = grow(together.features, together.labels, config, n_trees)
@@ -117,11 +122,12 @@ def examples_at(
     n_users = config.n_users_per_moment if sampled else max(1, config.n_users_per_moment // 10)
     users = np.sort(rng.permutation(users)[:n_users])
     records = records_before(log, users, moment.embeddings, interests, moment.moment_ms)
-    wide = WideSet(moment, propose, config)
+    wide = WideSet(moment, config)
+    proposed = propose(users, records, round(config.n_proposed_per_slot * config.budget))
     features, labels, lengths, n_targets = [], [], [], []
     for u, user in enumerate(users.tolist()):
         record = records.record(u)
-        rows = wide.of_user(record, config.budget, repeats=config.repeats).rows
+        rows = wide.of_user(record, proposed[u], config.budget, repeats=config.repeats).rows
         targets = _targets(log, user, moment, end_ms, repeats=config.repeats)
         is_target = np.isin(rows, targets, assume_unique=True)
         if not len(targets) or (sampled and not is_target.any()):
