@@ -1,0 +1,57 @@
+"""What a report says of itself: data, span, what was left out, settings, versions."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from pinnersage._times import rfc3339
+from pinnersage.config import MS_PER_DAY, BuildConfig
+from pinnersage.evaluation.replay import Day, ReplayLog
+from pinnersage.evaluation.settings import EvaluationConfig
+
+
+def about_of(
+    log: ReplayLog,
+    days: list[Day],
+    n_days: int,
+    budgets: dict[str, int],
+    config: BuildConfig,
+    evaluation: EvaluationConfig,
+    impressions: ReplayLog | None,
+) -> dict[str, Any]:
+    """Return the facts of an evaluation, as plain values; results are kept under a digest of them."""
+    span = (days[0].start_ms, days[0].start_ms + n_days * MS_PER_DAY)
+    n_targets = sum(len(day.target_rows) for day in days)
+    n_first = int(sum(day.first_time.sum() for day in days))
+    return {
+        "data": {
+            "n_users": log.n_users,
+            "n_items": log.n_items,
+            "n_actions": len(log.item_rows),
+            "oldest_action": rfc3339(int(log.times_ms.min())),
+            "newest_action": rfc3339(int(log.times_ms.max())),
+        },
+        "span": {"from": rfc3339(span[0]), "until": rfc3339(span[1]), "n_days": n_days},
+        "measured": {
+            "n_users": len(np.unique(np.concatenate([day.users for day in days]))),
+            "n_user_days": sum(day.n_users for day in days),
+            "n_targets": n_targets,
+            "n_first_time_targets": n_first,
+            "n_repeat_targets": n_targets - n_first,
+            "n_left_out_not_in_pool": sum(day.n_not_in_pool for day in days),
+            "n_left_out_too_few_actions": sum(day.n_newcomers for day in days),
+        },
+        "pool": {"n_items_first_day": int(days[0].pool.sum()), "n_items_last_day": int(days[-1].pool.sum())},
+        "budgets": budgets,
+        "impressions": "drawn evenly from the pool" if impressions is None else "real",
+        "config": config.model_dump(mode="json", include={"interests"}),
+        "evaluation": evaluation.model_dump(mode="json"),
+        "versions": {
+            **{name: version(name) for name in ("pinnersage", "numpy", "numba")},
+            "python": platform.python_version(),
+        },
+    }

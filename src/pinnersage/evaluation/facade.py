@@ -1,0 +1,87 @@
+"""Evaluation in one call: tables in, a report out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pinnersage._times import to_ms
+from pinnersage.config import BuildConfig
+from pinnersage.evaluation.reading import read_log
+from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.running import DEFAULT_DAYS, MakeArms, Progress, evaluate_log
+from pinnersage.evaluation.settings import EvaluationConfig
+
+
+def evaluate(
+    items: Any,
+    actions: Any,
+    *,
+    out_dir: str | Path,
+    config: BuildConfig | None = None,
+    first_day: int | str | datetime | None = None,
+    n_days: int = DEFAULT_DAYS,
+    evaluation: EvaluationConfig | None = None,
+    arms: Sequence[str] | None = None,
+    more_arms: MakeArms | None = None,
+    impressions: Any = None,
+    embeddings_npy: Any = None,
+    progress: Progress | None = None,
+    resume: bool = True,
+) -> Report:
+    """Replay a log of actions and measure arms beside each other.
+
+    Parameters
+    ----------
+    items, actions, impressions, embeddings_npy
+        As in :func:`~pinnersage.evaluation.reading.read_log`.
+    out_dir
+        Directory of the report.
+    config
+        How tables are read and interests are made.
+    first_day
+        Start of the span, rounded down to midnight UTC; None: the last ``n_days`` days are measured.
+    n_days
+        Length of the span.
+    evaluation
+        Budgets, metrics, seeds.
+    arms, more_arms, progress, resume
+        As in :func:`~pinnersage.evaluation.running.evaluate_log`.
+
+    Returns
+    -------
+    Report
+        Also written to ``out_dir/metrics.json``.
+
+    Raises
+    ------
+    UsageError, SchemaError, BadRowsError, DataError
+        The call or a table is wrong, or the span holds nothing to measure.
+    """
+    config = config or BuildConfig()
+    log, shown, reports = read_log(
+        items,
+        actions,
+        config.imports,
+        wall_clock_ms=time.time_ns() // 1_000_000,
+        impressions=impressions,
+        embeddings_npy=embeddings_npy,
+        progress=progress,
+    )
+    return evaluate_log(
+        log,
+        out_dir=out_dir,
+        config=config,
+        evaluation=evaluation,
+        first_day_ms=to_ms(first_day),
+        n_days=n_days,
+        arms=arms,
+        more_arms=more_arms,
+        impressions=shown,
+        about={"tables": reports},
+        progress=progress,
+        resume=resume,
+    )

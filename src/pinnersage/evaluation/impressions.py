@@ -1,0 +1,71 @@
+"""What the targets of a day are ranked against: items that were shown, or else drawn from the pool."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Int32s, Int64s
+from pinnersage.config import MS_PER_DAY
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
+from pinnersage.evaluation.state import ragged, user_seed
+
+
+def candidates_to_rank(
+    day: Day, known: ReplayLog, mode: Mode, n_per_target: int, seed: int, shown: ReplayLog | None
+) -> tuple[Int64s, Int32s]:
+    """Return, for every user of a day, all targets and then the impressions they are ranked against.
+
+    Parameters
+    ----------
+    day
+        With its targets.
+    known
+        What was known before the day.
+    mode
+        In ``first_time`` items the user acted on before are no impressions, and only first-time
+        targets have any.
+    n_per_target
+        Impressions per target, as far as there are any.
+    seed
+        Of the draw.
+    shown
+        Real impressions; None: drawn evenly from the pool, without the day's targets.
+
+    Returns
+    -------
+    offsets
+        int64 ``(n_users + 1,)``.
+    item_rows
+        int32; of each user first the targets, as in ``day``, then impressions.
+    """
+    real = None if shown is None else _of_day(shown, day.start_ms)
+    parts, lengths = [np.empty(0, np.int32)], []
+    for u, user in enumerate(day.users.tolist()):
+        own = slice(day.target_offsets[u], day.target_offsets[u + 1])
+        rows, counted = day.target_rows[own], day.first_time[own]
+        allowed = _allowed(day, known, user, rows, mode)
+        if real is not None:
+            there = np.zeros(len(allowed), np.bool_)
+            there[real.get(known.user_ids[user], np.empty(0, np.int32))] = True
+            allowed &= there
+        n = n_per_target * (int(counted.sum()) if mode == "first_time" else len(rows))
+        others = np.flatnonzero(allowed)
+        rng = np.random.default_rng(user_seed(seed, day, known, user))
+        drawn = rng.choice(others, min(n, len(others)), replace=False)
+        parts += [rows, drawn.astype(np.int32)]
+        lengths.append(len(rows) + len(drawn))
+    return ragged(lengths), np.concatenate(parts)
+
+
+def _allowed(day: Day, known: ReplayLog, user: int, targets: Int32s, mode: Mode) -> Bools:
+    allowed = day.pool.copy()
+    allowed[targets] = False
+    if mode == "first_time":
+        allowed[known.item_rows[known.offsets[user] : known.offsets[user + 1]]] = False
+    return allowed
+
+
+def _of_day(shown: ReplayLog, start_ms: int) -> dict[str | int, Int32s]:
+    today = (shown.times_ms >= start_ms) & (shown.times_ms < start_ms + MS_PER_DAY)
+    users, rows = shown.users[today], shown.item_rows[today]
+    return {shown.user_ids[u]: rows[users == u] for u in np.unique(users).tolist()}

@@ -1,0 +1,182 @@
+"""Walks one arm through all days: it predicts from what was known, then the day is revealed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
+from pinnersage.errors import UsageError
+from pinnersage.evaluation.contexts import MODES, DayContext
+from pinnersage.evaluation.measures import (
+    ALL,
+    FIRST_TIME,
+    METRICS,
+    REPEAT,
+    SLICES,
+    Cosines,
+    measure_lists,
+    measure_ranks,
+)
+from pinnersage.evaluation.neighbors import in_parts
+from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog, Scorer
+from pinnersage.evaluation.saved import ArmResult, settings_of
+
+_PARTS: dict[Mode, Int64s] = {"first_time": np.array([FIRST_TIME]), "all": np.array([REPEAT, ALL])}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What all arms are walked through.
+
+    Attributes
+    ----------
+    contexts
+        One per day that has users.
+    known_before
+        Start of a day -> what was known then.
+    cosines
+        Of all items.
+    budgets
+        Items per list.
+    n_places
+        Users that are measured.
+    least_cosine, n_impressions_per_action
+        As in :class:`~pinnersage.evaluation.settings.EvaluationConfig`.
+    n_threads
+        Of the metrics.
+    """
+
+    contexts: list[DayContext]
+    known_before: Callable[[int], ReplayLog]
+    cosines: Cosines
+    budgets: list[int]
+    n_places: int
+    least_cosine: float
+    n_impressions_per_action: int
+    n_threads: int
+
+
+def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
+    """Walk an arm through all days.
+
+    Parameters
+    ----------
+    arm
+        Fresh; it is fitted here, on what was known before the first day.
+    course
+        The days.
+    tell
+        Called with the number of days done.
+    """
+    sums = np.zeros((course.n_places, len(course.budgets), len(SLICES), len(METRICS), 2))
+    listed = np.zeros((len(course.budgets), len(MODES), len(course.cosines.matrix)), np.bool_)
+    before = settings_of(arm)
+    clock = _Clock()
+    if course.contexts and hasattr(arm, "fit"):
+        start_ms = course.contexts[0].day.start_ms
+        with clock.part("fit"):
+            arm.fit(course.known_before(start_ms), start_ms)
+    for n_done, context in enumerate(course.contexts, 1):
+        _measure_day(arm, course, context, clock, sums, listed)
+        tell(n_done)
+    found: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
+    is_oracle = bool(getattr(arm, "is_oracle", False))
+    return ArmResult(arm.name, is_oracle, sums, listed, clock.cost(), before | {"fitted": found})
+
+
+def _measure_day(
+    arm: Arm, course: Course, context: DayContext, clock: _Clock, sums: Float64s, listed: Any
+) -> None:
+    known = course.known_before(context.day.start_ms)
+    seen = context.day if getattr(arm, "is_oracle", False) else context.day.without_targets()
+    for m, mode in enumerate(MODES):
+        lists = np.empty((0, 0), np.int32)
+        for b, budget in enumerate(course.budgets):
+            with clock.part("recommend", len(seen.users)):
+                answer = arm.recommend(seen, known, budget, mode)
+            answer = _checked(arm, answer, context.day, budget)
+            listed[b, m, answer[answer >= 0]] = True
+            _add_lists(course, context, answer, mode, sums[:, b])
+            lists = answer if answer.shape[1] > lists.shape[-1] else lists
+        ranked = np.zeros(sums.shape[:1] + sums.shape[2:])
+        scores = _scores(arm, seen, known, context.to_rank[mode], lists)
+        measure_ranks(
+            context.targets, *context.to_rank[mode], scores, course.n_impressions_per_action,
+            _PARTS[mode], ranked,
+        )  # fmt: skip
+        sums += ranked[:, None]
+
+
+def _add_lists(course: Course, context: DayContext, lists: Int32s, mode: Mode, sums: Float64s) -> None:
+    def work(part: Int64s) -> None:
+        measure_lists(
+            int(part[0]), int(part[-1]) + 1, context.targets, lists, context.taste, course.cosines,
+            course.least_cosine, _PARTS[mode], sums,
+        )  # fmt: skip
+
+    in_parts(work, len(lists), course.n_threads)
+
+
+def _checked(arm: Arm, answer: Int32s, day: Day, budget: int) -> Int32s:
+    expected = (day.n_users, budget)
+    if answer.shape != expected:
+        raise UsageError(f"arm {arm.name}: expected lists of shape {expected}, got {answer.shape}")
+    there = answer[answer >= 0]
+    if not day.pool[there].all():
+        raise UsageError(f"arm {arm.name}: listed an item that is not in the pool of the day")
+    ordered = np.sort(answer, axis=1)
+    if ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any():
+        raise UsageError(f"arm {arm.name}: listed an item twice for one user")
+    return np.ascontiguousarray(answer, np.int32)
+
+
+def _scores(arm: Arm, day: Day, known: ReplayLog, to_rank: tuple[Int64s, Int32s], lists: Int32s) -> Float32s:
+    """Return the arm's own scores, else by place in its longest list."""
+    offsets, rows = to_rank
+    if isinstance(arm, Scorer):
+        return np.asarray(arm.score(day, known, offsets, rows), np.float32)
+    scores = np.full(len(rows), -np.inf, np.float32)
+    for u in range(day.n_users):
+        places = np.full(known.n_items, np.inf, np.float32)
+        found = lists[u][lists[u] >= 0]
+        places[found] = np.arange(len(found))
+        scores[offsets[u] : offsets[u + 1]] = -places[rows[offsets[u] : offsets[u + 1]]]
+    return scores
+
+
+class _Clock:
+    """Seconds and processor seconds of an arm's own work."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, list[tuple[float, float, int]]] = {}
+
+    def part(self, name: str, n_users: int = 0) -> _Running:
+        return _Running(self._spent.setdefault(name, []), n_users)
+
+    def cost(self) -> dict[str, float]:
+        answers, fits = self._spent.get("recommend", []), self._spent.get("fit", [])
+        each_ms = [1_000 * seconds / n for seconds, _, n in answers if n]
+        return {
+            "fit_seconds": round(sum(s for s, _, _ in fits), 3),
+            "recommend_seconds": round(sum(s for s, _, _ in answers), 3),
+            "cpu_seconds": round(sum(cpu for _, cpu, _ in [*answers, *fits]), 3),
+            "median_ms_per_list": round(float(np.median(each_ms)), 4) if each_ms else 0.0,
+        }
+
+
+class _Running:
+    def __init__(self, into: list[tuple[float, float, int]], n_users: int) -> None:
+        self._into, self._n_users = into, n_users
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter(), time.process_time()
+
+    def __exit__(self, *_: object) -> None:
+        wall, cpu = self._started
+        spent = time.perf_counter() - wall, time.process_time() - cpu, self._n_users
+        self._into.append(spent)

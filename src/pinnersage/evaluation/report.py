@@ -1,0 +1,201 @@
+"""All arms beside each other: figures with intervals, ratios, groups of users, costs, a verdict."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float64s
+from pinnersage.errors import NotFoundError
+from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
+from pinnersage.evaluation.contexts import MODES
+from pinnersage.evaluation.measures import METRICS, SLICES
+from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
+
+GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
+LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
+_GROUP_NAMES = ("low", "middle", "high")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    about
+        Data, span, budgets, settings, versions, seeds.
+    budgets
+        Label -> items per list.
+    arms
+        In the order of the tables.
+    traits
+        What users are grouped by -> float64 ``(n_users,)``, all from before the first day.
+    pool
+        bool ``(n_items,)``: items that were in the pool on any day.
+    n_resamples, seed
+        Of the intervals.
+    """
+
+    about: dict[str, Any]
+    budgets: dict[str, int]
+    arms: dict[str, ArmResult]
+    traits: dict[str, Float64s]
+    pool: Bools
+    n_resamples: int
+    seed: int
+    _tables: dict[tuple[str, str], tuple[Float64s, Float64s]] = field(default_factory=dict, repr=False)
+
+    @functools.cached_property
+    def _draws(self) -> Float64s:
+        n_users = len(next(iter(self.traits.values())))
+        return resamples(n_users, self.n_resamples, self.seed)
+
+    def values(self, arm: str, metric: str, *, budget: str, part: str = "first_time") -> Float64s:
+        """Return each user's figure, pooled over their days; NaN for those without one.
+
+        Parameters
+        ----------
+        arm, metric
+            Names.
+        budget
+            Label, for example ``"400"`` or ``"1%"``.
+        part
+            ``first_time``, ``repeat`` or ``all``.
+        """
+        sums = self._result(arm).sums[:, self._place(budget), SLICES.index(part), METRICS.index(metric)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], np.nan), np.float64)
+
+    def mean(self, arm: str, metric: str, *, budget: str, part: str = "first_time") -> Estimate:
+        """Return the mean over users with its 95 % interval."""
+        values, resampled = self._table(budget, part)
+        i, m = list(self.arms).index(self._result(arm).name), METRICS.index(metric)
+        return means(values[:, i, [m]], self._draws, resampled[:, i, [m]])[0]
+
+    def lift(self, a: str, b: str, metric: str, *, budget: str, part: str = "first_time") -> Estimate:
+        """Return mean of ``a`` / mean of ``b`` with its paired 95 % interval."""
+        values, resampled = self._table(budget, part)
+        at = [(list(self.arms).index(self._result(arm).name), METRICS.index(metric)) for arm in (a, b)]
+        pair = np.stack([values[:, i, m] for i, m in at], axis=1)
+        there = np.isfinite(pair)
+        if (there[:, 0] != there[:, 1]).any():
+            return ratio(pair[:, 0], pair[:, 1], self._draws)
+        return ratio_of(pair, np.stack([resampled[:, i, m] for i, m in at], axis=1))
+
+    def coverage(self, arm: str, *, budget: str, part: str = "first_time") -> float:
+        """Return the share of the pool (of any day) that was recommended to anyone."""
+        mode = MODES.index("first_time" if part == "first_time" else "all")
+        listed = self._result(arm).listed[self._place(budget), mode] & self.pool
+        return float(listed.sum() / max(1, self.pool.sum()))
+
+    def groups(self, trait: str) -> list[tuple[str, float, float, Bools]]:
+        """Return (name, least, most, users) of the thirds of the users by a trait; fewer where it ties."""
+        values = self.traits[trait]
+        if not len(values):
+            return []
+        edges = np.quantile(values, [1 / 3, 2 / 3])
+        third = np.searchsorted(edges, values, side="left")
+        return [
+            (name, float(values[third == g].min()), float(values[third == g].max()), third == g)
+            for g, name in enumerate(_GROUP_NAMES)
+            if (third == g).any()
+        ]
+
+    def to_dict(self, verdict: list[str], baselines: list[str]) -> dict[str, Any]:
+        """Return all that ``metrics.json`` holds.
+
+        Parameters
+        ----------
+        verdict
+            Sentences.
+        baselines
+            Arms that every other arm is divided by.
+        """
+        return {
+            "format": FORMAT,
+            "about": self.about,
+            "verdict": verdict,
+            "results": [
+                row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)
+            ],
+            "lifts": [
+                row
+                for budget in self.budgets
+                for part in SLICES
+                for base in baselines
+                for row in self._lifts(base, budget, part)
+            ],
+            "groups": [
+                row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
+            ],
+            "costs": {
+                name: {"oracle": arm.is_oracle, **arm.cost, "settings": arm.settings}
+                for name, arm in self.arms.items()
+            },
+        }
+
+    def write(self, directory: Path, verdict: list[str], baselines: list[str]) -> None:
+        """Write ``metrics.json``."""
+        write_json(directory / "metrics.json", self.to_dict(verdict, baselines))
+
+    def _table(self, budget: str, part: str) -> tuple[Float64s, Float64s]:
+        """Return all figures of all users, ``(n_users, n_arms, n_metrics)``, and their resampled means."""
+        if (budget, part) not in self._tables:
+            columns = [
+                self.values(arm, metric, budget=budget, part=part) for arm in self.arms for metric in METRICS
+            ]
+            values = np.stack(columns, axis=1)
+            resampled = resampled_means(values, self._draws)
+            shape = (len(self.arms), len(METRICS))
+            self._tables[budget, part] = values.reshape(-1, *shape), resampled.reshape(-1, *shape)
+        return self._tables[budget, part]
+
+    def _rows(self, budget: str, part: str) -> list[dict[str, Any]]:
+        rows = []
+        for name, arm in self.arms.items():
+            figures = {m: self.mean(name, m, budget=budget, part=part).to_dict() for m in METRICS}
+            figures["coverage"] = {"value": round(self.coverage(name, budget=budget, part=part), 6)}
+            rows.append(
+                {"arm": name, "oracle": arm.is_oracle, "budget": budget, "n_items": self.budgets[budget]}
+                | {"slice": part, "metrics": figures}
+            )
+        return rows
+
+    def _lifts(self, base: str, budget: str, part: str) -> list[dict[str, Any]]:
+        rows = []
+        for name in self.arms:
+            if name != base:
+                figures = {
+                    metric: self.lift(name, base, metric, budget=budget, part=part).to_dict()
+                    for metric in LIFTED_METRICS
+                }
+                rows.append({"arm": name, "over": base, "budget": budget, "slice": part, "metrics": figures})
+        return rows
+
+    def _group_rows(self, by: str, budget: str) -> list[dict[str, Any]]:
+        rows = []
+        for group, least, most, chosen in self.groups(by):
+            for part in SLICES:
+                for name in self.arms:
+                    columns = [self.values(name, m, budget=budget, part=part) for m in GROUPED_METRICS]
+                    values = np.where(chosen[:, None], np.stack(columns, axis=1), np.nan)
+                    found = zip(GROUPED_METRICS, means(values, self._draws), strict=True)
+                    row = {"by": by, "group": group, "from": least, "to": most, "arm": name}
+                    row |= {"budget": budget, "slice": part, "metrics": {m: e.to_dict() for m, e in found}}
+                    rows.append(row)
+        return rows
+
+    def _result(self, arm: str) -> ArmResult:
+        if arm not in self.arms:
+            raise NotFoundError(f"no arm {arm!r} in this report; there are {', '.join(self.arms)}")
+        return self.arms[arm]
+
+    def _place(self, budget: str) -> int:
+        if budget not in self.budgets:
+            raise NotFoundError(f"no budget {budget!r} in this report; there are {', '.join(self.budgets)}")
+        return list(self.budgets).index(budget)

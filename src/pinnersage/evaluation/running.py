@@ -1,0 +1,219 @@
+"""Runs arms over days, keeps each one's result when it is done, and puts them beside each other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pinnersage._times import rfc3339
+from pinnersage.config import MS_PER_DAY, BuildConfig
+from pinnersage.errors import DataError, UsageError
+from pinnersage.evaluation import saved
+from pinnersage.evaluation.about import about_of
+from pinnersage.evaluation.arms.untrained import UNTRAINED, Parts, untrained_arms
+from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
+from pinnersage.evaluation.measuring import Course, measure
+from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
+from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
+from pinnersage.evaluation.state import RecordCache
+from pinnersage.evaluation.verdict import baselines, sentences
+
+Progress = Callable[[str, int, int | None], None]
+MakeArms = Callable[[ReplayLog, Parts], Sequence[Arm]]
+DEFAULT_DAYS = 14
+_SPARE_DEPTH = 512
+_KEPT_BYTES = 800_000_000
+_BYTES_PER_ACTION = 26
+
+
+def evaluate_log(
+    log: ReplayLog,
+    *,
+    out_dir: str | Path,
+    config: BuildConfig | None = None,
+    evaluation: EvaluationConfig | None = None,
+    first_day_ms: int | None = None,
+    n_days: int = DEFAULT_DAYS,
+    arms: Sequence[str] | None = None,
+    more_arms: MakeArms | None = None,
+    impressions: ReplayLog | None = None,
+    about: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    resume: bool = True,
+) -> Report:
+    """Measure arms on a log, day by day, and write ``metrics.json``.
+
+    Parameters
+    ----------
+    log
+        All actions.
+    out_dir
+        Directory of the report; made if missing. Results of finished arms stay in ``arms/`` below.
+    config
+        How interests are made.
+    evaluation
+        Budgets, metrics, seeds.
+    first_day_ms, n_days
+        The span; None: the last ``n_days`` days of the log. Rounded down to midnight, UTC.
+    arms
+        Names of untrained arms; None: all that the data allow.
+    more_arms
+        Makes further arms, which may use what the untrained ones share.
+    impressions
+        What users were shown; None: drawn from the pool.
+    about
+        Said in the report as it is, for example where the tables came from.
+    progress
+        Told arm, days done, days in all.
+    resume
+        Take results of the same inputs and settings from ``out_dir``.
+
+    Raises
+    ------
+    UsageError
+        An arm is not known, a name comes twice, or ``out_dir`` holds something else.
+    DataError
+        The span holds nothing to measure.
+    """
+    config, evaluation = config or BuildConfig(), evaluation or EvaluationConfig()
+    directory = Path(out_dir)
+    start_ms = _first_day(log, first_day_ms, n_days)
+    days = _days(log, start_ms, n_days, config, evaluation)
+    n_pool = int(days[0].pool.sum())
+    budgets = {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
+    parts = _parts(log, config, evaluation, max(budgets.values()))
+    chosen = _arms(log, parts, arms, more_arms)
+    saved.open_report_directory(directory)
+    said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
+    inputs = saved.inputs_digest(log, said | {"impressions_digest": _digest_of(impressions)})
+    course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
+    results = {}
+    for arm in chosen:
+        results[arm.name] = _result(arm, course, directory, inputs, progress, resume)
+    traits = {
+        "activity": who.n_actions.astype(np.float64),
+        "history_days": who.history_days.astype(np.float64),
+        "n_interests": who.n_interests.astype(np.float64),
+    }
+    said = said | (about or {})
+    report = Report(said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed)
+    report.write(directory, sentences(report), baselines(report))
+    return report
+
+
+def _result(
+    arm: Arm, course: Course, directory: Path, inputs: str, progress: Progress | None, resume: bool
+) -> saved.ArmResult:
+    digest, n_days = saved.arm_digest(inputs, arm), len(course.contexts)
+
+    def tell(n_done: int) -> None:
+        if progress:
+            progress(arm.name, n_done, n_days)
+
+    kept = saved.load(directory, arm.name, digest) if resume else None
+    if kept is not None:
+        tell(n_days)
+        return kept
+    result = measure(arm, course, tell)
+    saved.save(directory, digest, result)
+    return result
+
+
+def _first_day(log: ReplayLog, first_day_ms: int | None, n_days: int) -> int:
+    if n_days < 1:
+        raise UsageError(f"expected at least 1 day to measure, got {n_days}")
+    if first_day_ms is None:
+        newest_day = int(log.times_ms.max()) // MS_PER_DAY
+        return (newest_day - n_days + 1) * MS_PER_DAY
+    return first_day_ms // MS_PER_DAY * MS_PER_DAY
+
+
+def _days(
+    log: ReplayLog, start_ms: int, n_days: int, config: BuildConfig, evaluation: EvaluationConfig
+) -> list[Day]:
+    window_ms = config.interests.window_ms
+    days = list(walk(log, start_ms, n_days, window_ms=window_ms, min_actions=evaluation.min_actions))
+    if not any(day.n_users for day in days):
+        raise DataError(
+            f"nothing to measure in the {n_days} days from {rfc3339(start_ms)}: expected users who act then "
+            f"and have {evaluation.min_actions} or more actions in the {config.interests.window_days:g} days "
+            f"before; the log runs from {rfc3339(int(log.times_ms.min()))} "
+            f"to {rfc3339(int(log.times_ms.max()))}"
+        )
+    return days
+
+
+def _parts(log: ReplayLog, config: BuildConfig, evaluation: EvaluationConfig, largest: int) -> Parts:
+    neighbors = NeighborLists(
+        log.embeddings, 3 * largest + _SPARE_DEPTH, n_threads=config.n_threads or os.cpu_count() or 1
+    )
+    return Parts(neighbors, config.interests, RecordCache(), evaluation.seed)
+
+
+def _arms(log: ReplayLog, parts: Parts, names: Sequence[str] | None, more: MakeArms | None) -> list[Arm]:
+    unknown = sorted(set(names or ()) - set(UNTRAINED))
+    if unknown:
+        raise UsageError(f"no arm {', '.join(unknown)}; expected some of {', '.join(UNTRAINED)}")
+    chosen = untrained_arms(log, parts, None if names is None else list(names))
+    chosen += list(more(log, parts)) if more else []
+    doubled = {arm.name for arm in chosen if [a.name for a in chosen].count(arm.name) > 1}
+    if doubled or not chosen:
+        raise UsageError(
+            f"expected arms, each name once; twice: {', '.join(sorted(doubled)) or 'none given'}"
+        )
+    return chosen
+
+
+def _course(
+    log: ReplayLog,
+    days: list[Day],
+    budgets: dict[str, int],
+    parts: Parts,
+    config: BuildConfig,
+    evaluation: EvaluationConfig,
+    impressions: ReplayLog | None,
+) -> tuple[Course, Evaluated]:
+    who = evaluated_users(log, days, config.interests)
+    known_before = _Known(log, len(days))
+    contexts = []
+    for day in days:
+        if day.n_users:
+            known = known_before(day.start_ms)
+            records = parts.records.of_day(day, known, config.interests)
+            contexts.append(context_of(day, known, who, records, evaluation, impressions))
+    return Course(
+        contexts,
+        known_before,
+        cosines_of(log.embeddings),
+        list(budgets.values()),
+        len(who.users),
+        evaluation.relevance_cosine,
+        evaluation.n_impressions_per_action,
+        config.n_threads or os.cpu_count() or 1,
+    ), who
+
+
+class _Known:
+    """What was known before each day; kept where all days together take no more than 0.8 GB."""
+
+    def __init__(self, log: ReplayLog, n_days: int) -> None:
+        self._log = log
+        self._keeps = len(log.item_rows) * n_days * _BYTES_PER_ACTION <= _KEPT_BYTES
+        self._kept: dict[int, ReplayLog] = {}
+
+    def __call__(self, ms: int) -> ReplayLog:
+        if ms not in self._kept:
+            if not self._keeps:
+                self._kept.clear()
+            self._kept[ms] = self._log.before(ms)
+        return self._kept[ms]
+
+
+def _digest_of(impressions: ReplayLog | None) -> str | None:
+    return None if impressions is None else saved.inputs_digest(impressions, {})

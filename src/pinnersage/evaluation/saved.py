@@ -1,0 +1,132 @@
+"""The result of one arm, and its two files; results of other inputs are never taken for these."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float64s
+from pinnersage.errors import UsageError
+from pinnersage.evaluation.replay import Arm, ReplayLog
+from pinnersage.items._files import finished_file
+
+FORMAT = 1
+MARKER = "evaluation.json"
+_ARMS = "arms"
+
+
+@dataclass(frozen=True, slots=True)
+class ArmResult:
+    """What was measured of one arm.
+
+    Attributes
+    ----------
+    name, is_oracle
+        Of the arm.
+    sums
+        float64 ``(n_users, n_budgets, 3 slices, n_metrics, 2)``: numerators and denominators.
+    listed
+        bool ``(n_budgets, 2 modes, n_items)``: items recommended to anyone.
+    cost
+        Seconds of ``recommend`` and ``fit``, and the median of milliseconds per user and day.
+    settings
+        The arm's own, and what it fitted.
+    """
+
+    name: str
+    is_oracle: bool
+    sums: Float64s
+    listed: Bools
+    cost: dict[str, float]
+    settings: dict[str, Any]
+
+
+def settings_of(arm: Arm) -> dict[str, Any]:
+    """Return the fields of a dataclass arm that are shown, as plain values."""
+    if not is_dataclass(arm):
+        return {"kind": type(arm).__name__}
+    shown = {f.name: getattr(arm, f.name) for f in fields(arm) if f.repr}
+    return {"kind": type(arm).__name__} | {name: _plain(value) for name, value in shown.items()}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else repr(value)
+
+
+def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
+    """Return a digest of everything that results depend on, but for the arm."""
+    digest = hashlib.blake2b(json.dumps([FORMAT, about], sort_keys=True).encode(), digest_size=16)
+    for user_id in log.user_ids:
+        digest.update(f"{user_id}\n".encode())
+    for array in (
+        log.offsets, log.item_rows, log.times_ms, log.weights, log.kinds, log.embeddings, log.born_ms,
+        log.available, log.categories,
+    ):  # fmt: skip
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def arm_digest(inputs: str, arm: Arm) -> str:
+    """Return the digest that an arm's result is kept under; taken before the arm is fitted."""
+    text = json.dumps([inputs, arm.name, settings_of(arm)], sort_keys=True, default=repr)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def open_report_directory(directory: Path) -> None:
+    """Make a directory for reports, or take one of an earlier evaluation.
+
+    Raises
+    ------
+    UsageError
+        It is a file, or holds something else.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory}: expected a directory for the report, found a file")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).exists():
+        raise UsageError(f"{directory}: not empty, and not an evaluation's; choose another directory")
+    (directory / _ARMS).mkdir(parents=True, exist_ok=True)
+    write_json(directory / MARKER, {"format": FORMAT})
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON that appears whole or not at all."""
+    with finished_file(path) as file:
+        file.write(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1).encode() + b"\n")
+
+
+def save(directory: Path, digest: str, result: ArmResult) -> None:
+    """Keep a finished result: arrays first, then the JSON that vouches for them."""
+    base = directory / _ARMS / result.name
+    with finished_file(base.with_name(f"{result.name}.npz")) as file:
+        np.savez_compressed(
+            file, sums=result.sums, listed=np.packbits(result.listed, axis=-1), digest=np.array(digest)
+        )
+    about = {"name": result.name, "is_oracle": result.is_oracle, "n_items": result.listed.shape[-1]}
+    about |= {"digest": digest, "cost": result.cost, "settings": result.settings}
+    write_json(base.with_name(f"{result.name}.json"), about)
+
+
+def load(directory: Path, name: str, digest: str) -> ArmResult | None:
+    """Return a kept result; None when there is none of these inputs and settings, or it is damaged."""
+    base = directory / _ARMS / name
+    try:
+        about = json.loads(base.with_name(f"{name}.json").read_bytes())
+        with np.load(base.with_name(f"{name}.npz"), allow_pickle=False) as arrays:
+            if about["digest"] != digest or str(arrays["digest"]) != digest:
+                return None
+            listed = np.unpackbits(arrays["listed"], axis=-1, count=about["n_items"]).astype(np.bool_)
+            return ArmResult(
+                name, about["is_oracle"], arrays["sums"], listed, about["cost"], about["settings"]
+            )
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
