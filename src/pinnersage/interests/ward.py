@@ -148,13 +148,14 @@ def ward_clusters(embeddings: npt.ArrayLike, *, max_merge_cost: float) -> Int32s
     points = _as_floats(embeddings)
     if points.ndim != 2 or points.shape[1] == 0:
         raise UsageError(f"embeddings: expected shape (n_actions, d), got {points.shape}")
-    if not np.isfinite(points).all():
-        raise UsageError("embeddings: expected finite numbers, found NaN or infinity; drop those rows")
     if not max_merge_cost >= 0:
         raise UsageError(f"max_merge_cost: expected a number >= 0, got {max_merge_cost}")
     if len(points) == 0:
         return np.empty(0, np.int32)
-    points, limit = _brought_in_range(points, float(max_merge_cost))
+    largest = max(points.max(), -points.min())
+    if not np.isfinite(largest):
+        raise UsageError("embeddings: expected finite numbers, found NaN or infinity; drop those rows")
+    points, limit = _brought_in_range(points, largest, float(max_merge_cost))
     return _cluster(np.ascontiguousarray(points), limit)
 
 
@@ -170,9 +171,11 @@ def _as_floats(embeddings: npt.ArrayLike) -> npt.NDArray[Any]:
     raise UsageError("embeddings: expected real numbers, found complex ones")
 
 
-def _brought_in_range(points: npt.NDArray[Any], limit: float) -> tuple[npt.NDArray[Any], float]:
+def _brought_in_range(
+    points: npt.NDArray[Any], largest: float, limit: float
+) -> tuple[npt.NDArray[Any], float]:
     """Scale by a power of two where squares would leave float32; exact, and Ward does not see it."""
-    _, exponent = np.frexp(np.abs(points).max())
+    exponent = int(np.frexp(largest)[1])
     if abs(exponent) <= _LARGEST_EXPONENT:
         return points, limit
     with np.errstate(over="ignore", under="ignore"):
