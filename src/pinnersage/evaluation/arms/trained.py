@@ -109,9 +109,10 @@ class TrainedArm:
     def _ready(self, day: Day, log: ReplayLog) -> ReplayLog:
         """Return what was known before the day, with the model fitted on no more than that."""
         if self._fitted_ms is None or self._fitted_ms > day.start_ms:
+            state = "not fitted" if self._fitted_ms is None else "fitted later"
             raise UsageError(
-                f"{self.name}: expected to be fitted on what was known before the day, it was "
-                f"{'not fitted' if self._fitted_ms is None else 'fitted later'}; call fit(log, first day) first"
+                f"{self.name}: expected to be fitted on what was known before the day, it was {state}; "
+                "call fit(log, first day) first"
             )
         known = log.before(day.start_ms)
         if self.refit_days is not None and day.start_ms - self._fitted_ms >= self.refit_days * MS_PER_DAY:

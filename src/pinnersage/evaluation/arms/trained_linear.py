@@ -97,7 +97,7 @@ class _OverUsers:
         similar = np.asarray((histories @ self._matrix.T).toarray(), np.float32)
         own = np.asarray(histories.toarray(), np.float32)
         left = self._left.astype(np.float32)
-        return own - (own - similar @ self._weights) / left
+        return np.asarray(own - (own - similar @ self._weights) / left, np.float32)
 
 
 @dataclass
