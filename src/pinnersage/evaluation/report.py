@@ -106,6 +106,21 @@ class Report:
             if (third == g).any()
         ]
 
+    def summary(self, verdict: list[str]) -> dict[str, Any]:
+        """Return the part that fits a screen: facts, verdict, figures of all arms, costs."""
+        return {
+            "format": FORMAT,
+            "about": self.about,
+            "verdict": verdict,
+            "results": [
+                row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)
+            ],
+            "costs": {
+                name: {"oracle": arm.is_oracle, **arm.cost, "settings": arm.settings}
+                for name, arm in self.arms.items()
+            },
+        }
+
     def to_dict(self, verdict: list[str], baselines: list[str]) -> dict[str, Any]:
         """Return all that ``metrics.json`` holds.
 
@@ -116,13 +131,7 @@ class Report:
         baselines
             Arms that every other arm is divided by.
         """
-        return {
-            "format": FORMAT,
-            "about": self.about,
-            "verdict": verdict,
-            "results": [
-                row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)
-            ],
+        return self.summary(verdict) | {
             "lifts": [
                 row
                 for budget in self.budgets
@@ -133,10 +142,6 @@ class Report:
             "groups": [
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
-            "costs": {
-                name: {"oracle": arm.is_oracle, **arm.cost, "settings": arm.settings}
-                for name, arm in self.arms.items()
-            },
         }
 
     def write(self, directory: Path, verdict: list[str], baselines: list[str]) -> None:
@@ -179,15 +184,16 @@ class Report:
 
     def _group_rows(self, by: str, budget: str) -> list[dict[str, Any]]:
         rows = []
+        columns = [METRICS.index(metric) for metric in GROUPED_METRICS]
         for group, least, most, chosen in self.groups(by):
+            who = {"by": by, "group": group, "from": least, "to": most, "budget": budget}
             for part in SLICES:
+                values = self._table(budget, part)[0][:, :, columns]
+                values = np.where(chosen[:, None, None], values, np.nan)
+                found = iter(means(values.reshape(len(chosen), -1), self._draws))
                 for name in self.arms:
-                    columns = [self.values(name, m, budget=budget, part=part) for m in GROUPED_METRICS]
-                    values = np.where(chosen[:, None], np.stack(columns, axis=1), np.nan)
-                    found = zip(GROUPED_METRICS, means(values, self._draws), strict=True)
-                    row = {"by": by, "group": group, "from": least, "to": most, "arm": name}
-                    row |= {"budget": budget, "slice": part, "metrics": {m: e.to_dict() for m, e in found}}
-                    rows.append(row)
+                    figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
+                    rows.append(who | {"slice": part, "arm": name, "metrics": figures})
         return rows
 
     def _result(self, arm: str) -> ArmResult:

@@ -1,0 +1,130 @@
+"""The verb ``evaluate``: arms beside each other on the user's own log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pinnersage.cli import options
+from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
+from pinnersage.errors import UsageError
+
+if TYPE_CHECKING:
+    from pinnersage.config import BuildConfig
+
+ReportDirectory = Annotated[
+    Path, typer.Option("--out", metavar="REPORT", help="Directory of the report.", show_default=False)
+]
+From = Annotated[
+    str | None,
+    typer.Option(
+        "--from", metavar="T", help="First day measured (UTC). Else the last days of the log.",
+        show_default=False,
+    ),
+]  # fmt: skip
+Days = Annotated[int, typer.Option("--days", min=1, help="Days measured.")]
+Budgets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget", metavar="N", help="Items per list: 400, or 1% of the pool; repeatable. Else 400, 1%, 5%.",
+        show_default=False,
+    ),
+]  # fmt: skip
+ArmNames = Annotated[
+    str | None,
+    typer.Option("--arms", metavar="A,B", help="Names of arms; else all untrained.", show_default=False),
+]
+Impressions = Annotated[
+    Path | None,
+    typer.Option(
+        "--impressions", metavar="F", help="What users were shown; columns as of actions.",
+        show_default=False,
+    ),
+]  # fmt: skip
+MinActions = Annotated[
+    int, typer.Option("--min-actions", min=1, help="Measure users with this many actions in the window.")
+]
+Seed = Annotated[int, typer.Option("--seed", help="Of draws, impressions and intervals.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure every arm anew, also those already measured.")]
+
+
+def parse_budget(text: str) -> int | float:
+    """Return items as an integer, or a share of the pool.
+
+    Raises
+    ------
+    UsageError
+        The text is neither.
+
+    Examples
+    --------
+    >>> parse_budget("400"), parse_budget("1%"), parse_budget("0.05")
+    (400, 0.01, 0.05)
+    """
+    from pinnersage.evaluation.settings import label
+
+    try:
+        if text.endswith("%"):
+            budget: int | float = float(text[:-1]) / 100
+        else:
+            budget = int(text) if text.isdigit() else float(text)
+        label(budget)
+    except (ValueError, UsageError):
+        raise UsageError(f"expected --budget like 400, 1% or 0.01, got {text!r}") from None
+    return budget
+
+
+@options.with_settings()
+def evaluate(
+    items: options.Items,
+    actions: options.Actions,
+    out: ReportDirectory,
+    first: From = None,
+    days: Days = 14,
+    budget: Budgets = None,
+    arms: ArmNames = None,
+    impressions: Impressions = None,
+    embeddings: options.Embeddings = None,
+    min_actions: MinActions = 1,
+    seed: Seed = 0,
+    fresh: Fresh = False,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    *,
+    config: options.Config,
+) -> None:
+    """Replay the log day by day and measure whether many interests beat one vector on it."""
+    configure_log(verbose=verbose)
+    from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
+
+    settings = EvaluationConfig(
+        budgets=tuple(map(parse_budget, budget)) if budget else DEFAULT_BUDGETS,
+        min_actions=min_actions,
+        seed=seed,
+    )
+    found = _run(
+        config, items=items, actions=actions, out_dir=out, first_day=first, n_days=days, evaluation=settings,
+        arms=[name.strip() for name in arms.split(",")] if arms else None, impressions=impressions,
+        embeddings_npy=embeddings, resume=not fresh, shown=not as_json,
+    )  # fmt: skip
+    if as_json:
+        write_json(found)
+        return
+    from pinnersage.cli.evaluation_view import evaluation_view
+
+    console().print(evaluation_view(found))
+    if first is None:
+        error_console().print(f"No --from was given: the last {days} days of the log were measured.")
+    typer.echo(f"\nAll figures: {out / 'metrics.json'}")
+
+
+def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given: Any) -> dict[str, Any]:
+    """Return what is told: everything of the report but the groups and ratios, which are in the file."""
+    from pinnersage.evaluation.facade import evaluate as measure
+    from pinnersage.evaluation.verdict import sentences
+
+    with progress_bars(shown=shown) as progress:
+        report = measure(items, actions, config=config, progress=progress, **given)
+    return report.summary(sentences(report)) | {"out": str(given["out_dir"])}

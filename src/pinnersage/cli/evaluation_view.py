@@ -1,0 +1,69 @@
+"""What an evaluation found, for people: one table a budget, then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pinnersage.cli.tables import Answer, facts_table
+from pinnersage.cli.times import span
+
+_COLUMNS = {
+    "relevance": "Relevance",
+    "recall": "Recall",
+    "ndcg": "nDCG",
+    "r_precision": "R-prec.",
+    "reciprocal_rank": "Rec. rank",
+    "diversity": "Diversity",
+}
+_WITH_INTERVAL = {"relevance", "recall"}
+
+
+def evaluation_view(summary: Answer) -> Group:
+    """Return facts, a table of first-time items for each budget, and the verdict."""
+    about = summary["about"]
+    measured = about["measured"]
+    facts = {
+        "days": f"{span(about['span']['from'], about['span']['until'])} (not included)",
+        "measured": f"{measured['n_users']:,} users on {measured['n_user_days']:,} days, "
+        f"{measured['n_first_time_targets']:,} first-time items and {measured['n_repeat_targets']:,} repeats",
+        "left out": f"{measured['n_left_out_not_in_pool']:,} actions on items not in the pool, "
+        f"{measured['n_left_out_too_few_actions']:,} of users with too few actions before",
+        "pool": f"{about['pool']['n_items_first_day']:,} items on the first day",
+        "impressions": about["impressions"],
+    }
+    return Group(facts_table(facts), *_tables(summary), *_verdict(summary["verdict"]))
+
+
+def _tables(summary: Answer) -> Iterator[RenderableType]:
+    for label, n_items in summary["about"]["budgets"].items():
+        size = label if label == str(n_items) else f"{label} of the pool, {n_items:,}"
+        table = Table("Arm", title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
+        for name in _COLUMNS.values():
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in summary["results"]:
+            if row["budget"] == label and row["slice"] == "first_time":
+                name = f"{row['arm']} (sees the targets)" if row["oracle"] else row["arm"]
+                table.add_row(Text(name), *_cells(row["metrics"]))
+        yield table
+
+
+def _cells(metrics: Any) -> Iterator[str]:
+    for metric in _COLUMNS:
+        found = metrics[metric]
+        if found["value"] is None:
+            yield "-"
+        elif metric in _WITH_INTERVAL and found["low"] is not None:
+            yield f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+        else:
+            yield f"{found['value']:.3f}"
+
+
+def _verdict(verdict: list[str]) -> Iterator[RenderableType]:
+    yield Text("\nVerdict", style="bold")
+    for sentence in verdict:
+        yield Text(f"- {sentence}")
