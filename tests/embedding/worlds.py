@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from pinnersage._arrays import Int32s, Int64s
 from pinnersage.config import MS_PER_DAY
 
 N_TOPICS, N_PER_TOPIC = 4, 6
@@ -14,13 +14,16 @@ N_ITEMS = N_TOPICS * N_PER_TOPIC
 START_MS = 17_000 * MS_PER_DAY
 
 
+Values = npt.NDArray[Any]
+
+
 class Log(NamedTuple):
-    users: Int64s
-    item_rows: Int32s
-    times_ms: Int64s
+    users: Values
+    item_rows: Values
+    times_ms: Values
 
 
-def topic_of(rows: Int32s) -> Int32s:
+def topic_of(rows: Values) -> Values:
     """Return the topic of items; item ``i`` is of topic ``i // N_PER_TOPIC``."""
     return rows // N_PER_TOPIC
 

@@ -52,7 +52,9 @@ def with_predictions(content: Float32s, logged: Float32s) -> Float32s:
         return logged
     filled = logged.copy()
     with one_thread():
-        filled[missing] = unit_rows(content[missing] @ _weights(content[has_log], logged[has_log]))
+        predicted = content[missing] @ _weights(content[has_log], logged[has_log])
+    lengths = np.linalg.norm(predicted, axis=1, keepdims=True)
+    filled[missing] = predicted / np.maximum(lengths, 1)
     return filled
 
 
