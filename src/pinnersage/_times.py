@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,10 @@ from pinnersage.errors import UsageError
 
 _INTEGER = re.compile(r"^-?\d+$")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (
+    (moment.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+    for moment in (datetime.min, datetime.max)
+)
 
 
 def rfc3339(time_ms: int) -> str:
@@ -32,15 +37,24 @@ def to_ms(time: int | str | datetime | None) -> int | None:
     Raises
     ------
     UsageError
-        The text is none of these.
+        The text is none of these, or the time is outside the years 1 to 9999.
 
     Examples
     --------
     >>> to_ms("1970-01-02"), to_ms("1970-01-01T01:00:00+01:00"), to_ms("17"), to_ms(None)
     (86400000, 0, 17, None)
     """
-    if time is None or isinstance(time, int):
-        return time
+    if time is None:
+        return None
+    time_ms = _ms_of(time)
+    if not _FIRST <= time_ms <= _LAST:
+        raise UsageError(f"expected a time in the years 1 to 9999, got {time}; are these milliseconds?")
+    return time_ms
+
+
+def _ms_of(time: int | str | datetime) -> int:
+    if isinstance(time, numbers.Integral):
+        return int(time)
     if isinstance(time, str):
         if _INTEGER.match(time):
             return int(time)

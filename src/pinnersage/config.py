@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MS_PER_DAY = 86_400_000
+MAX_INT32 = 2**31 - 1
+MAX_THREADS = 1_024
 
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
@@ -46,10 +48,10 @@ class InterestConfig(_Frozen):
 
     max_merge_cost: float = Field(default=1.5, ge=0, allow_inf_nan=False)
     decay_per_day: float = Field(default=0.01, ge=0, allow_inf_nan=False)
-    window_days: float = Field(default=90.0, gt=0, allow_inf_nan=False)
-    max_actions: int = Field(default=5_000, ge=1)
+    window_days: float = Field(default=90.0, gt=0, le=1e9)
+    max_actions: int = Field(default=5_000, ge=1, le=MAX_INT32)
     clustering: Clustering = "ward"
-    n_clusters: int | None = Field(default=None, ge=1)
+    n_clusters: int | None = Field(default=None, ge=1, le=MAX_INT32)
     representative: Representative = "medoid"
     drop_singletons: bool = False
 
@@ -92,7 +94,7 @@ class ImportConfig(_Frozen):
     dtype: Literal["float32", "float16"] = "float32"
     strict: bool = False
     max_bad_share: float = Field(default=0.1, ge=0, le=1)
-    memory_limit_mb: int = Field(default=1_500, ge=64)
+    memory_limit_mb: int = Field(default=1_500, ge=64, le=MAX_INT32)
 
 
 class IndexConfig(_Frozen):
@@ -192,4 +194,4 @@ class BuildConfig(_Frozen):
     imports: ImportConfig = ImportConfig()
     index: IndexConfig = IndexConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
-    n_threads: int | None = Field(default=None, ge=1)
+    n_threads: int | None = Field(default=None, ge=1, le=MAX_THREADS)

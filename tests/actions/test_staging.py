@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -448,6 +449,21 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
         lambda p: _file(p, "a.csv", HEAD + b"u,5,2020-01-01\n\xe9,5,2020-01-01\n"),
         DataError,
         "line 3: expected UTF-8",
+    ),
+    "not utf-8, JSONL": (
+        lambda p: _file(p, "a.jsonl", b'{"user_id": "u"}\n{"user_id": "\xe9"}\n'),
+        DataError,
+        "line 2: expected UTF-8",
+    ),
+    "an array of JSON": (
+        lambda p: _file(p, "a.jsonl", b'[{"user_id": 1}]\n'),
+        DataError,
+        "JSON object in each",
+    ),
+    "cut gzip": (
+        lambda p: _file(p, "a.csv.gz", gzip.compress(HEAD + b"u,5,2020-01-01\n" * 99)[:30]),
+        DataError,
+        r"a\.csv\.gz: the compressed file is damaged",
     ),
     "column twice": (
         lambda p: _file(p, "a.csv", b"user_id,item_id,timestamp,user_id\nu,5,2020-01-01,u\n"),

@@ -100,6 +100,11 @@ def test_a_near_miss_is_pointed_out(tmp_path: Path) -> None:
         ({KEY: -1.0}, "interests.decay_per_day: .*got -1.0"),
         ({"interests.clustering": "kmeans"}, "needs n_clusters"),
         ({"imports.max_bad_share": 2.0}, "max_bad_share"),
+        ({"interests.window_days": 1e300}, "window_days"),
+        ({"interests.max_actions": 10**20}, "max_actions"),
+        ({"interests.n_clusters": 10**20}, "n_clusters"),
+        ({"imports.memory_limit_mb": 10**20}, "memory_limit_mb"),
+        ({"n_threads": 100_000}, "n_threads"),
     ],
 )
 def test_values_out_of_range_are_usage_errors(flags: dict[str, object], message: str) -> None:

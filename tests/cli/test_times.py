@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +44,19 @@ def test_a_time_is_its_distance_from_the_epoch_in_floored_ms(naive: datetime, of
 def test_other_texts_are_usage_errors(text: str) -> None:
     with pytest.raises(UsageError, match="expected a time like"):
         to_ms(text)
+
+
+@pytest.mark.parametrize(
+    "time", ["99999999999999999999", "253402300800000", "9999-12-31T23:59:59-12:00", 10**17]
+)
+def test_times_that_no_calendar_has_are_usage_errors(time: str | int) -> None:
+    with pytest.raises(UsageError, match="years 1 to 9999"):
+        to_ms(time)
+
+
+def test_the_integers_of_arrays_are_milliseconds() -> None:
+    assert to_ms(np.int64(17)) == 17
+    assert type(to_ms(np.int64(17))) is int
 
 
 def test_a_span_over_new_year_names_both_years() -> None:

@@ -185,6 +185,16 @@ def test_a_file_is_not_built_into(tmp_path: Path) -> None:
     assert tree(tmp_path) == ["model"]
 
 
+def test_below_a_file_nothing_is_built(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("precious")
+    with (
+        pytest.raises(UsageError, match=r"file is a file"),
+        GenerationDirectory(tmp_path / "file/x/y").begin(),
+    ):
+        pytest.fail("the build began")
+    assert tree(tmp_path) == ["file"]
+
+
 @pytest.mark.parametrize("path", ["nowhere", ".", "nowhere/at/all"])
 def test_where_nothing_was_built_the_command_is_named(tmp_path: Path, path: str) -> None:
     with pytest.raises(ModelNotFoundError, match="pinnersage build"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,10 @@ def translated(what: str) -> Iterator[None]:
         if _says_full(error):
             raise _full(what, error) from error
         raise DataError(f"{what}: cannot be read as a table ({_first_line(error)})") from error
+    except (EOFError, zlib.error) as error:
+        raise DataError(
+            f"{what}: the compressed file is damaged or cut short ({_first_line(error)})"
+        ) from error
     except OSError as error:
         if error.errno in _FULL or _says_full(error):
             raise _full(what, error) from error

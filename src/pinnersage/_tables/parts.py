@@ -172,15 +172,20 @@ def _json_relation(names: str, types: dict[str, str]) -> str:
 def _json_keys(path: Path) -> list[str]:
     keys: dict[str, None] = {}
     with _open_bytes(path) as file:
-        for _, line in zip(range(_SAMPLE_LINES), file, strict=False):
-            keys.update(dict.fromkeys(_keys_of(line)))
+        for number, line in zip(range(1, _SAMPLE_LINES + 1), file, strict=False):
+            try:
+                keys.update(dict.fromkeys(_keys_of(line)))
+            except UnicodeDecodeError as error:
+                raise not_utf8(str(path), number) from error
+    if not keys:
+        raise DataError(f"{path}: expected a JSON object in each line, found none in the first lines")
     return list(keys)
 
 
 def _keys_of(line: bytes) -> list[str]:
     try:
-        value = json.loads(line)
-    except ValueError:
+        value = json.loads(line.decode())
+    except json.JSONDecodeError:
         return []
     return list(value) if isinstance(value, dict) else []
 

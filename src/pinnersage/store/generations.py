@@ -257,6 +257,9 @@ def _refuse_foreign(target: Path) -> None:
         raise UsageError(f"{target} is a link to nothing: remove it or make its target")
     if target.exists() and not target.is_dir():
         raise UsageError(f"expected a directory to build into, {target} is a file: choose another --out")
+    nearest = next(parent for parent in target.parents if parent.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"expected a directory to build into, {nearest} is a file: choose another --out")
     if not target.exists() or read_current(target) is not None:
         return
     foreign = sorted(entry.name for entry in target.iterdir() if entry.name not in _OURS)
