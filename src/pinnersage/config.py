@@ -16,7 +16,7 @@ MAX_THREADS = 1_024
 
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
-RecommendMode = Literal["sampled", "budgeted"]
+RecommendMode = Literal["sampled", "budgeted", "ranked"]
 
 
 class _Frozen(BaseModel):
@@ -126,7 +126,8 @@ class RetrievalConfig(_Frozen):
     mode
         ``sampled``: the paper's path, ``n_interests`` interests drawn in proportion to importance.
         ``budgeted``: the top ``n_budgeted_interests`` interests, candidates shared in proportion to
-        importance, merged round-robin.
+        importance, merged round-robin. ``ranked``: many interests, popular and linked items propose, a
+        ranker orders; for models built with ``fit_ranker``, which then are asked so by default.
     candidate_budget
         Candidates looked up per request, shared by the interests used (the paper's 400).
     near_duplicate_cosine
@@ -146,11 +147,13 @@ class RankingConfig(_Frozen):
 
     Attributes
     ----------
+    fit_ranker
+        Fit one when building a model, and order recommendations by it.
     budget
         Length of the lists it is fitted for; the wide set of another length is as many times larger.
     n_proposed_per_slot, n_popular_per_slot, n_linked_per_slot, n_category_per_slot
         Candidates of each source, for each slot of the list.
-    n_interests
+    n_proposing_interests
         The most important interests are asked for proposals, in proportion to importance.
     repeats
         Whether items the user acted on before are candidates, and count as targets.
@@ -163,16 +166,17 @@ class RankingConfig(_Frozen):
         each one's other candidates are kept.
     n_trees, learning_rate, n_leaves, min_leaf_rows, l2
         Of the boosted trees; fewer trees are kept when that is better at the newest moment.
-    seed
+    ranker_seed
         Draws users and candidates.
     """
 
+    fit_ranker: bool = False
     budget: int = Field(default=100, ge=1)
     n_proposed_per_slot: float = Field(default=4.0, ge=0, allow_inf_nan=False)
     n_popular_per_slot: float = Field(default=3.0, ge=0, allow_inf_nan=False)
     n_linked_per_slot: float = Field(default=3.0, ge=0, allow_inf_nan=False)
     n_category_per_slot: float = Field(default=2.0, ge=0, allow_inf_nan=False)
-    n_interests: int = Field(default=40, ge=1)
+    n_proposing_interests: int = Field(default=40, ge=1)
     repeats: bool = False
     horizon_days: float = Field(default=14.0, gt=0, allow_inf_nan=False)
     n_moments: int = Field(default=4, ge=1)
@@ -184,7 +188,7 @@ class RankingConfig(_Frozen):
     n_leaves: int = Field(default=31, ge=2)
     min_leaf_rows: int = Field(default=50, ge=1)
     l2: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    seed: int = 0
+    ranker_seed: int = 0
 
 
 class BuildConfig(_Frozen):
@@ -194,4 +198,5 @@ class BuildConfig(_Frozen):
     imports: ImportConfig = ImportConfig()
     index: IndexConfig = IndexConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
+    ranking: RankingConfig = RankingConfig()
     n_threads: int | None = Field(default=None, ge=1, le=MAX_THREADS)

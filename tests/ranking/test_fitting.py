@@ -51,7 +51,8 @@ def test_the_last_horizon_ends_at_the_cut() -> None:
 
 def test_it_learns_nothing_from_the_cut_on() -> None:
     log, vectors = random_log(1)
-    assert np.array_equal(*(fitted(x, vectors).forest.values for x in (log, after(log, 7))))
+    one, two = (fitted(x, vectors).forest.values for x in (log, after(log, 7)))
+    assert np.array_equal(one, two)
 
 
 def test_a_change_before_the_cut_is_learnt() -> None:

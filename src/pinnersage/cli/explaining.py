@@ -28,6 +28,8 @@ def explanation(answer: Answer, title_of: TitleOf) -> Group:
         parts += [Text("\nThe actions behind it", style="bold"), _actions(answer, title_of)]
     if answer["interests"]:
         parts += [Text("\nThe interests nearest to it", style="bold"), _interests(answer, title_of)]
+    if answer.get("ranking"):
+        parts += [Text("\nWhat the ranker adds up", style="bold"), _ranking(answer["ranking"])]
     return Group(*parts)
 
 
@@ -67,3 +69,13 @@ def _interests(answer: Answer, title_of: TitleOf) -> Table:
         name = Text(title_of(interest["medoid_item_id"]))
         table.add_row(name, f"{interest['similarity']:.2f}", share_text(interest["share"], largest))
     return kept_whole(table)
+
+
+def _ranking(ranking: Answer) -> Table:
+    table = stretched_table("Feature", "Log-odds", stretch={"Feature": 1})
+    told = list(ranking["contributions"].items())
+    rest = ranking["score"] - sum(value for _, value in told[:_N_SHOWN])
+    place = f"rank {ranking['rank']} of {ranking['n_candidates']}" if ranking["rank"] else "no candidate"
+    for name, value in [*told[:_N_SHOWN], ("all else", rest), (f"score ({place})", ranking["score"])]:
+        table.add_row(Text(name), f"{value:+.2f}")
+    return table

@@ -26,7 +26,7 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 Dtype = Literal["float32", "float16"]
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
-Mode = Literal["sampled", "budgeted"]
+Mode = Literal["sampled", "budgeted", "ranked"]
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
@@ -126,6 +126,9 @@ SETTINGS = (
         "imports.memory_limit_mb", "--memory-limit-mb", int, "Memory of the table engine; it spills.", _RUN
     ),
     _setting("n_threads", "--threads", int, "Threads of the build.", _RUN),
+    _setting(
+        "ranking.fit_ranker", "--ranker/--no-ranker", bool, "Fit a second stage that orders the lists.", _RUN
+    ),
     _setting("retrieval.mode", "--mode", Mode, "How `recommend` draws unless told otherwise.", _INTERESTS),
 )
 

@@ -14,6 +14,7 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339, to_ms
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.vocabulary import ItemVocabulary
+from pinnersage.ranking.serving import RankedRetriever
 from pinnersage.retrieval.candidates import Recommendations
 from pinnersage.retrieval.explain import ActionBehind, Explanation
 
@@ -121,6 +122,11 @@ def _similarities(record: UserRecord, scores: dict[int, float], medoids: Sequenc
         }
         for k, score in scores.items()
     ]
+
+
+def ranking_answer(ranked: RankedRetriever | None, record: UserRecord, row: int) -> Answer:
+    """Return what the ranker thinks of an item, as ``ranking``; nothing without a ranker."""
+    return {} if ranked is None else {"ranking": ranked.explain(record, row)._asdict()}
 
 
 def interests_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:

@@ -21,7 +21,8 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
-from pinnersage.retrieval.faiss_index import build_index
+from pinnersage.model.ranking import RANKER, whole_log, write_ranker
+from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
 
 ITEMS, STORE, INDEX = "items", "store", "index"
@@ -83,6 +84,13 @@ def write_generation(
             table.embeddings, pool, directory / INDEX, config.index,
             config.n_threads or os.cpu_count() or 1, _staged("building index", progress),
         )  # fmt: skip
+    ranker = None
+    if people["whole_log"] is not None:
+        with watch.measure("ranker_s"):
+            found_by = open_index(directory / INDEX, table.embeddings)
+            ranker = write_ranker(
+                directory / RANKER, people["whole_log"], table, found_by, pool, config, people["now_ms"]
+            )
     return {
         "as_of": rfc3339(people["now_ms"]),
         **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
@@ -95,6 +103,7 @@ def write_generation(
             **people["counts"],
         },
         "index": {"kind": index.kind, "reason": index.reason},
+        "ranker": ranker,
         "reports": {"items": items_report.to_dict(), "actions": people["report"]},
         "timings": watch.seconds,
     }
@@ -125,6 +134,7 @@ def _build_people(
             "now_ms": now_ms,
             "user_kind": log.user_kind,
             "kinds": log.kinds,
+            "whole_log": whole_log(log, table, now_ms) if config.ranking.fit_ranker else None,
             "report": log.report.to_dict(),
             "counts": _counted(counts, log.n_actions),
         }

@@ -195,12 +195,12 @@ class PinnerSage:
         seed
             Seeds the draw, together with the user; equal seeds give equal lists.
         mode
-            ``sampled`` (the paper's) or ``budgeted``; as configured by default.
+            ``sampled`` (the paper's), ``budgeted``, or ``ranked``: the default of a model with a ranker.
         include_seen
             Also recommend what the user already acted on.
         """
         known, record = self._opened.user_of(user_id), self.record(user_id)
-        found = self._opened.retriever.recommend(
+        found = self._opened.recommend(
             record, k, seed=_seed_of(seed, known), mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
@@ -226,7 +226,8 @@ class PinnerSage:
             record, row, self.items.embeddings, self.pool, self.config.retrieval,
             decay_per_day=interests.decay_per_day, representative=interests.representative,
         )  # fmt: skip
-        return answers.explain_answer(known, record, found, self.items.vocabulary, self._opened.kinds)
+        answer = answers.explain_answer(known, record, found, self.items.vocabulary, self._opened.kinds)
+        return answer | answers.ranking_answer(self._opened.ranked, record, row)
 
     explain_dict = explain
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pinnersage._ids import ItemId, ItemRow, UserId
-from pinnersage.config import BuildConfig
-from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.config import BuildConfig, RecommendMode
+from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
 from pinnersage.interests.extend import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model.building import INDEX, ITEMS, STORE, pool_of
+from pinnersage.model.ranking import RANKER, open_ranker
 from pinnersage.model.updating import store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
-from pinnersage.retrieval.retriever import Retriever
+from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.store.manifest import read_manifest
 
@@ -40,6 +41,7 @@ class OpenedGeneration:
             self.config.retrieval,
             representative=self.config.interests.representative,
         )
+        self.ranked = open_ranker(path / RANKER, self.retriever, self.items, self.pool, self.config)
         self.store = LmdbStore(path / STORE, create=False)
 
     @property
@@ -84,6 +86,25 @@ class OpenedGeneration:
             return record
         embeddings, interests = self.items.embeddings, self.config.interests
         return extend_records([record], nothing_new(known), embeddings, interests, now_ms).record(0)
+
+    def recommend(
+        self,
+        record: UserRecord,
+        k: int,
+        *,
+        seed: int,
+        mode: RecommendMode | None,
+        n_interests: int | None,
+        exclude_seen: bool | None,
+    ) -> Recommendations:
+        """Return recommendations: by the ranker where there is one, unless another mode is asked for."""
+        if mode == "ranked" and self.ranked is None:
+            raise UsageError("mode 'ranked': this model has no ranker; build it with fit_ranker (--ranker)")
+        if self.ranked is not None and mode in (None, "ranked"):
+            return self.ranked.recommend(record, k, n_interests=n_interests, exclude_seen=exclude_seen)
+        return self.retriever.recommend(
+            record, k, seed=seed, mode=mode, n_interests=n_interests, exclude_seen=exclude_seen
+        )
 
     def close(self) -> None:
         """Close the store."""

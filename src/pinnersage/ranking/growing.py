@@ -57,7 +57,7 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
         min_samples_leaf=config.min_leaf_rows,
         l2_regularization=config.l2,
         early_stopping=False,
-        random_state=config.seed,
+        random_state=config.ranker_seed,
     )
     return model, threadpool_limits(1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pinnersage.ranking.links import ItemLinks, links_before
 from pinnersage.ranking.statistics import ItemStatistics, statistics_before
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Moment:
     """Items as of ``statistics.moment_ms``.
 
@@ -45,7 +46,7 @@ class Moment:
         """Milliseconds since 1970."""
         return self.statistics.moment_ms
 
-    @property
+    @cached_property
     def popularity(self) -> Float32s:
         """``log(1 + decayed count)``, float32 ``(n_items,)``."""
         return np.log1p(self.statistics.decayed)

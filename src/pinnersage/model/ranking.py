@@ -1,0 +1,111 @@
+"""The second stage of a model: fitted when it is built, opened with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
+from pinnersage.actions.log import ActionLog
+from pinnersage.config import BuildConfig
+from pinnersage.items.table import ItemTable
+from pinnersage.ranking.fitting import fit_ranker
+from pinnersage.ranking.moment import Moment, moment_before
+from pinnersage.ranking.proposing import Propose, from_interests
+from pinnersage.ranking.serving import RankedRetriever, save_ranking
+from pinnersage.retrieval.base import VectorIndex
+from pinnersage.retrieval.retriever import Retriever
+
+RANKER = "ranker"
+_NEVER_MS = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeLog:
+    """All actions up to the build's now, in memory; see :class:`~pinnersage.ranking.actions.LogArrays`."""
+
+    offsets: Int64s
+    item_rows: Int32s
+    times_ms: Int64s
+    weights: Float32s
+    kinds: UInt8s
+    born_ms: Int64s
+
+
+def write_ranker(
+    directory: Path, actions: WholeLog, items: ItemTable, index: VectorIndex, pool: Bools,
+    config: BuildConfig, now_ms: int,
+) -> dict[str, object]:  # fmt: skip
+    """Fit a ranker on the log up to ``now_ms``, write it, and return what the manifest should say.
+
+    Embeddings are taken as they are: such that
+    were learnt from the same log make the past look easier than it was.
+    """
+    moment_at = partial(_moment, actions, items, pool, config)
+
+    def propose_at(moment: Moment) -> Propose:
+        retriever = Retriever(
+            index, items.embeddings, moment.pool, config.retrieval,
+            representative=config.interests.representative,
+        )  # fmt: skip
+        return from_interests(retriever, config.ranking.n_proposing_interests, repeats=config.ranking.repeats)
+
+    ranker = fit_ranker(actions, now_ms + 1, moment_at, propose_at, config.interests, config.ranking)
+    save_ranking(directory, ranker, moment_at(now_ms + 1))
+    return {name: value for name, value in ranker.about.items() if name != "config"} | {
+        "gains": ranker.gains()
+    }
+
+
+def open_ranker(
+    directory: Path, retriever: Retriever, items: ItemTable, pool: Bools, config: BuildConfig
+) -> RankedRetriever | None:
+    """Open a model's second stage; None when it was built without one.
+
+    Raises
+    ------
+    StoredFormatError
+        A file is missing, damaged or from a newer version.
+    """
+    if not directory.exists():
+        return None
+    return RankedRetriever(
+        retriever, directory, items.embeddings, pool, categories=_categories(items),
+        decay_per_day=config.interests.decay_per_day, ranking=config.ranking, retrieval=config.retrieval,
+    )  # fmt: skip
+
+
+def _moment(actions: WholeLog, items: ItemTable, pool: Bools, config: BuildConfig, ms: int) -> Moment:
+    return moment_before(
+        actions, ms, items.embeddings, pool,
+        categories=_categories(items), decay_per_day=config.interests.decay_per_day,
+    )  # fmt: skip
+
+
+def whole_log(log: ActionLog, items: ItemTable, now_ms: int) -> WholeLog:
+    """Read a log into memory, about 30 bytes an action, times ascending inside each user."""
+    batches = list(log.batches(now_ms))
+    rows, times, weights, kinds = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("item_rows", "times_ms", "weights", "kinds")
+    )
+    lengths = np.concatenate([np.diff(batch.offsets) for batch in batches])
+    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    order = np.lexsort((rows, times, np.repeat(np.arange(len(lengths)), lengths)))
+    born_ms = np.full(len(items), _NEVER_MS)
+    if "created_at_ms" in items.attributes.column_names:
+        column = items.attributes.column("created_at_ms").combine_chunks().fill_null(_NEVER_MS)
+        born_ms = column.to_numpy(zero_copy_only=False).astype(np.int64)
+    np.minimum.at(born_ms, rows, times)
+    return WholeLog(offsets, rows[order], times[order], weights[order], kinds[order], born_ms)
+
+
+def _categories(items: ItemTable) -> Int32s | None:
+    if "category" not in items.attributes.column_names:
+        return None
+    codes = items.attributes.column("category").combine_chunks().dictionary_encode().indices
+    found: Int32s = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+    return found

@@ -1,0 +1,164 @@
+"""Recommendations ordered by a ranker, from its files beside a store and an index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Bools, Float32s, Int32s
+from pinnersage.config import RankingConfig, RetrievalConfig
+from pinnersage.interests.record import UserRecord
+from pinnersage.ranking.candidates import Candidates, WideSet
+from pinnersage.ranking.features import features_of
+from pinnersage.ranking.links import ItemLinks
+from pinnersage.ranking.moment import Moment
+from pinnersage.ranking.ranker import Ranker
+from pinnersage.ranking.statistics import ItemStatistics
+from pinnersage.retrieval._merge import Lists, Rules, make_set, merge
+from pinnersage.retrieval._scores import as_matrix
+from pinnersage.retrieval.draw import seen_rows
+from pinnersage.retrieval.retriever import Recommendations, Retriever
+
+_STATISTICS, _REGRESSION, _COSINE = "statistics.bin", "regression.bin", "cosine.bin"
+
+
+def save_ranking(directory: Path, ranker: Ranker, moment: Moment) -> None:
+    """Write a ranker and what it has to know of items into a directory."""
+    ranker.save(directory)
+    moment.statistics.save(directory / _STATISTICS)
+    moment.regression.save(directory / _REGRESSION)
+    moment.cosine.save(directory / _COSINE)
+
+
+class Reasons(NamedTuple):
+    """Why the ranker placed an item where it did.
+
+    Attributes
+    ----------
+    rank
+        From 1 among the candidates; 0 when the item is none of them.
+    n_candidates
+        Size of the wide set.
+    sources
+        What proposed the item.
+    score
+        Log-odds.
+    contributions
+        Feature -> what it adds to ``expected``, largest size first; together they are the score.
+    """
+
+    rank: int
+    n_candidates: int
+    sources: list[str]
+    score: float
+    expected: float
+    contributions: dict[str, float]
+
+
+class RankedRetriever:
+    """Asks many interests, popular and linked items, and orders them by a ranker.
+
+    Parameters
+    ----------
+    retriever
+        Proposes from interests.
+    directory
+        What :func:`save_ranking` wrote.
+    embeddings, pool
+        As of the retriever.
+    categories
+        int32 ``(n_items,)``, -1 for none; None without such a column.
+    decay_per_day
+        As the records were built with.
+
+    Raises
+    ------
+    StoredFormatError
+        A file is missing, damaged or from a newer version.
+    """
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        directory: Path,
+        embeddings: npt.NDArray[Any],
+        pool: Bools,
+        *,
+        categories: Int32s | None,
+        decay_per_day: float,
+        ranking: RankingConfig,
+        retrieval: RetrievalConfig,
+    ) -> None:
+        self.ranker = Ranker.open(directory)
+        links = (ItemLinks.open(directory / _REGRESSION), ItemLinks.open(directory / _COSINE))
+        statistics = ItemStatistics.open(directory / _STATISTICS)
+        self._moment = Moment(embeddings, pool.copy(), statistics, *links, categories, decay_per_day)
+        self._retriever, self._ranking, self._retrieval = retriever, ranking, retrieval
+        self._wide = WideSet(self._moment, ranking)
+        self._matrix = as_matrix(embeddings)
+
+    def recommend(
+        self, record: UserRecord, k: int, *, n_interests: int | None = None, exclude_seen: bool | None = None
+    ) -> Recommendations:
+        """Return up to ``k`` items, best first; their scores are log-odds.
+
+        Seen, unavailable and near-duplicate items are left out as in every mode. Each item names the
+        interest nearest to it.
+        """
+        leave_out = self._retrieval.exclude_seen if exclude_seen is None else exclude_seen
+        wide = self._candidates(record, k, n_interests, leave_out)
+        scores = self.ranker.score(features_of(record, wide.rows, self._moment))
+        order = np.argsort(-scores, kind="stable")
+        rows, scores = wide.rows[order], scores[order]
+        taken = self._without_twins(rows, seen_rows(record) if leave_out else rows[:0], k)
+        rows, scores = rows[taken], scores[taken]
+        return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
+
+    def explain(self, record: UserRecord, row: int) -> Reasons:
+        """Return what each feature adds to an item's score, be it a candidate or not."""
+        wide = self._candidates(record, self._ranking.budget, None, self._retrieval.exclude_seen)
+        rows = np.union1d(wide.rows, [row]).astype(np.int32)
+        at = int(np.searchsorted(rows, row))
+        features = features_of(record, rows, self._moment)
+        scores = self.ranker.score(features)
+        reasons = self.ranker.explain(features[at : at + 1])[0]
+        expected = reasons.pop("expected")
+        told = sorted(((n, v) for n, v in reasons.items() if v), key=lambda pair: -abs(pair[1]))
+        inside = np.flatnonzero(wide.rows == row).tolist()
+        rank = int((scores > scores[at]).sum()) + 1 if inside else 0
+        sources = wide.names(inside[0]) if inside else []
+        return Reasons(rank, len(wide.rows), sources, float(scores[at]), expected, dict(told))
+
+    def _candidates(
+        self, record: UserRecord, k: int, n_interests: int | None, exclude_seen: bool
+    ) -> Candidates:
+        slots = max(k, self._ranking.budget)
+        found = self._retriever.recommend(
+            record,
+            max(1, round(self._ranking.n_proposed_per_slot * slots)),
+            mode="budgeted",
+            n_interests=n_interests or self._ranking.n_proposing_interests,
+            exclude_seen=exclude_seen,
+        )
+        return self._wide.of_user(record, found.rows, slots, repeats=not exclude_seen)
+
+    def _without_twins(self, rows: Int32s, seen: Int32s, k: int) -> npt.NDArray[np.int64]:
+        """Return positions of the first ``k`` rows that are no near-duplicates of earlier ones."""
+        lists = Lists(rows, np.array([0, len(rows)]), np.array([True]), np.array([k], np.int64))
+        cosine = self._retrieval.near_duplicate_cosine
+        rules = Rules(self._moment.pool, make_set(seen, k + 1), self._matrix, cosine)
+        k = min(k, len(rows))
+        places = np.empty(k, np.int64)
+        n, _ = merge(lists, rules, places, np.empty(k, np.int32))
+        return places[:n]
+
+    def _nearest_interests(self, record: UserRecord, rows: Int32s) -> Int32s:
+        if not record.n_interests:
+            return np.empty(0, np.int32)
+        vectors: Float32s = np.asarray(self._moment.embeddings[rows], np.float32)
+        medoids = np.asarray(self._moment.embeddings[record.medoid_rows], np.float32)
+        nearest: Int32s = (vectors @ medoids.T).argmax(axis=1).astype(np.int32)
+        return nearest

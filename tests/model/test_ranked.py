@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tests.ranking.logs import random_log
+
+from pinnersage import PinnerSage
+from pinnersage.config import MS_PER_DAY
+from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.model.ranking import RANKER
+from pinnersage.ranking.features import FEATURES
+
+SETTINGS: dict[str, Any] = {
+    "fit_ranker": True, "budget": 10, "horizon_days": 5, "n_moments": 3, "n_trees": 10, "min_leaf_rows": 5,
+}  # fmt: skip
+
+
+def tables() -> tuple[pa.Table, pa.Table]:
+    log, vectors = random_log(1)
+    users = np.repeat(np.arange(60), np.diff(log.offsets))
+    times = pa.array(log.times_ms + 19_000 * MS_PER_DAY, pa.timestamp("ms", tz="UTC"))
+    columns = {"user_id": users, "item_id": log.item_rows, "timestamp": times}
+    items = {
+        "item_id": np.arange(80),
+        "embedding": list(vectors),
+        "category": [str(i % 3) for i in range(80)],
+    }
+    items["available"] = [i != 3 for i in range(80)]
+    return pa.table(items), pa.table(columns)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ranked") / "model"
+    PinnerSage.build(*tables(), path=path, **SETTINGS).close()
+    return path
+
+
+def test_a_model_with_a_ranker_uses_it(built: Path) -> None:
+    with PinnerSage.open(built) as model:
+        ranked = model.recommend_dict(7, 10)["items"]
+        assert ranked == model.recommend_dict(7, 10, mode="ranked")["items"]
+        assert ranked != model.recommend_dict(7, 10, mode="budgeted")["items"]
+        scores = [item["score"] for item in ranked]
+        assert scores == sorted(scores, reverse=True)
+        assert model.summary()["timings"]["ranker_s"] > 0
+
+
+def test_the_rules_of_every_list_hold(built: Path) -> None:
+    with PinnerSage.open(built) as model:
+        for user in range(0, 60, 7):
+            record = model.record(user)
+            seen = set(record.item_rows.tolist()) | set(record.seen_rows.tolist())
+            items = [item["item_id"] for item in model.recommend_dict(user, 30)["items"]]
+            assert items
+            assert not seen & set(items)
+            assert 3 not in items
+            vectors = model.items.embeddings[items]
+            assert np.triu(vectors @ vectors.T, 1).max() < model.config.retrieval.near_duplicate_cosine
+            interests = {item["interest"] for item in model.recommend_dict(user, 30)["items"]}
+            assert interests <= set(record.medoid_rows.tolist())
+            again = [item["item_id"] for item in model.recommend_dict(user, 60, include_seen=True)["items"]]
+            assert seen & set(again)
+
+
+def test_explained_per_item(built: Path) -> None:
+    with PinnerSage.open(built) as model:
+        best = model.recommend_dict(7, 1)["items"][0]
+        told = model.explain(7, best["item_id"])["ranking"]
+        assert told["rank"] == 1
+        assert told["score"] == pytest.approx(best["score"], abs=1e-5)
+        assert told["expected"] + sum(told["contributions"].values()) == pytest.approx(
+            told["score"], abs=1e-4
+        )
+        assert set(told["contributions"]) <= set(FEATURES)
+        assert set(told["sources"]) & {"proposed", "popular", "linked", "category"}
+        assert model.explain(7, 3)["ranking"]["rank"] == 0
+
+
+def test_equal_builds_are_equal(built: Path, tmp_path: Path) -> None:
+    PinnerSage.build(*tables(), path=tmp_path / "model", **SETTINGS).close()
+    for name in ("ranker.bin", "statistics.bin", "regression.bin", "cosine.bin"):
+        one, two = (next(p.glob(f"generations/*/{RANKER}/{name}")) for p in (built, tmp_path / "model"))
+        assert one.read_bytes() == two.read_bytes(), name
+
+
+def test_without_a_ranker(tmp_path: Path) -> None:
+    with PinnerSage.build(*tables(), path=tmp_path / "model") as model:
+        assert "ranking" not in model.explain(7, 1)
+        assert not list(tmp_path.glob(f"model/generations/*/{RANKER}"))
+        with pytest.raises(UsageError, match="--ranker"):
+            model.recommend(7, mode="ranked")
+
+
+def test_a_damaged_ranker_is_refused(built: Path, tmp_path: Path) -> None:
+    with PinnerSage.open(built) as model:
+        copy = model.save(tmp_path / "copy")
+    file = copy / RANKER / "ranker.bin"
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(StoredFormatError, match="build again"):
+        PinnerSage.open(tmp_path / "copy")
