@@ -42,7 +42,7 @@ class TrainedArm:
     window_days: int | None = 90
     refit_days: int | None = None
     n_threads: int = field(default=1, repr=False)
-    _fitted_ms: int | None = field(default=None, init=False, repr=False)
+    _fitted_ms: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Learn from the actions before a time.

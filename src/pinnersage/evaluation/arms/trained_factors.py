@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Int32s, Int64s
+from pinnersage._arrays import Float32s, Int32s
 from pinnersage.evaluation.arms._trained_extras import needed
 from pinnersage.evaluation.arms.trained import TrainedArm
 from pinnersage.evaluation.arms.trained_linear import without_history
@@ -37,8 +37,8 @@ class AlsArm(TrainedArm):
     n_iterations: int = 15
     counted: bool = False
     seed: int = 0
-    _columns: Int64s = field(default_factory=lambda: np.empty(0, np.int64), init=False, repr=False)
-    _model: Any = field(default=None, init=False, repr=False)
+    _columns: Any = field(default=None, init=False, repr=False, compare=False)
+    _model: Any = field(default=None, init=False, repr=False, compare=False)
 
     def _train(self, known: ReplayLog, first_ms: int) -> None:
         library = needed("implicit.cpu.als", "baselines")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
+from pinnersage._arrays import Float32s, Float64s, Int32s
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms._trained_extras import needed
 from pinnersage.evaluation.arms.trained import TrainedArm
@@ -41,8 +41,8 @@ class EaseArm(TrainedArm):
 
     l2: float = 200.0
     counted: bool = False
-    _columns: Int64s = field(default_factory=lambda: np.empty(0, np.int64), init=False, repr=False)
-    _model: Any = field(default=None, init=False, repr=False)
+    _columns: Any = field(default=None, init=False, repr=False, compare=False)
+    _model: Any = field(default=None, init=False, repr=False, compare=False)
 
     def _train(self, known: ReplayLog, first_ms: int) -> None:
         matrix = training_matrix(known, first_ms, counted=self.counted)
@@ -114,7 +114,7 @@ class ItemItemArm(TrainedArm):
 
     n_neighbors: int = 100
     weighting: Literal["cosine", "tfidf", "bm25"] = "tfidf"
-    _similarity: Any = field(default=None, init=False, repr=False)
+    _similarity: Any = field(default=None, init=False, repr=False, compare=False)
 
     def _train(self, known: ReplayLog, first_ms: int) -> None:
         library = needed("implicit.nearest_neighbours", "baselines")

@@ -52,8 +52,8 @@ class SequenceArm(TrainedArm):
     n_targets: int = 8
     learning_rate: float = 2e-3
     seed: int = 0
-    _ids: Int64s = field(default_factory=lambda: np.empty(0, np.int64), init=False, repr=False)
-    _model: Any = field(default=None, init=False, repr=False)
+    _ids: Int64s = field(default_factory=lambda: np.empty(0, np.int64), init=False, repr=False, compare=False)
+    _model: Any = field(default=None, init=False, repr=False, compare=False)
 
     def _train(self, known: ReplayLog, first_ms: int) -> None:
         torch = needed("torch", "sequence")
