@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.embedding.naive import Action, ppmi_of, sessions_of
 
@@ -31,6 +31,8 @@ def matrix_of(log: list[Action], session_days: float = 7.0, most: int = 500) -> 
     )
 
 
+# Item 0 again: as new as its last action, so that of two places one is its own.
+@example([(0, row, day * MS_PER_DAY) for row, day in ((0, 0), (1, 1), (2, 2), (0, 3))], 7.0, 2)
 @given(logs, st.sampled_from([0.0, 1.0, 7.0]), st.integers(2, 5))
 def test_sessions_are_those_of_the_twin(log: list[Action], session_days: float, most: int) -> None:
     made = matrix_of(log, session_days, most).toarray()
