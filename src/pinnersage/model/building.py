@@ -21,7 +21,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
-from pinnersage.model.ranking import RANKER, whole_log, write_ranker
+from pinnersage.model.ranking import RANKER, WholeLog, whole_log, write_ranker
 from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
 
@@ -70,7 +70,7 @@ def write_generation(
     embeddings_npy: Any = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write items, store and index below ``directory`` and return what the manifest should say."""
+    """Write items, store, index and perhaps a ranker below ``directory``; return what the manifest says."""
     watch = Stopwatch()
     with watch.measure("items_s"):
         table, items_report = import_items(
@@ -84,13 +84,6 @@ def write_generation(
             table.embeddings, pool, directory / INDEX, config.index,
             config.n_threads or os.cpu_count() or 1, _staged("building index", progress),
         )  # fmt: skip
-    ranker = None
-    if people["whole_log"] is not None:
-        with watch.measure("ranker_s"):
-            found_by = open_index(directory / INDEX, table.embeddings)
-            ranker = write_ranker(
-                directory / RANKER, people["whole_log"], table, found_by, pool, config, people["now_ms"]
-            )
     return {
         "as_of": rfc3339(people["now_ms"]),
         **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
@@ -103,10 +96,27 @@ def write_generation(
             **people["counts"],
         },
         "index": {"kind": index.kind, "reason": index.reason},
-        "ranker": ranker,
+        "ranker": _write_ranker(directory, people["whole_log"], table, pool, config, people["now_ms"], watch),
         "reports": {"items": items_report.to_dict(), "actions": people["report"]},
         "timings": watch.seconds,
     }
+
+
+def _write_ranker(
+    directory: Path,
+    actions: WholeLog | None,
+    table: ItemTable,
+    pool: Bools,
+    config: BuildConfig,
+    now_ms: int,
+    watch: Stopwatch,
+) -> dict[str, Any] | None:
+    """Fit and write the second stage, where one is wanted."""
+    if actions is None:
+        return None
+    with watch.measure("ranker_s"):
+        index = open_index(directory / INDEX, table.embeddings)
+        return write_ranker(directory / RANKER, actions, table, index, pool, config, now_ms)
 
 
 def _build_people(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class WholeLog:
 def write_ranker(
     directory: Path, actions: WholeLog, items: ItemTable, index: VectorIndex, pool: Bools,
     config: BuildConfig, now_ms: int,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, Any]:  # fmt: skip
     """Fit a ranker on the log up to ``now_ms``, write it, and return what the manifest should say.
 
     Embeddings are taken as they are: such that

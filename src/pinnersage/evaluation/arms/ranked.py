@@ -7,7 +7,7 @@ than it was: the ranker then trusts them too much.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -121,11 +121,13 @@ class Ranked:
         return self._rankers[mode]
 
     def _moment(self, day: Day, known: ReplayLog) -> Moment:
-        if self._today is None or self._today.moment_ms != day.start_ms:
+        today = self._today
+        if today is None or today.moment_ms != day.start_ms or not np.array_equal(today.pool, day.pool):
             if self._links is None or day.start_ms - self._links[0] >= self.relink_days * MS_PER_DAY:
                 self._links = (day.start_ms, links_before(known, day.start_ms))
-            self._today = _moment_of(known, day.start_ms, self._links[1], interests=self.interests)
-        return self._today
+            moment = _moment_of(known, day.start_ms, self._links[1], interests=self.interests)
+            today = self._today = replace(moment, pool=day.pool)
+        return today
 
     def _propose_at(self, log: ReplayLog, mode: Mode, moment: Moment) -> Propose:
         """Return the base's proposals before a past moment; all its users are asked at once."""

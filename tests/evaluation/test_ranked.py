@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
+
+from pinnersage.config import RankingConfig
+from pinnersage.errors import UsageError
+from pinnersage.evaluation.arms.ranked import Ranked, ranked_arms
+from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
+
+CUT = 50 * DAY
+CONFIG = RankingConfig(
+    budget=8, horizon_days=5, n_moments=2, n_trees=8, n_leaves=7, min_leaf_rows=5, n_negatives=20
+)
+
+
+def world(seed: int = 1) -> ReplayLog:
+    return log_of(drawn_actions(seed, n_users=30, n=1_500), drawn_embeddings(seed))
+
+
+def arms(log: ReplayLog) -> dict[str, Ranked]:
+    made = ranked_arms(log, Parts(NeighborLists(log.embeddings, 60)), CONFIG)
+    ranked = {arm.name: arm for arm in made if isinstance(arm, Ranked)}
+    for arm in ranked.values():
+        arm.fit(log, CUT)
+    return ranked
+
+
+def days(log: ReplayLog, n: int) -> list[Day]:
+    return list(walk(log, CUT, n, window_ms=90 * DAY))
+
+
+@pytest.mark.parametrize("name", ["top-40-ranked", "mean-0.01-ranked", "popular-ranked"])
+def test_lists_obey_pool_and_mode(name: str) -> None:
+    log = world()
+    arm, day = arms(log)[name], days(log, 1)[0]
+    day = replace(day, pool=day.pool & (np.arange(log.n_items) % 7 != 0))
+    known = log.before(day.start_ms)
+    modes: tuple[Mode, ...] = ("first_time", "all")
+    for mode in modes:
+        rows = arm.recommend(day.without_targets(), known, 6, mode)
+        assert rows.shape == (day.n_users, 6)
+        assert rows.dtype == np.int32
+        for u, user in enumerate(day.users.tolist()):
+            mine = rows[u][rows[u] >= 0]
+            assert len(set(mine.tolist())) == len(mine) > 0
+            assert day.pool[mine].all()
+            seen = known.item_rows[known.offsets[user] : known.offsets[user + 1]]
+            if mode == "first_time":
+                assert not np.isin(mine, seen).any()
+
+
+def test_nothing_from_the_day_on_is_used() -> None:
+    log = world()
+    later = log.times_ms >= CUT
+    rows = log.item_rows.copy()
+    rows[later] = (rows[later] + 5) % log.n_items
+    other = replace(log, item_rows=rows)
+    day = days(log, 1)[0].without_targets()
+    for name, arm in arms(log).items():
+        changed = arms(other)[name].recommend(day, other.before(CUT), 6, "first_time")
+        assert np.array_equal(arm.recommend(day, log.before(CUT), 6, "first_time"), changed), name
+
+
+def test_popularity_is_counted_anew_every_day() -> None:
+    log = world()
+    arm = arms(log)["popular-ranked"]
+    first, second = days(log, 2)
+    arm.recommend(first, log.before(first.start_ms), 6, "first_time")
+    second_known = log.before(second.start_ms)
+    statistics = arm._moment(second, second_known).statistics
+    assert statistics.moment_ms == second.start_ms
+    columns = (second_known.users, second_known.item_rows, second_known.times_ms)
+    pairs = {
+        (user, row, ms // DAY) for user, row, ms in zip(*(column.tolist() for column in columns), strict=True)
+    }
+    for item in range(log.n_items):
+        assert statistics.ever[item] == sum(row == item for _, row, _ in pairs)
+    assert any(ms // DAY == CUT // DAY for ms in second_known.times_ms.tolist())
+
+
+def test_deterministic_and_any_base() -> None:
+    log = world(2)
+    day = days(log, 1)[0].without_targets()
+    one, two = ({n: a.recommend(day, log.before(CUT), 6, "all") for n, a in arms(log).items()} for _ in "ab")
+    assert all(np.array_equal(one[name], two[name]) for name in one)
+
+
+def test_it_must_be_fitted_on_the_past() -> None:
+    log = world()
+    day = days(log, 1)[0]
+    mode: Mode = "all"
+    with pytest.raises(UsageError, match="fit"):
+        Ranked("x", None).recommend(day, log.before(CUT), 5, mode)
+    arm = Ranked("x", None, config=CONFIG)
+    arm.fit(log, CUT + 1)
+    with pytest.raises(UsageError, match="before the day"):
+        arm.recommend(day, log.before(CUT), 5, mode)
