@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numbers
+import operator
 import re
 from datetime import UTC, datetime, timedelta
+from typing import SupportsIndex
 
 from pinnersage.errors import UsageError
 
@@ -29,7 +30,7 @@ def rfc3339(time_ms: int) -> str:
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def to_ms(time: int | str | datetime | None) -> int | None:
+def to_ms(time: SupportsIndex | str | datetime | None) -> int | None:
     """Return milliseconds since 1970 of whatever people give as a time; None stays None.
 
     Text is RFC 3339, an ISO date (midnight UTC) or integer milliseconds; a time without a zone is UTC.
@@ -52,9 +53,9 @@ def to_ms(time: int | str | datetime | None) -> int | None:
     return time_ms
 
 
-def _ms_of(time: int | str | datetime) -> int:
-    if isinstance(time, numbers.Integral):
-        return int(time)
+def _ms_of(time: SupportsIndex | str | datetime) -> int:
+    if isinstance(time, SupportsIndex):
+        return operator.index(time)
     if isinstance(time, str):
         if _INTEGER.match(time):
             return int(time)

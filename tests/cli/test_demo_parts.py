@@ -1,7 +1,5 @@
 """The demo's pure parts: titles, and the averaged list."""
 
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq

@@ -28,17 +28,28 @@ class LogArrays(Protocol):
     """
 
     @property
-    def offsets(self) -> Int64s: ...  # noqa: D102
+    def offsets(self) -> Int64s:
+        """Where each user begins, and the end."""
+
     @property
-    def item_rows(self) -> Int32s: ...  # noqa: D102
+    def item_rows(self) -> Int32s:
+        """Item of each action."""
+
     @property
-    def times_ms(self) -> Int64s: ...  # noqa: D102
+    def times_ms(self) -> Int64s:
+        """Time of each action."""
+
     @property
-    def weights(self) -> Float32s: ...  # noqa: D102
+    def weights(self) -> Float32s:
+        """Weight of each action."""
+
     @property
-    def kinds(self) -> UInt8s: ...  # noqa: D102
+    def kinds(self) -> UInt8s:
+        """Kind of each action."""
+
     @property
-    def born_ms(self) -> Int64s: ...  # noqa: D102
+    def born_ms(self) -> Int64s:
+        """When each item came to be."""
 
 
 def users_of_actions(log: LogArrays) -> Int32s:
