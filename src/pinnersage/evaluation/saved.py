@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -128,5 +130,5 @@ def load(directory: Path, name: str, digest: str) -> ArmResult | None:
             return ArmResult(
                 name, about["is_oracle"], arrays["sums"], listed, about["cost"], about["settings"]
             )
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 
 from pinnersage._arrays import Float64s, Int32s, Int64s
+from pinnersage._kernel import kernel
 from pinnersage.config import MS_PER_DAY, InterestConfig
 from pinnersage.evaluation.neighbors import Barred
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
@@ -54,11 +55,21 @@ def user_seed(seed: int, day: Day, log: ReplayLog, user: int) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
 
 
+@kernel
+def _count_users(offsets: Int64s, rows: Int32s, times_ms: Int64s, since_ms: int, counts: Int64s) -> None:
+    last = np.full(counts.shape[0], -1, np.int64)
+    for u in range(offsets.shape[0] - 1):
+        for i in range(offsets[u], offsets[u + 1]):
+            if times_ms[i] >= since_ms and last[rows[i]] != u:
+                last[rows[i]] = u
+                counts[rows[i]] += 1
+
+
 def n_users_per_item(log: ReplayLog, since_ms: int = 0) -> Int64s:
     """Return how many different users acted on each item since a time, int64 ``(n_items,)``."""
-    recent = log.times_ms >= since_ms
-    keys = np.unique(log.users[recent].astype(np.int64) * log.n_items + log.item_rows[recent])
-    return np.bincount(keys % log.n_items, minlength=log.n_items).astype(np.int64)
+    counts = np.zeros(log.n_items, np.int64)
+    _count_users(log.offsets, log.item_rows, log.times_ms, since_ms, counts)
+    return counts
 
 
 def ragged(lengths: Int64s | Int32s | list[int]) -> Int64s:

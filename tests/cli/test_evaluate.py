@@ -1,0 +1,91 @@
+"""The verb ``evaluate``, through the same entry point as on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from tests.cli.conftest import Run
+
+ARMS = "mean-0.01,sampled-3,top-20,popular-category"
+
+
+def evaluated(call: Run, world: Path, *more: object) -> Any:
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    return call("evaluate", *tables, "--out", world / "report", "--days", 5, *more)
+
+
+def test_json_tells_what_the_file_tells(call: Run, world: Path) -> None:
+    ran = evaluated(call, world, "--arms", ARMS, "--budget", "5", "--budget", "10%", "--json")
+    assert ran.code == 0, ran.err
+    told = ran.object()
+    written = json.loads((world / "report" / "metrics.json").read_text())
+    assert {key: told[key] for key in ("about", "verdict", "results", "costs")} == {
+        key: written[key] for key in ("about", "verdict", "results", "costs")
+    }
+    n_pool = told["about"]["pool"]["n_items_first_day"]
+    assert told["about"]["budgets"] == {"5": 5, "10%": n_pool // 10}
+    assert list(told["costs"]) == ARMS.split(",")
+
+
+def test_people_get_tables_a_verdict_and_the_span(call: Run, world: Path) -> None:
+    ran = evaluated(call, world, "--arms", ARMS, "--budget", "5")
+    assert ran.code == 0, ran.err
+    for text in ("First-time items, 5 items a list", "top-20", "Verdict", "metrics.json", "drawn evenly"):
+        assert text in ran.out
+    assert "No --from was given: the last 5 days" in ran.err
+
+
+def test_frames_of_other_libraries_are_mapped(call: Run, world: Path) -> None:
+    table = pq.read_table(world / "actions.parquet")
+    table = table.rename_columns(["user_id", "item_id", "datetime"])
+    pyarrow.csv.write_csv(table.append_column("weight", pa.array([1.0] * len(table))), world / "rec.csv")
+    given = (
+        "--items",
+        world / "items.parquet",
+        "--actions",
+        world / "rec.csv",
+        "--map",
+        "timestamp=datetime",
+    )
+    ran = call("evaluate", *given, "--out", world / "r", "--days", 5, "--arms", "mean-0", "--json")
+    assert ran.code == 0, ran.err
+    plain = evaluated(call, world, "--arms", "mean-0", "--json").object()
+    assert ran.object()["results"] == plain["results"]
+
+
+def test_real_impressions_are_said(call: Run, world: Path) -> None:
+    more = ("--impressions", world / "actions.parquet", "--arms", "mean-0", "--json")
+    assert evaluated(call, world, *more).object()["about"]["impressions"] == "real"
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--budget", "0"), 2, "--budget like 400"),
+        (("--budget", "half"), 2, "--budget like 400"),
+        (("--arms", "best"), 2, "no arm best"),
+        (("--from", "soon"), 2, "expected a time"),
+        (("--from", "2040-01-01"), 3, "nothing to measure"),
+    ],
+)
+def test_errors_have_their_exit_codes(
+    call: Run, world: Path, more: tuple[str, ...], code: int, message: str
+) -> None:
+    ran = evaluated(call, world, *more, "--json")
+    assert ran.code == code
+    assert message in ran.error()["message"]
+    assert ran.out == ""
+
+
+def test_a_directory_of_others_is_refused(call: Run, world: Path) -> None:
+    (world / "report").mkdir()
+    (world / "report" / "notes.txt").write_text("mine")
+    ran = evaluated(call, world, "--json")
+    assert ran.code == 2
+    assert "choose another directory" in ran.error()["message"]

@@ -1,0 +1,46 @@
+"""Intervals: what they must contain, and that arms are resampled together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pinnersage.evaluation.bootstrap import means, ratio, resamples
+
+
+def test_every_resample_draws_as_many_users_as_there_are() -> None:
+    draws = resamples(7, 50, seed=1)
+    assert draws.shape == (50, 7)
+    assert (draws.sum(axis=1) == 7).all()
+    assert (draws == resamples(7, 50, seed=1)).all()
+    assert (draws != resamples(7, 50, seed=2)).any()
+
+
+def test_means_are_over_the_users_that_have_a_value() -> None:
+    values = np.array([[1.0, np.nan], [3.0, 5.0], [np.nan, 7.0]])
+    first, second = means(values, resamples(3, 200, seed=0))
+    assert (first.value, first.n_users) == ((1 + 3) / 2, 2)
+    assert (second.value, second.n_users) == ((5 + 7) / 2, 2)
+    assert 1 <= first.low <= first.value <= first.high <= 3
+
+
+def test_the_interval_is_that_of_the_mean() -> None:
+    values = np.random.default_rng(0).normal(10, 2, (400, 1))
+    (found,) = means(values, resamples(400, 1_000, seed=0))
+    half = 1.96 * values.std() / np.sqrt(400)
+    assert found.low == pytest.approx(found.value - half, abs=0.3 * half)
+    assert found.high == pytest.approx(found.value + half, abs=0.3 * half)
+
+
+def test_a_constant_ratio_has_no_spread_because_arms_are_paired() -> None:
+    base = np.random.default_rng(0).uniform(0, 1, 60)
+    found = ratio(3 * base, base, resamples(60, 100, seed=0))
+    assert (found.value, found.low, found.high) == pytest.approx((3, 3, 3))
+
+
+def test_nothing_to_divide_by_is_nan() -> None:
+    zero = ratio(np.ones(4), np.zeros(4), resamples(4, 10, seed=0))
+    assert np.isnan(zero.value)
+    none = ratio(np.full(4, np.nan), np.ones(4), resamples(4, 10, seed=0))
+    assert np.isnan(none.value)
+    assert none.to_dict() == {"value": None, "low": None, "high": None, "n_users": 0}

@@ -1,0 +1,180 @@
+"""A whole evaluation: what is written, what is kept, what is refused, what the verdict says."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.evaluation.test_replay import changed_later
+from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of, with_categories
+
+from pinnersage._arrays import Int32s
+from pinnersage.config import BuildConfig
+from pinnersage.errors import DataError, NotFoundError, UsageError
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
+from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.running import evaluate_log
+from pinnersage.evaluation.settings import EvaluationConfig
+
+QUICK = EvaluationConfig(budgets=(10, 0.05), n_resamples=50)
+ARMS = ["last-item", "mean-0.01", "popular-30d", "sampled-3", "top-20", "oracle-past-items"]
+
+
+@dataclass
+class Counting:
+    """An arm that fails when told to, and counts the days it was asked about."""
+
+    name: str = "counting"
+    fails: bool = field(default=False, repr=False)
+    n_asked: int = field(default=0, repr=False)
+
+    def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
+        self.n_asked += 1
+        if self.fails:
+            raise KeyboardInterrupt
+        return np.full((day.n_users, budget), -1, np.int32)
+
+
+def run(log: ReplayLog, out: Path, **more: object) -> Report:
+    given: dict[str, object] = {"first_day_ms": 40 * DAY, "n_days": 5, "evaluation": QUICK, "arms": ARMS}
+    return evaluate_log(log, out_dir=out, **given | more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def world() -> ReplayLog:
+    return with_categories(log_of(drawn_actions(6), drawn_embeddings(6)))
+
+
+def test_metrics_hold_every_arm_budget_and_slice(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path / "report")
+    found = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    n_pool = found["about"]["pool"]["n_items_first_day"]
+    assert found["about"]["budgets"] == {"10": 10, "5%": int(0.05 * n_pool)}
+    assert found["about"]["impressions"] == "drawn evenly from the pool"
+    assert [row["arm"] for row in found["results"]] == ARMS * 2 * 3
+    assert {row["slice"] for row in found["results"]} == {"first_time", "repeat", "all"}
+    assert [row["oracle"] for row in found["results"][: len(ARMS)]] == [False] * 5 + [True]
+    assert {row["by"] for row in found["groups"]} == {"activity", "history_days", "n_interests"}
+    assert found["verdict"]
+    measured = found["about"]["measured"]
+    assert measured["n_first_time_targets"] + measured["n_repeat_targets"] == measured["n_targets"] > 0
+    row = next(r for r in found["results"] if r["arm"] == "top-20")
+    figure = row["metrics"]["recall"]
+    assert figure["value"] == pytest.approx(report.mean("top-20", "recall", budget="10").value, abs=1e-6)
+    assert figure["low"] <= figure["value"] <= figure["high"]
+
+
+def test_groups_part_the_users_and_average_to_the_whole(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path)
+    groups = report.groups("activity")
+    assert (np.sum([chosen for *_, chosen in groups], axis=0) == 1).all()
+    for (_, _, most, _), (_, least, _, _) in itertools.pairwise(groups):
+        assert most < least
+    values = report.values("top-20", "recall", budget="10")
+    parts = [values[chosen & np.isfinite(values)] for *_, chosen in groups]
+    assert np.concatenate(parts).mean() == pytest.approx(report.mean("top-20", "recall", budget="10").value)
+
+
+def test_a_lift_is_the_ratio_of_means(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path)
+    lift = report.lift("top-20", "mean-0.01", "recall", budget="10", part="all")
+    means = [report.mean(arm, "recall", budget="10", part="all").value for arm in ("top-20", "mean-0.01")]
+    assert lift.value == pytest.approx(means[0] / means[1])
+    assert lift.low <= lift.value <= lift.high
+    with pytest.raises(NotFoundError, match="no arm"):
+        report.lift("top-20", "none", "recall", budget="10")
+
+
+def test_finished_arms_are_kept_and_others_are_measured(world: ReplayLog, tmp_path: Path) -> None:
+    first, failing, second = Counting(), Counting("other", fails=True), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        run(world, tmp_path, more_arms=lambda _log, _parts: [first, failing])
+    assert not (tmp_path / "metrics.json").exists()
+    assert {path.name for path in (tmp_path / "arms").iterdir()} == {
+        f"{name}.{kind}" for name in [*ARMS, "counting"] for kind in ("json", "npz")
+    }
+    run(world, tmp_path, more_arms=lambda _log, _parts: [second])
+    assert (first.n_asked > 0, second.n_asked) == (True, 0)
+    run(world, tmp_path, more_arms=lambda _log, _parts: [second], resume=False)
+    assert second.n_asked == first.n_asked
+
+
+@pytest.mark.parametrize("change", ["log", "budgets", "days", "damage"])
+def test_results_of_other_inputs_are_not_taken(world: ReplayLog, tmp_path: Path, change: str) -> None:
+    run(world, tmp_path, arms=[], more_arms=lambda _log, _parts: [Counting()])
+    log, more = world, dict[str, object]()
+    if change == "log":
+        log = with_categories(log_of(drawn_actions(6)[:-1], drawn_embeddings(6)))
+    elif change == "budgets":
+        more = {"evaluation": EvaluationConfig(budgets=(11,), n_resamples=50)}
+    elif change == "days":
+        more = {"n_days": 4}
+    else:
+        stored = tmp_path / "arms" / "counting.npz"
+        stored.write_bytes(stored.read_bytes()[:-30])
+    arm = Counting()
+    run(log, tmp_path, arms=[], more_arms=lambda _log, _parts: [arm], **more)
+    assert arm.n_asked > 0
+
+
+def test_kept_results_give_the_same_report(world: ReplayLog, tmp_path: Path) -> None:
+    run(world, tmp_path)
+    first = (tmp_path / "metrics.json").read_bytes()
+    run(world, tmp_path)
+    assert (tmp_path / "metrics.json").read_bytes() == first
+
+
+def test_measured_twice_gives_the_same_figures_at_any_thread_count(world: ReplayLog, tmp_path: Path) -> None:
+    reports = [run(world, tmp_path / str(n), config=BuildConfig(n_threads=n)) for n in (1, 3)]
+    for arm in ARMS:
+        one, other = (report.arms[arm].sums for report in reports)
+        assert one.tobytes() == other.tobytes()
+
+
+def test_changing_later_days_changes_no_earlier_figure(tmp_path: Path) -> None:
+    actions, embeddings = drawn_actions(8), drawn_embeddings(8)
+    changed = changed_later(actions, 45 * DAY, 8)
+    names = ["sampled-3", "top-20", "popular", "oracle-past-items"]
+    sums = []
+    for n, log in enumerate((log_of(actions, embeddings), log_of(changed, embeddings))):
+        report = run(log, tmp_path / str(n), arms=names)
+        sums.append([report.arms[name].sums.tobytes() for name in names])
+    assert sums[0] == sums[1]
+
+
+def test_foreign_directories_are_refused_and_left_alone(world: ReplayLog, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        run(world, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.raises(UsageError, match="found a file"):
+        run(world, tmp_path / "thesis.txt")
+
+
+def test_what_cannot_be_measured_is_said(world: ReplayLog, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to measure"):
+        run(world, tmp_path, first_day_ms=900 * DAY)
+    with pytest.raises(UsageError, match="no arm best"):
+        run(world, tmp_path, arms=["best"])
+    with pytest.raises(UsageError, match="twice: counting"):
+        run(world, tmp_path, more_arms=lambda _log, _parts: [Counting(), Counting()])
+
+
+def test_without_a_first_day_the_last_days_are_measured(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path, first_day_ms=None, n_days=3, arms=["popular"])
+    last_day = int(world.times_ms.max()) // DAY
+    assert report.about["span"] == {
+        "from": f"1970-02-{last_day - 2 - 30:02d}T00:00:00Z",
+        "until": "1970-03-02T00:00:00Z",
+        "n_days": 3,
+    }
+
+
+def test_oracles_bound_the_arms_they_know_more_than(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path)
+    oracle = report.mean("oracle-past-items", "recall", budget="10").value
+    assert oracle > report.mean("last-item", "recall", budget="10").value
