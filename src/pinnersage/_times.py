@@ -65,6 +65,8 @@ def _ms_of(time: SupportsIndex | str | datetime) -> int:
             raise UsageError(
                 f"expected a time like 2017-12-01, 2017-12-01T08:00:00Z or integer milliseconds, got {time!r}"
             ) from None
+    if not isinstance(time, datetime):
+        raise UsageError(f"expected a time as text, datetime or integer milliseconds, got {time!r}")
     moment = time if time.tzinfo else time.replace(tzinfo=UTC)
     # Integer division: a float of seconds loses the last millisecond of far-away times.
     return (moment - _EPOCH) // timedelta(milliseconds=1)

@@ -177,6 +177,26 @@ def test_lengths_beyond_float64_squares_are_scaled(tmp_path: Path) -> None:
     np.testing.assert_allclose(items.embeddings, [[0.6, 0.8]] * 3, rtol=1e-7)
 
 
+def test_equal_numbers_of_either_precision_give_equal_embeddings(tmp_path: Path) -> None:
+    vectors = np.random.default_rng(1).standard_normal((200, 33)).astype(np.float32)
+    ids = pa.array([f"i{i:03d}" for i in range(200)])
+    single, double = (
+        import_items(pa.table({"item_id": ids, "embedding": list(rows)}), tmp_path / name, ImportConfig())[0]
+        for name, rows in (("single", vectors), ("double", vectors.astype(np.float64)))
+    )
+    assert np.array_equal(single.embeddings, double.embeddings)
+
+
+def test_categories_are_ids(tmp_path: Path) -> None:
+    ids = pl.Series(["b", "a", "c"], dtype=pl.Categorical)
+    rows = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]
+    items, _ = import_items(
+        pl.DataFrame({"item_id": ids, "embedding": rows}), tmp_path / "out", ImportConfig()
+    )
+    assert items.vocabulary.ids_of([0, 1, 2]) == ["a", "b", "c"]
+    assert items.embeddings[0].tolist() == [0.0, 1.0]
+
+
 @pytest.mark.parametrize("text", ["[3, 4]", "3 4", "[3 4]", "3;4", " [3.0,\t4e0] "])
 def test_embedding_texts(tmp_path: Path, text: str) -> None:
     items, _ = import_items(

@@ -194,8 +194,10 @@ def test_integer_ids_stay_integers() -> None:
         assert model.interests_dict("5")["user_id"] == 5
         assert model.recommend(5, k=1)["item_id"].to_pylist() == [10]
         assert model.similar_dict("3", 1)["neighbors"][0]["item_id"] == 10
-        with pytest.raises(UserNotFoundError, match="integers"):
-            model.interests("five")
+        assert model.interests_dict(np.int32(5))["user_id"] == 5  # type: ignore[arg-type]
+        for other in ("five", 5.5, None):
+            with pytest.raises(UserNotFoundError, match="integers"):
+                model.interests(other)  # type: ignore[arg-type]
 
 
 def test_explain_names_the_actions_behind_an_item(model: PinnerSage) -> None:

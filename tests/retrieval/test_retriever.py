@@ -247,6 +247,14 @@ def test_all_that_may_be_recommended_is_when_asked_for(items: Float32s, mode: An
     assert sorted(found.rows.tolist()) == [row for row in range(0, N_ITEMS, 7) if row != 7]
 
 
+@pytest.mark.parametrize("mode", ["sampled", "budgeted"])
+def test_more_than_any_array_holds_may_be_asked_for(items: Float32s, mode: Any) -> None:
+    retriever = retriever_of(items, near_duplicate_cosine=1.01)
+    all_rows = retriever.recommend(USER, N_ITEMS, mode=mode).rows.tolist()
+    assert retriever.recommend(USER, 10**20, mode=mode).rows.tolist() == all_rows
+    assert len(retriever.neighbors(5, 10**20)[0]) == N_ITEMS - 1
+
+
 def test_near_duplicates_give_way_to_the_next(items: Float32s) -> None:
     doubled = np.concatenate([items, items + np.float32(1e-4)])
     doubled /= np.linalg.norm(doubled, axis=1, keepdims=True)

@@ -32,7 +32,7 @@ def check_rows(values: np.ndarray, normalize: bool, out: Float32s, codes: UInt8s
         largest, total = 0.0, 0.0
         finite = True
         for j in range(len(row)):
-            x = float(row[j])
+            x = np.float64(row[j])
             finite = finite and math.isfinite(x)
             largest = max(largest, abs(x))
             total += x * x
@@ -47,8 +47,8 @@ def check_rows(values: np.ndarray, normalize: bool, out: Float32s, codes: UInt8s
             # Squares of such numbers leave the range of float64: bring the largest to 1 first.
             scale, total = largest, 0.0
             for j in range(len(row)):
-                total += (float(row[j]) / scale) ** 2
+                total += (np.float64(row[j]) / scale) ** 2
         length = math.sqrt(total)
         codes[i] = FIT
         for j in range(len(row)):
-            out[i, j] = float(row[j]) / scale / length if normalize else float(row[j])
+            out[i, j] = np.float64(row[j]) / scale / length if normalize else np.float64(row[j])

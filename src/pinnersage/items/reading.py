@@ -99,7 +99,10 @@ def ids_of_batch(batch: pa.RecordBatch, name: str, table: str) -> Ids:
     """
     column = batch.column(name)
     if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+        # Taken by hand: Arrow cannot unfold the dictionaries of text views that Polars hands over.
+        values = column.dictionary
+        views = pa.types.is_string_view(values.type)
+        column = (values.cast(pa.large_string()) if views else values).take(column.indices)
     kind = column.type
     text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
     whole = pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from pathlib import Path
 
 from pinnersage._ids import ItemId, ItemRow, UserId
@@ -59,8 +60,8 @@ class OpenedGeneration:
         if self.manifest["user_kind"] == "string":
             return str(user_id)
         try:
-            return int(user_id)
-        except ValueError:
+            return int(user_id) if isinstance(user_id, str) else operator.index(user_id)
+        except (TypeError, ValueError):
             raise UserNotFoundError(
                 f"user {user_id!r}: this model's user ids are integers; check the id"
             ) from None

@@ -102,6 +102,7 @@ class Retriever:
         if not 0 <= row < len(self._pool):
             raise ItemNotFoundError(f"expected an item row from 0 to {len(self._pool) - 1}, got {row}")
         _check_positive(k, 1)
+        k = min(k, len(self._pool))
         query = np.asarray(self._embeddings[row : row + 1], np.float32)
         ask = Ask(query, [row], draw.equal_shares(1, k), np.array([row], np.int32))
         taken = self._fill(ask, k, near_duplicate_cosine=_ANY_COSINE)
@@ -120,7 +121,7 @@ class Retriever:
     ) -> tuple[Int64s, Int64s]:
         """Return positions of the interests to ask, most important first, and the share of each."""
         _check_positive(k, 1 if n_interests is None else n_interests)
-        budget = max(self.config.candidate_budget, k)
+        budget = max(self.config.candidate_budget, min(k, len(self._pool)))
         if mode == "sampled":
             asked = draw.sample_interests(record.importances, n_interests or self.config.n_interests, seed)
             return asked, draw.equal_shares(len(asked), budget)
