@@ -80,8 +80,9 @@ def test_nobody_to_choose_by_is_said() -> None:
 
 def test_arms_are_tuned_by_name() -> None:
     log = log_of(two_tastes(), 40, 30)
-    found = tuned_arms(log, CUT_MS, 5, ["ease"], mode="all")
+    found = tuned_arms(log, CUT_MS, 5, ["ease"], mode="all", refit_days=2)
     assert list(found) == ["ease"]
+    assert found["ease"].arm.refit_days == 2
     assert len(found["ease"].recalls) == len(TRAINED["ease"]())
     assert all(arm.name == name for name, make in TRAINED.items() for arm in make())
     with pytest.raises(UsageError, match="no trained arm eaze"):

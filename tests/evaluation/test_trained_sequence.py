@@ -10,7 +10,7 @@ from tests.evaluation.trained_world import Action, day_at, log_of
 
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import UsageError
-from pinnersage.evaluation.arms.trained_networks import Network
+from pinnersage.evaluation.arms.trained_networks import Network, Shape, UserNetwork
 from pinnersage.evaluation.arms.trained_sequence import SequenceArm
 from pinnersage.evaluation.arms.trained_sequences import cuts, examples, histories, timelines
 from pinnersage.evaluation.replay import ReplayLog
@@ -154,3 +154,27 @@ def test_histories_of_one_day_teach_nothing(network: Network) -> None:
     log = log_of([(user, user % N_ITEMS, 1) for user in range(N_USERS)], N_USERS, N_ITEMS)
     with pytest.raises(UsageError, match="two days"):
         fitted(network, log)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0])
+def test_the_loss_leaves_each_target_to_the_interest_that_fits_it_best(
+    network: Network, temperature: float
+) -> None:
+    import torch
+
+    shape = Shape(n_ids=9, n_dims=4, max_length=5, n_interests=3, dropout=0.0)
+    torch.manual_seed(3)
+    model = UserNetwork(network, shape, temperature)
+    reads = torch.tensor([[1, 2, 3, 0, 0], [4, 5, 6, 7, 8]])
+    targets = torch.tensor([[8, 1, 2], [3, 3, 5]])
+    torch.manual_seed(0)
+    users = model.users(reads).detach().numpy().astype(np.float64)
+    logits = users @ model.items().detach().numpy().astype(np.float64)[1:].T
+    losses = []
+    for u in range(2):
+        for target in targets[u].tolist():
+            fit = max(logits[u], key=lambda interest: interest[target - 1])
+            losses.append(np.log(np.exp(fit).sum()) - fit[target - 1])
+    torch.manual_seed(0)
+    assert model.loss(reads, targets).item() == pytest.approx(np.mean(losses), rel=1e-4)
+    assert users.shape == (2, 1 if network == "sasrec" else 3, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 
 from pinnersage.errors import UsageError
@@ -27,8 +28,8 @@ def _item_item() -> list[TrainedArm]:
 
 
 def _als() -> list[TrainedArm]:
-    choices = product((32, 128), (1.0, 10.0), (0.1, 10.0))
-    return [AlsArm("als", 90, n_factors=f, alpha=a, regularization=r) for f, a, r in choices]
+    choices = product((32, 128), ((1.0, 3.0), (1.0, 10.0), (5.0, 10.0), (5.0, 30.0)))
+    return [AlsArm("als", 90, n_factors=f, alpha=a, regularization=r) for f, (a, r) in choices]
 
 
 def _sequence(network: Network) -> list[TrainedArm]:
@@ -57,6 +58,7 @@ def tuned_arms(
     n_days: int = 14,
     mode: Mode = "first_time",
     min_actions: int = 1,
+    refit_days: int | None = None,
 ) -> dict[str, Chosen[TrainedArm]]:
     """Choose the settings of trained arms on the last days before the cut.
 
@@ -70,6 +72,9 @@ def tuned_arms(
         As :func:`~pinnersage.evaluation.arms.trained_choice.choose` takes them.
     names
         Of :data:`TRAINED`; None: all.
+    refit_days
+        Given to the chosen arms. Where items are born all the time, a model that is fitted once falls
+        behind arms that see every day: fit anew each day to compare like with like.
 
     Returns
     -------
@@ -86,9 +91,10 @@ def tuned_arms(
     unknown = sorted(set(wanted) - set(TRAINED))
     if unknown:
         raise UsageError(f"no trained arm {', '.join(unknown)}; expected some of {', '.join(TRAINED)}")
-    return {
-        name: choose(
+    found = {}
+    for name in wanted:
+        chosen = choose(
             TRAINED[name](), log, until_ms, budget=budget, n_days=n_days, mode=mode, min_actions=min_actions
         )
-        for name in wanted
-    }
+        found[name] = replace(chosen, arm=replace(chosen.arm, refit_days=refit_days))
+    return found
