@@ -140,7 +140,7 @@ def test_a_users_scores_do_not_depend_on_who_else_asks(network: Network) -> None
 
 
 def test_fitting_leaves_the_callers_draws_alone(network: Network) -> None:
-    import torch
+    torch = pytest.importorskip("torch", reason="needs pinnersage[sequence]")
 
     log = log_of(rounds(), N_USERS, N_ITEMS)
     torch.manual_seed(1)
@@ -160,7 +160,7 @@ def test_histories_of_one_day_teach_nothing(network: Network) -> None:
 def test_the_loss_leaves_each_target_to_the_interest_that_fits_it_best(
     network: Network, temperature: float
 ) -> None:
-    import torch
+    torch = pytest.importorskip("torch", reason="needs pinnersage[sequence]")
 
     shape = Shape(n_ids=9, n_dims=4, max_length=5, n_interests=3, dropout=0.0)
     torch.manual_seed(3)
