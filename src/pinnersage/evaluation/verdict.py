@@ -38,12 +38,14 @@ def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) ->
 def sentences(report: Report) -> list[str]:
     """Return the verdict: many interests against one vector and popularity, then the paper's orderings.
 
-    "Best" arms are named by this very span, which flatters them: the sentence says which was picked.
+    For many interests speaks the first of ``top-20``, ``top-40``, ``all-interests`` that was measured,
+    chosen beforehand; against it stands whichever single mean, and whichever popularity, did best on
+    this very span. So the choice favours the others.
     """
+    many = next((name for name in _MANY if name in report.arms), None)
     told = []
     for budget in report.budgets:
         for metric in ("relevance", "recall"):
-            many = best_of(report, _MANY, metric, budget)
             one = best_of(report, _MEANS, metric, budget)
             popular = best_of(report, _POPULAR, metric, budget)
             if many and one:
