@@ -418,6 +418,31 @@ def test_damaged_files_are_refused_on_opening(tmp_path: Path) -> None:
         ItemTable.open(tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["vocabulary.arrow", "attributes.arrow"])
+def test_texts_that_point_outside_are_refused_on_opening(tmp_path: Path, name: str) -> None:
+    """Read as they are, such offsets end the process; so each file is opened in one of its own."""
+    import_items(table_of("string"), tmp_path / "out", ImportConfig())
+    path = tmp_path / "out" / name
+    whole, offsets = path.read_bytes(), _offsets_of(path)
+    path.write_bytes(whole.replace(offsets, offsets[:8] + b"Z" * (len(offsets) - 16) + offsets[-8:]))
+    assert path.read_bytes() != whole
+    code = "import sys; from pinnersage.items.table import ItemTable; t = ItemTable.open(sys.argv[1])"
+    more = "; t.vocabulary.ids_of(range(50)); t.attributes.to_pylist()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code + more, tmp_path / "out"], capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert f"{name}: cannot be read" in ran.stderr
+
+
+def _offsets_of(path: Path) -> bytes:
+    """Return the bytes of the offsets of the first column of texts."""
+    with pa.ipc.open_file(path) as reader:
+        columns = reader.read_all().columns
+    texts = next(column.chunk(0) for column in columns if column.type in (pa.string(), pa.large_string()))
+    return bytes(texts.buffers()[1])[: (N + 1) * (4 if texts.type == pa.string() else 8)]
+
+
 def test_progress_reaches_its_total(tmp_path: Path) -> None:
     told: list[tuple[str, int, int | None]] = []
     import_items(table_of("string"), tmp_path / "out", ImportConfig(), progress=lambda *a: told.append(a))

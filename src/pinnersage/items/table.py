@@ -81,7 +81,9 @@ def _open_embeddings(path: Path) -> npt.NDArray[Any]:
 def _open_attributes(path: Path) -> pa.Table:
     try:
         with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
-            return reader.read_all()
+            attributes = reader.read_all()
+        attributes.validate(full=True)
+        return attributes
     except (pa.ArrowException, OSError) as error:
         raise StoredFormatError(f"{path}: cannot be read as attributes ({error}); build again") from error
 

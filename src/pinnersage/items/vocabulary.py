@@ -134,6 +134,7 @@ class ItemVocabulary:
         try:
             with pa.ipc.open_file(pa.memory_map(str(path))) as reader:
                 column = reader.read_all().column("item_id")
+            column.validate(full=True)  # Offsets that point elsewhere would end the process.
         except (pa.ArrowException, OSError, KeyError) as error:
             raise StoredFormatError(f"{path}: cannot be read as item ids ({error}); build again") from error
         if column.type not in (pa.int64(), pa.large_string()) or column.num_chunks > 1:
