@@ -106,7 +106,8 @@ def naive_budgeted(
     items: Float32s, record: UserRecord, pool: Bools, k: int, config: RetrievalConfig, seen: set[int]
 ) -> list[tuple[int, int]]:
     importances = record.importances[: config.n_budgeted_interests]
-    shares = proportional_shares(importances, max(k, config.candidate_budget)).tolist()
+    budget = max(min(k, len(items)), config.candidate_budget)
+    shares = proportional_shares(importances, budget).tolist()
     queries = [items[row] for row in record.medoid_rows[: len(shares)]]
     return naive_merge(items, queries, shares, pool, seen, k, config.near_duplicate_cosine)
 
