@@ -1,7 +1,10 @@
 """``ward_clusters``, one thread, against ``X @ X.T`` alone and against SciPy.
 
-    python benchmarks/bench_ward.py            writes benchmarks/results/ward.json
+    python benchmarks/bench_ward.py            writes benchmarks/results/ward-*.json
     python benchmarks/bench_ward.py --quick    fewer rounds, prints only
+
+``OPENBLAS_CORETYPE=Haswell`` in the environment holds BLAS to AVX2; unset, BLAS chooses its kernel. The
+result is saved under the one or the other name.
 
 The limit is half-way between two merge costs at three places of the tree, so that 30 %, 60 % and
 90 % of all merges are made; partitions must be equal to SciPy's or the benchmark fails.
