@@ -143,7 +143,7 @@ def test_modules_and_functions_stay_small(path: Path) -> None:
 
 
 # The brackets keep these patterns from matching their own text.
-REGISTRY_HOST = re.compile(r"pypi[.]org|pythonhosted[.]org|pypi[.]python[.]org")
+REGISTRY_HOST = re.compile(r"p[y]pi[.]org|python[h]osted[.]org|p[y]pi[.]python[.]org")
 MACHINE_PATH = re.compile(r"[/]home/[a-z]|[/]Users/[A-Za-z]|[/]root/|[A-Z]:[\\]Users|[/]work/\w|[/]tmp/lab")
 
 
