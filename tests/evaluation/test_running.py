@@ -13,7 +13,7 @@ from tests.evaluation.test_replay import changed_later
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of, with_categories
 
 from pinnersage._arrays import Int32s
-from pinnersage.config import BuildConfig
+from pinnersage.config import BuildConfig, RankingConfig
 from pinnersage.errors import DataError, NotFoundError, UsageError
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.report import Report
@@ -135,13 +135,15 @@ def test_measured_twice_gives_the_same_figures_at_any_thread_count(world: Replay
         assert one.tobytes() == other.tobytes()
 
 
-def test_changing_later_days_changes_no_earlier_figure(tmp_path: Path) -> None:
+@pytest.mark.parametrize("vectors", ["given", "fused"])
+def test_changing_later_days_changes_no_earlier_figure(tmp_path: Path, vectors: str) -> None:
     actions, embeddings = drawn_actions(8), drawn_embeddings(8)
     changed = changed_later(actions, 45 * DAY, 8)
-    names = ["sampled-3", "top-20", "popular", "oracle-past-items"]
+    names = ["sampled-3", "top-20", "balanced-40", "popular", "top-40-ranked", "oracle-past-items"]
+    small = RankingConfig(budget=8, horizon_days=5, n_moments=2, n_trees=8, min_leaf_rows=5, n_negatives=20)
     sums = []
     for n, log in enumerate((log_of(actions, embeddings), log_of(changed, embeddings))):
-        report = run(log, tmp_path / str(n), arms=names)
+        report = run(log, tmp_path / str(n), arms=names, vectors=vectors, config=BuildConfig(ranking=small))
         sums.append([report.arms[name].sums.tobytes() for name in names])
     assert sums[0] == sums[1]
 

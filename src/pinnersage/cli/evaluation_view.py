@@ -16,9 +16,12 @@ _COLUMNS = {
     "relevance": "Relevance",
     "recall": "Recall",
     "ndcg": "nDCG",
-    "r_precision": "R-prec.",
-    "reciprocal_rank": "Rec. rank",
     "diversity": "Diversity",
+}
+_VECTORS = {
+    "given": "as given",
+    "log": "learnt from the log before the first day",
+    "fused": "as given, fused with what the log before the first day says",
 }
 _WITH_INTERVAL = {"relevance", "recall"}
 
@@ -35,6 +38,7 @@ def evaluation_view(summary: Answer) -> Group:
         f"{measured['n_left_out_too_few_actions']:,} of users with too few actions before",
         "pool": f"{about['pool']['n_items_first_day']:,} items on the first day",
         "impressions": about["impressions"],
+        "embeddings": _VECTORS[about["vectors"]],
     }
     return Group(facts_table(facts), *_tables(summary), *_verdict(summary["verdict"]))
 
@@ -42,14 +46,17 @@ def evaluation_view(summary: Answer) -> Group:
 def _tables(summary: Answer) -> Iterator[RenderableType]:
     for label, n_items in summary["about"]["budgets"].items():
         size = label if label == str(n_items) else f"{label} of the pool, {n_items:,}"
-        table = Table("Arm", title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
+        table = Table(title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
+        table.add_column("Arm", no_wrap=True)
         for name in _COLUMNS.values():
             table.add_column(name, justify="right", no_wrap=True)
         for row in summary["results"]:
             if row["budget"] == label and row["slice"] == "first_time":
-                name = f"{row['arm']} (sees the targets)" if row["oracle"] else row["arm"]
+                name = f"{row['arm']} *" if row["oracle"] else row["arm"]
                 table.add_row(Text(name), *_cells(row["metrics"]))
         yield table
+    if any(row["oracle"] for row in summary["results"]):
+        yield Text("* sees the targets: how far the idea could go", style="dim")
 
 
 def _cells(metrics: Any) -> Iterator[str]:
@@ -58,9 +65,15 @@ def _cells(metrics: Any) -> Iterator[str]:
         if found["value"] is None:
             yield "-"
         elif metric in _WITH_INTERVAL and found["low"] is not None:
-            yield f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+            yield f"{_short(found['value'])} [{_short(found['low'])}, {_short(found['high'])}]"
         else:
-            yield f"{found['value']:.3f}"
+            yield _short(found["value"])
+
+
+def _short(value: float) -> str:
+    """Return three decimals; a share loses its leading zero, so that a table fits 80 columns."""
+    text = f"{value:.3f}"
+    return text.removeprefix("0") if 0 <= value < 1 else text
 
 
 def _verdict(verdict: list[str]) -> Iterator[RenderableType]:

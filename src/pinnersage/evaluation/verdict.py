@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.report import Report
 
-_MANY = ("top-20", "top-40", "all-interests")
+_MANY = ("balanced-40", "top-20", "top-40", "all-interests")
+_SECOND_STAGE = ("top-40-ranked",)
 _POPULAR = ("popular", "popular-90d", "popular-30d", "popular-category")
 _MEANS = ("mean-0", "mean-0.01", "mean-0.1", "mean-0.25")
+_SINGLE_RANKED = (
+    ("mean-0.01-ranked", "one vector with the same second stage"),
+    ("popular-ranked", "the same second stage without either"),
+)
 _PAPER = (
     ("sampled-3", "sampled-1", "three sampled interests", "one"),
     ("sampled-3", "sampled-3-kmeans-5", "Ward", "k-means with 5 clusters"),
@@ -20,11 +26,14 @@ _PAPER = (
 
 
 def baselines(report: Report) -> list[str]:
-    """Return the arms that others are divided by: last item, the paper's mean, the best popularity."""
-    budget = next(iter(report.budgets))
+    """Return the arms that others are divided by.
+
+    The last item, the paper's mean, and the best of the popularities and of the trained arms.
+    """
+    budget = _main_budget(report)
     found = [name for name in ("last-item", "mean-0.01") if name in report.arms]
-    popular = best_of(report, _POPULAR, "recall", budget)
-    return found + ([popular] if popular else [])
+    best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
+    return found + [name for name in best if name]
 
 
 def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) -> str | None:
@@ -36,26 +45,64 @@ def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) ->
 
 
 def sentences(report: Report) -> list[str]:
-    """Return the verdict: many interests against one vector and popularity, then the paper's orderings.
+    """Return the verdict: in short, then many interests against others, the second stage, the paper.
 
-    For many interests speaks the first of ``top-20``, ``top-40``, ``all-interests`` that was measured,
-    chosen beforehand; against it stands whichever single mean, and whichever popularity, did best on
-    this very span. So the choice favours the others.
+    For many interests speaks the first of ``balanced-40``, ``top-20``, ``top-40``, ``all-interests``
+    that was measured, chosen beforehand; against it stands whichever single mean, whichever popularity
+    and whichever trained arm did best on this very span. So the choice favours the others.
     """
     many = next((name for name in _MANY if name in report.arms), None)
-    told = []
+    staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
+    told = [line for line in [_in_short(report, many, staged)] if line]
     for budget in report.budgets:
         for metric in ("relevance", "recall"):
-            one = best_of(report, _MEANS, metric, budget)
-            popular = best_of(report, _POPULAR, metric, budget)
-            if many and one:
-                told.append(_versus(report, many, one, "many interests", "one vector", metric, budget))
-            if many and popular:
-                told.append(_versus(report, many, popular, "many interests", "popularity", metric, budget))
+            told += _against_best(report, many, "many interests", metric, budget)
+        told += _against_best(report, staged, "interests with a second stage", "recall", budget)
+        for other, words in _SINGLE_RANKED:
+            if staged and other in report.arms:
+                words_a = "interests with a second stage"
+                told.append(_versus(report, staged, other, words_a, words, "recall", budget))
     for a, b, words_a, words_b in _PAPER:
         if a in report.arms and b in report.arms:
-            budget = next(iter(report.budgets))
-            told.append(_versus(report, a, b, words_a, words_b, "recall", budget))
+            told.append(_versus(report, a, b, words_a, words_b, "recall", next(iter(report.budgets))))
+    return told
+
+
+def _main_budget(report: Report) -> str:
+    """Return the budget that is told first: the smallest share of the pool, else the first."""
+    shares = [budget for budget in report.budgets if budget.endswith("%")]
+    return min(shares, key=report.budgets.__getitem__) if shares else next(iter(report.budgets))
+
+
+def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:
+    """Return one sentence for those who read no further."""
+    budget = _main_budget(report)
+    one = best_of(report, _MEANS, "recall", budget)
+    rival = best_of(report, _POPULAR + tuple(TRAINED), "recall", budget)
+    parts = []
+    for arm, other, words in (
+        (many, one, "many interests find {} times the next items that one vector finds"),
+        (many, rival, f"{{}} times those of the best of the other methods measured ({rival})"),
+        (staged, rival, f"with a second stage {{}} times those of {rival}"),
+    ):
+        if arm and other:
+            lift = report.lift(arm, other, "recall", budget=budget)
+            if lift.value == lift.value:
+                parts.append(words.format(f"{lift.value:.2f}"))
+    return f"In short, {', '.join(parts)} (recall of first-time items, budget {budget})." if parts else None
+
+
+def _against_best(report: Report, arm: str | None, words: str, metric: str, budget: str) -> list[str]:
+    rivals = (
+        (_MEANS, "one vector"),
+        (_POPULAR, "popularity"),
+        (tuple(TRAINED), "the best trained model"),
+    )
+    told = []
+    for names, other_words in rivals:
+        other = best_of(report, names, metric, budget)
+        if arm and other:
+            told.append(_versus(report, arm, other, words, other_words, metric, budget))
     return told
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
-from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
+from pinnersage.config import InterestConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
 from pinnersage.evaluation.neighbors import in_parts
@@ -24,7 +24,6 @@ from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet
 from pinnersage.ranking.features import features_of
 from pinnersage.ranking.fitting import fit_ranker
-from pinnersage.ranking.links import ItemLinks, links_before
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import Propose, nothing
 from pinnersage.ranking.ranker import Ranker
@@ -53,8 +52,6 @@ class Ranked:
         Of the ranker; ``repeats`` is set by the mode, and each mode has a ranker of its own.
     longest
         Items of the longest list that will be asked for.
-    relink_days
-        Common users are counted anew when the last count is so many days old.
     """
 
     name: str
@@ -62,11 +59,9 @@ class Ranked:
     parts: Parts = field(repr=False)
     config: RankingConfig = field(default_factory=RankingConfig)
     longest: int = 100
-    relink_days: float = 1.0
     interests: InterestConfig = field(init=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
-    _links: tuple[int, tuple[ItemLinks, ItemLinks]] | None = field(default=None, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
     _ordered: dict[Mode, tuple[int, Int32s]] = field(default_factory=dict, init=False, repr=False)
 
@@ -76,7 +71,7 @@ class Ranked:
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
         self._fitted_on = (log.before(until_ms), until_ms)
-        self._rankers, self._links, self._today, self._ordered = {}, None, None, {}
+        self._rankers, self._today, self._ordered = {}, None, {}
 
     def fitted(self) -> dict[str, Any]:
         """Return each mode's number of trees and examples, and each feature's share of the gain."""
@@ -153,16 +148,19 @@ class Ranked:
 
     def _past_moment(self, log: ReplayLog, moment_ms: int) -> Moment:
         vectors = self.parts.vectors_at(moment_ms) if self.parts.vectors_at else log.embeddings
-        return _moment_of(replace(log, embeddings=vectors), moment_ms, interests=self.interests)
+        return self._moment_of(replace(log, embeddings=vectors), moment_ms)
 
     def _moment(self, day: Day, known: ReplayLog) -> Moment:
         today = self._today
         if today is None or today.moment_ms != day.start_ms or not np.array_equal(today.pool, day.pool):
-            if self._links is None or day.start_ms - self._links[0] >= self.relink_days * MS_PER_DAY:
-                self._links = (day.start_ms, links_before(known, day.start_ms))
-            moment = _moment_of(known, day.start_ms, self._links[1], interests=self.interests)
-            today = self._today = replace(moment, pool=day.pool)
+            today = self._today = replace(self._moment_of(known, day.start_ms), pool=day.pool)
         return today
+
+    def _moment_of(self, log: ReplayLog, ms: int) -> Moment:
+        return moment_before(
+            log, ms, log.embeddings, log.available, categories=log.categories,
+            decay_per_day=self.interests.decay_per_day, links=self.parts.links_at(log, ms),
+        )  # fmt: skip
 
     def _propose_at(self, log: ReplayLog, mode: Mode, moment: Moment) -> Propose:
         """Return the base's proposals before a past moment; all its users are asked at once."""
@@ -189,19 +187,6 @@ class Ranked:
         if self.base is None or k < 1:
             return np.full((day.n_users, max(k, 0)), -1, np.int32)
         return untrained_arms(known, parts, [self.base])[0].recommend(day, known, k, mode)
-
-
-def _moment_of(
-    log: ReplayLog,
-    moment_ms: int,
-    links: tuple[ItemLinks, ItemLinks] | None = None,
-    *,
-    interests: InterestConfig,
-) -> Moment:
-    return moment_before(
-        log, moment_ms, log.embeddings, log.available,
-        categories=log.categories, decay_per_day=interests.decay_per_day, links=links,
-    )  # fmt: skip
 
 
 def _active_users(log: ReplayLog, since_ms: int) -> Int32s:

@@ -18,6 +18,9 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.evaluation.vectors import VectorsAt
+from pinnersage.ranking.links import ItemLinks, links_before
+
+_KEPT_LINKS = 64
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Parts:
         Of arms that work in threads.
     vectors_at
         Embeddings as of earlier moments, where they are learnt from the log.
+    links
+        Moment -> links learnt from the actions before it, shared by the ranked arms.
     """
 
     neighbors: NeighborLists
@@ -52,6 +57,7 @@ class Parts:
     cosines: Cosines | None = None
     n_threads: int = 1
     vectors_at: VectorsAt | None = None
+    links: dict[int, tuple[ItemLinks, ItemLinks]] = field(default_factory=dict)
 
     def as_of(self, ms: int) -> Parts:
         """Return parts that know the embeddings of a moment; these, where embeddings are given."""
@@ -60,6 +66,14 @@ class Parts:
         return replace(
             self, neighbors=self.neighbors.over(self.vectors_at(ms)), records=RecordCache(), cosines=None
         )
+
+    def links_at(self, log: ReplayLog, ms: int) -> tuple[ItemLinks, ItemLinks]:
+        """Return what the actions before a moment say of common users; the newest 64 moments stay."""
+        if ms not in self.links:
+            self.links[ms] = links_before(log, ms)
+            while len(self.links) > _KEPT_LINKS:
+                del self.links[next(iter(self.links))]
+        return self.links[ms]
 
 
 MakeArm = Callable[[str, Parts], Arm]

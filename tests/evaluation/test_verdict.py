@@ -1,0 +1,55 @@
+"""What the verdict says of figures that are known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pinnersage.evaluation.measures import METRICS, SLICES
+from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.saved import ArmResult
+from pinnersage.evaluation.verdict import baselines, sentences
+
+N_USERS = 40
+
+
+def report_of(recalls: dict[str, float]) -> Report:
+    """Every user of an arm has the same relevance and recall: of 100 targets so many are found."""
+    arms = {}
+    for name, recall in recalls.items():
+        sums = np.zeros((N_USERS, 2, len(SLICES), len(METRICS), 2))
+        sums[..., 1] = 100.0
+        sums[..., 0] = 100.0 * recall
+        listed = np.zeros((2, 2, 5), np.bool_)
+        arms[name] = ArmResult(name, False, sums, listed, {}, {})
+    budgets = {"400": 400, "1%": 30}
+    return Report(
+        {}, budgets, arms, {"activity": np.arange(N_USERS, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0
+    )
+
+
+def test_in_short_it_sets_many_against_one_and_all_against_the_best_rival() -> None:
+    told = sentences(
+        report_of({"mean-0": 0.1, "popular": 0.3, "ease": 0.4, "balanced-40": 0.2, "top-40-ranked": 0.5})
+    )
+    assert told[0] == (
+        f"In short, many interests find {0.2 / 0.1:.2f} times the next items that one vector finds, "
+        f"{0.2 / 0.4:.2f} times those of the best of the other methods measured (ease), "
+        f"with a second stage {0.5 / 0.4:.2f} times those of ease "
+        "(recall of first-time items, budget 1%)."
+    )
+    text = " ".join(told)
+    assert f"Interests with a second stage beat the best trained model on recall by {0.5 / 0.4:.2f}x" in text
+    assert f"Many interests do not beat popularity on recall, they lose: {0.2 / 0.3:.2f}x" in text
+
+
+def test_the_rival_is_whoever_did_best_here() -> None:
+    told = sentences(report_of({"mean-0": 0.1, "mean-0.1": 0.15, "top-20": 0.12}))
+    assert any("top-20 against mean-0.1," in line for line in told)
+    assert not any("top-20 against mean-0," in line for line in told)
+
+
+def test_what_was_not_measured_is_not_spoken_of() -> None:
+    assert sentences(report_of({"popular": 0.2})) == []
+    assert baselines(report_of({"popular": 0.2, "last-item": 0.1, "ease": 0.1, "als": 0.3})) == [
+        "last-item", "popular", "als",
+    ]  # fmt: skip
