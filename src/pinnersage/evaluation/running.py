@@ -15,9 +15,11 @@ from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
 from pinnersage.evaluation.about import about_of
 from pinnersage.evaluation.arms.untrained import UNTRAINED, Parts, untrained_arms
+from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.quality import interest_quality
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
@@ -102,7 +104,10 @@ def evaluate_log(
         "n_interests": who.n_interests.astype(np.float64),
     }
     said = said | (about or {})
-    report = Report(said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed)
+    report = Report(
+        said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed,
+        *_fairness_of(log, days, who, config, evaluation),
+    )  # fmt: skip
     report.write(directory, sentences(report), baselines(report))
     return report
 
@@ -181,16 +186,16 @@ def _course(
 ) -> tuple[Course, Evaluated]:
     who = evaluated_users(log, days, config.interests)
     known_before = _Known(log, len(days))
-    contexts = []
+    contexts, cosines = [], cosines_of(log.embeddings)
     for day in days:
         if day.n_users:
             known = known_before(day.start_ms)
             records = parts.records.of_day(day, known, config.interests)
-            contexts.append(context_of(day, known, who, records, evaluation, impressions))
+            contexts.append(context_of(day, known, who, records, evaluation, impressions, cosines))
     return Course(
         contexts,
         known_before,
-        cosines_of(log.embeddings),
+        cosines,
         list(budgets.values()),
         len(who.users),
         evaluation.relevance_cosine,
@@ -213,6 +218,16 @@ class _Known:
                 self._kept.clear()
             self._kept[ms] = self._log.before(ms)
         return self._kept[ms]
+
+
+def _fairness_of(
+    log: ReplayLog, days: list[Day], who: Evaluated, config: BuildConfig, evaluation: EvaluationConfig
+) -> tuple[FairnessBasis, dict[str, Any]]:
+    quality = interest_quality(
+        log, who.users, days[0].start_ms, config.interests, seed=evaluation.seed,
+        n_resamples=evaluation.n_resamples, n_threads=config.n_threads or os.cpu_count() or 1,
+    )  # fmt: skip
+    return fairness_basis(log, days, who, pool_ever(days)), quality
 
 
 def _digest_of(impressions: ReplayLog | None) -> str | None:
