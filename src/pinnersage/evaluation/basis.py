@@ -49,7 +49,7 @@ def fairness_basis(log: ReplayLog, days: list[Day], who: Evaluated, pool: Bools)
     n_days = np.bincount(np.concatenate([who.places(day.users) for day in days]), minlength=len(who.users))
     sizes = np.diff(offsets)
     weights = np.repeat(n_days / np.maximum(sizes, 1), sizes)
-    history: Float64s = np.bincount(rows, weights, log.n_items)
+    history = np.bincount(rows, weights, log.n_items).astype(np.float64)
     groupings = [
         grouping_of(by, codes, names, pool)
         for by, codes, names in (

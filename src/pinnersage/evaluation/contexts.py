@@ -68,6 +68,14 @@ class Evaluated:
         """Return the places of log positions among the users measured."""
         return np.searchsorted(self.users, users).astype(np.int32)
 
+    def traits(self) -> dict[str, Float64s]:
+        """Return what users are grouped by -> float64 ``(n_users,)``."""
+        return {
+            "activity": self.n_actions.astype(np.float64),
+            "history_days": self.history_days.astype(np.float64),
+            "n_interests": self.n_interests.astype(np.float64),
+        }
+
 
 def evaluated_users(log: ReplayLog, days: list[Day], config: InterestConfig) -> Evaluated:
     """Collect the users of all days and describe them as of the first."""

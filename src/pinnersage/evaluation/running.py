@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
@@ -98,14 +96,9 @@ def evaluate_log(
     results = {}
     for arm in chosen:
         results[arm.name] = _result(arm, course, directory, inputs, progress, resume)
-    traits = {
-        "activity": who.n_actions.astype(np.float64),
-        "history_days": who.history_days.astype(np.float64),
-        "n_interests": who.n_interests.astype(np.float64),
-    }
     said = said | (about or {})
     report = Report(
-        said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed,
+        said, budgets, results, who.traits(), pool_ever(days), evaluation.n_resamples, evaluation.seed,
         *_fairness_of(log, days, who, config, evaluation),
     )  # fmt: skip
     report.write(directory, sentences(report), baselines(report))
