@@ -39,8 +39,8 @@ def gini(counts: Counts) -> float:
     n, total = len(counts), float(counts.sum())
     if total <= 0:
         return math.nan
-    ascending = np.sort(np.asarray(counts, np.float64))
-    places = 2 * np.arange(1, n + 1) - n - 1
+    ascending = np.sort(np.asarray(counts[counts > 0], np.float64))
+    places = 2 * np.arange(n - len(ascending) + 1, n + 1) - n - 1
     return float((places * ascending).sum() / (n * total))
 
 
@@ -55,7 +55,7 @@ def top_share(counts: Counts, share: float = 0.01) -> float:
     if total <= 0:
         return math.nan
     n_top = math.ceil(share * len(counts))
-    return float(np.sort(counts)[len(counts) - n_top :].sum() / total)
+    return float(np.partition(counts, len(counts) - n_top)[len(counts) - n_top :].sum() / total)
 
 
 def popularity_lift(counts: Counts, popularity: Counts, history: Float64s) -> float:

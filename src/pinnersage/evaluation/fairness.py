@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pinnersage._arrays import Float64s, Int32s
 from pinnersage.evaluation.arms.knobs import SETTINGS
 from pinnersage.evaluation.cosines import N_RANKS
-from pinnersage.evaluation.exposure import coverage, gini, popularity_lift, top_share
+from pinnersage.evaluation.exposure import Grouping, coverage, gini, popularity_lift, top_share
 from pinnersage.evaluation.gaps import gaps, thirds
 
 if TYPE_CHECKING:
@@ -62,25 +63,25 @@ def exposure_rows(report: Report) -> Iterator[Row]:
     """Yield the exposure of every arm, budget and kind of list, with its share by group of items."""
     if report.basis is None:
         return
+    pool, history = report.basis.pool, report.basis.history
+    groups = [(g, g.shares(pool), g.shares(history)) for g in report.basis.groupings]
     for budget in report.budgets:
         for part in _PARTS:
             for arm in report.arms:
+                counts = report.exposed(arm, budget=budget, part=part)
+                rows = [row for grouping, *shares in groups for row in _group_rows(counts, grouping, *shares)]
                 found = exposure_of(report, arm, budget=budget, part=part)
-                groups = list(_group_rows(report, arm, budget, part))
-                yield {"arm": arm, "budget": budget, "slice": part} | found | {"groups": groups}
+                yield {"arm": arm, "budget": budget, "slice": part} | found | {"groups": rows}
 
 
-def _group_rows(report: Report, arm: str, budget: str, part: str) -> Iterator[Row]:
-    assert report.basis is not None
-    for grouping in report.basis.groupings:
-        columns = [
-            grouping.shares(weights)
-            for weights in (report.exposed(arm, budget=budget, part=part), report.pool, report.basis.history)
-        ]
-        for name, share, of_pool, of_history in zip(grouping.names, *columns, strict=True):
-            if share > 0 or of_pool > 0 or of_history > 0:
-                shares = {"share": share, "pool_share": of_pool, "history_share": of_history}
-                yield {"by": grouping.by, "group": name} | {n: _told(x) for n, x in shares.items()}
+def _group_rows(
+    counts: Int32s, grouping: Grouping, pool_shares: Float64s, history_shares: Float64s
+) -> Iterator[Row]:
+    columns = zip(grouping.names, grouping.shares(counts), pool_shares, history_shares, strict=True)
+    for name, share, of_pool, of_history in columns:
+        if share > 0 or of_pool > 0 or of_history > 0:
+            shares = {"share": share, "pool_share": of_pool, "history_share": of_history}
+            yield {"by": grouping.by, "group": name} | {n: _told(x) for n, x in shares.items()}
 
 
 def gap_rows(report: Report) -> Iterator[Row]:
