@@ -42,6 +42,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, dict[str, l
     out = tmp_path_factory.mktemp("fairness")
     log = with_categories(log_of(drawn_actions(6), drawn_embeddings(6)))
     log = replace(log, providers=(np.arange(60) % 2).astype(np.int32), provider_names=pa.array(["a", "b"]))
+    log = replace(log, available=np.arange(60) >= 5)
     report = evaluate_log(
         log, out_dir=out, first_day_ms=40 * DAY, n_days=5, arms=ARMS,
         evaluation=EvaluationConfig(budgets=(10, 0.05), n_resamples=50),
@@ -149,6 +150,7 @@ def test_exposure_in_the_report(found: tuple[Report, dict[str, list[dict[str, ob
     counts = report.exposed("popular", budget="10", part="all")
     n_user_days = report.about["measured"]["n_user_days"]
     assert counts.sum() == 10 * n_user_days
+    assert not report.pool.all()
     assert row["gini"] == pytest.approx(gini(counts[report.pool]), abs=1e-6)
     assert report.basis is not None
     lift = popularity_lift(counts, report.basis.popularity, report.basis.history)

@@ -99,7 +99,7 @@ def evaluate_log(
     said = said | (about or {})
     report = Report(
         said, budgets, results, who.traits(), pool_ever(days), evaluation.n_resamples, evaluation.seed,
-        *_fairness_of(log, days, who, config, evaluation),
+        *_fairness_of(log, days, who, config, evaluation, progress),
     )  # fmt: skip
     report.write(directory, sentences(report), baselines(report))
     return report
@@ -214,12 +214,21 @@ class _Known:
 
 
 def _fairness_of(
-    log: ReplayLog, days: list[Day], who: Evaluated, config: BuildConfig, evaluation: EvaluationConfig
+    log: ReplayLog,
+    days: list[Day],
+    who: Evaluated,
+    config: BuildConfig,
+    evaluation: EvaluationConfig,
+    progress: Progress | None,
 ) -> tuple[FairnessBasis, dict[str, Any]]:
+    if progress:
+        progress("interest quality", 0, 1)
     quality = interest_quality(
         log, who.users, days[0].start_ms, config.interests, seed=evaluation.seed,
         n_resamples=evaluation.n_resamples, n_threads=config.n_threads or os.cpu_count() or 1,
     )  # fmt: skip
+    if progress:
+        progress("interest quality", 1, 1)
     return fairness_basis(log, days, who, pool_ever(days)), quality
 
 
