@@ -16,13 +16,13 @@ from pinnersage import PinnerSage
 from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.without import without_interests
 
-MODES = ("sampled", "budgeted", "ranked")
+MODES = ("sampled", "budgeted", "balanced", "ranked")
 
 
 @pytest.fixture(scope="module")
 def models() -> Iterator[dict[str, PinnerSage]]:
     with PinnerSage.build(items(), actions()) as plain, PinnerSage.build(*tables(), **SETTINGS) as ranked:
-        yield {"sampled": plain, "budgeted": plain, "ranked": ranked}
+        yield {"sampled": plain, "budgeted": plain, "balanced": plain, "ranked": ranked}
 
 
 def some_user(model: PinnerSage) -> Any:

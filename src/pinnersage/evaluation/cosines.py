@@ -22,7 +22,7 @@ class Cosines(NamedTuple):
 
 
 @kernel
-def cosine_of(cosines: Cosines, i: int, j: int) -> float:
+def cosine(cosines: Cosines, i: int, j: int) -> float:
     """Return the cosine of two items."""
     if cosines.table.shape[0] > 0:
         return float(cosines.table[i, j])
@@ -36,9 +36,9 @@ def nearest_shares(cosines: Cosines, rows: Int32s, medoids: Int32s) -> Float64s:
     best, nearest = np.full(rows.shape[0], -np.inf), np.zeros(rows.shape[0], np.int64)
     for m in range(medoids.shape[0]):
         for k in range(rows.shape[0]):
-            cosine = cosine_of(cosines, medoids[m], rows[k])
-            if cosine > best[k]:
-                best[k], nearest[k] = cosine, m
+            near = cosine(cosines, medoids[m], rows[k])
+            if near > best[k]:
+                best[k], nearest[k] = near, m
     for k in range(rows.shape[0]):
         shares[nearest[k]] += 1.0 / rows.shape[0]
     return shares

@@ -29,7 +29,7 @@ import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
-from pinnersage.evaluation.cosines import Cosines, add_by_rank, cosine_of, nearest_shares
+from pinnersage.evaluation.cosines import Cosines, add_by_rank, cosine, nearest_shares
 from pinnersage.retrieval._scores import Matrix
 
 METRICS = (
@@ -78,7 +78,7 @@ def wanted(first_time: bool, part: int) -> bool:
 def _met(cosines: Cosines, target: int, listed: Int32s, least: float) -> bool:
     """Tell whether any listed item is near enough; the slack is what float32 sums differ by."""
     for row in listed:  # noqa: SIM110 (a kernel)
-        if row == target or cosine_of(cosines, target, row) >= least - 1e-6:
+        if row == target or cosine(cosines, target, row) >= least - 1e-6:
             return True
     return False
 

@@ -1,20 +1,21 @@
 """Arms that turn one knob of diversity or quota each, beside the arm that stands for its default.
 
 More interests asked, equal in place of proportional quotas, no two items of a list nearer than a
-cosine, interests drawn in place of the most important ones: what each does to relevance, diversity,
+cosine, a balanced list that is sooner or later satisfied with an interest, interests drawn in place of
+the most important ones: what each does to relevance, diversity,
 calibration and exposure is told by :func:`~pinnersage.evaluation.fairness.knob_rows`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple
 
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.interests import Interests
-from pinnersage.evaluation.arms.untrained import MakeArm, Parts
+from pinnersage.evaluation.arms.untrained import UNTRAINED, MakeArm, Parts
 from pinnersage.evaluation.neighbors import ANY_COSINE
 from pinnersage.evaluation.replay import Arm, ReplayLog
 
@@ -46,6 +47,11 @@ def _top(
     )
 
 
+def _balanced(name: str, parts: Parts, *, saturation: float) -> Arm:
+    retrieval = parts.retrieval.model_copy(update={"saturation": saturation})
+    return UNTRAINED["balanced-40"](name, replace(parts, retrieval=retrieval))
+
+
 KNOBS: dict[str, MakeArm] = {
     "top-1": partial(_top, n=1),
     "top-3": partial(_top, n=3),
@@ -56,6 +62,9 @@ KNOBS: dict[str, MakeArm] = {
     "top-20-diverse-0.95": partial(_top, n=20, cosine=0.95),
     "top-20-diverse-0.9": partial(_top, n=20, cosine=0.9),
     "top-20-diverse-0.8": partial(_top, n=20, cosine=0.8),
+    "balanced-40-saturation-0": partial(_balanced, saturation=0.0),
+    "balanced-40-saturation-1": partial(_balanced, saturation=1.0),
+    "balanced-40-saturation-100": partial(_balanced, saturation=100.0),
 }
 """Name -> how the arm is made; in the order of the tables."""
 
@@ -82,6 +91,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("near_duplicate_cosine", 0.95, "top-20-diverse-0.95"),
     Setting("near_duplicate_cosine", 0.9, "top-20-diverse-0.9"),
     Setting("near_duplicate_cosine", 0.8, "top-20-diverse-0.8"),
+    Setting("saturation", 0.0, "balanced-40-saturation-0"),
+    Setting("saturation", 1.0, "balanced-40-saturation-1"),
+    Setting("saturation", "as configured", "balanced-40"),
+    Setting("saturation", 100.0, "balanced-40-saturation-100"),
     Setting("choice", "drawn", "sampled-3"),
     Setting("choice", "top", "top-3-equal"),
 )
