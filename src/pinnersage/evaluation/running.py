@@ -108,10 +108,9 @@ def evaluate_log(
     course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
     results = {arm.name: _result(arm, course, Path(out_dir), inputs, progress, resume) for arm in chosen}
     said |= {"arms_left_out": left_out} | (about or {})
-    report = Report(
-        said, budgets, results, who.traits(), pool_ever(days), evaluation.n_resamples, evaluation.seed,
-        *_fairness_of(log, days, who, config, evaluation, progress),
-    )  # fmt: skip
+    fairness = _fairness_of(log, days, who, config, evaluation, progress)
+    seeds = evaluation.n_resamples, evaluation.seed
+    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *seeds, *fairness)
     report.write(Path(out_dir), sentences(report), baselines(report))
     return report
 
