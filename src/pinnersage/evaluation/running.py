@@ -109,8 +109,8 @@ def evaluate_log(
     results = {arm.name: _result(arm, course, Path(out_dir), inputs, progress, resume) for arm in chosen}
     said |= {"arms_left_out": left_out} | (about or {})
     fairness = _fairness_of(log, days, who, config, evaluation, progress)
-    seeds = evaluation.n_resamples, evaluation.seed
-    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *seeds, *fairness)
+    resampling = evaluation.n_resamples, evaluation.seed
+    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *resampling, *fairness)
     report.write(Path(out_dir), sentences(report), baselines(report))
     return report
 
