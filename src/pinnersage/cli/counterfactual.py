@@ -31,4 +31,5 @@ def _changed(word: str, item_ids: Sequence[ItemId], title_of: TitleOf) -> Text:
     shown = "; ".join(title_of(item_id) for item_id in item_ids[:_N_SHOWN])
     n_more = len(item_ids) - _N_SHOWN
     rest = f"; and {n_more} more" if n_more > 0 else ""
-    return Text.assemble(f"{len(item_ids)} items {word}", f": {shown}{rest}" if item_ids else "")
+    n_items = f"{len(item_ids):,} item{'' if len(item_ids) == 1 else 's'}"
+    return Text.assemble(f"{n_items} {word}", f": {shown}{rest}" if item_ids else "")
