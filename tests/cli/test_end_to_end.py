@@ -98,6 +98,28 @@ def test_the_same_seed_draws_the_same(built: Path, call: Run) -> None:
     assert len({str(items("--seed", seed)) for seed in range(12)}) > 1
 
 
+def test_recommend_without_an_interest(built: Path, call: Run) -> None:
+    plain = [item["item_id"] for item in call("recommend", built, "u0", "-k", 5, "--json").object()["items"]]
+    interests = call("interests", built, "u0", "--json").object()["interests"]
+    medoid, other = (interest["medoid_item_id"] for interest in interests)
+    ran = call("recommend", built, "u0", "-k", 5, "--without", medoid, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = ran.object()
+    assert list(found) == ["user_id", "items", "request_id", "without", "gone", "come"]
+    assert {item["interest"] for item in found["items"]} == {other}
+    now = [item["item_id"] for item in found["items"]]
+    assert found["gone"] == [item for item in plain if item not in now]
+    assert found["come"] == [item for item in now if item not in plain]
+    both = call("recommend", built, "u0", "--without", medoid, "--without", other, "--json").object()
+    assert both["items"] == []
+    ran = call("recommend", built, "u0", "-k", 5, "--without", medoid, COLUMNS="160")
+    assert "Without the interest Topic" in ran.out
+    assert f"{len(found['gone'])} items gone: Topic" in ran.out
+    ran = call("recommend", built, "u0", "u5", "--without", medoid, "--json")
+    assert (ran.code, ran.error()["type"]) == (4, "ItemNotFoundError")
+    assert [answer["user_id"] for answer in ran.objects()] == ["u0"]
+
+
 def test_several_users_are_answered_in_the_order_asked(built: Path, call: Run) -> None:
     ran = call("interests", built, "u3", "u1", "u2", "--json")
     assert [found["user_id"] for found in ran.objects()] == ["u3", "u1", "u2"]

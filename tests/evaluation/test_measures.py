@@ -67,7 +67,7 @@ def measured(
     contexts = [
         context_of(
             day, log.before(day.start_ms), who, RecordCache().of_day(day, log.before(day.start_ms), config),
-            evaluation, log_of(shown, ITEMS) if shown else None,
+            evaluation, log_of(shown, ITEMS) if shown else None, cosines_of(log.embeddings),
         )
         for day in days
     ]  # fmt: skip

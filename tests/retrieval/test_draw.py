@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 from hypothesis import given, settings
 
-from pinnersage.retrieval.draw import equal_shares, proportional_shares, sample_interests
+from pinnersage.retrieval.draw import equal_shares, proportional_shares, sample_interests, sample_others
 from pinnersage.retrieval.neighbors import depth_for
 
 weights = st.lists(st.sampled_from([0.0, 1e-300, 0.25, 1.0, 3.0, 1e9]), max_size=30)
@@ -75,3 +75,21 @@ def test_depths_are_few_and_not_much_too_deep(n: int) -> None:
     assert n <= depth <= max(32, 2 * n)
     assert depth_for(depth) == depth
     assert depth_for(2 * depth) > depth
+
+
+@given(weights, st.integers(1, 8), st.integers(0, 50), st.sets(st.integers(0, 29)))
+@settings(max_examples=200)
+def test_in_the_place_of_those_left_out_come_the_next(
+    importances: list[float], n: int, seed: int, out: set[int]
+) -> None:
+    values, left_out = np.array(importances), np.array(sorted(i for i in out if i < len(importances)), int)
+    found = sample_others(values, n, seed, left_out).tolist()
+    usual = sample_interests(values, n, seed).tolist()
+    assert len(found) == min(n, len(importances) - len(left_out))
+    assert found == sorted(set(found) - out)
+    assert set(usual) - out <= set(found)
+    # The order in which interests would be drawn, one more each time; those left out are passed over.
+    order: list[int] = []
+    for m in range(1, len(importances) + 1):
+        order += sorted(set(sample_interests(values, m, seed).tolist()) - set(order))
+    assert set(found) == set([i for i in order if i not in out][:n])

@@ -30,6 +30,13 @@ QueryMode = Annotated[
     options.Mode | None, typer.Option("--mode", help="Default: as built.", show_default=False)
 ]
 IncludeSeen = Annotated[bool, typer.Option("--include-seen", help="Items already acted on may come too.")]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without", metavar="MEDOID", help="As if this interest did not exist; repeatable.",
+        show_default=False,
+    ),
+]  # fmt: skip
 
 
 def interests(
@@ -55,22 +62,26 @@ def recommend(
     seed: Seed = 0,
     mode: QueryMode = None,
     include_seen: IncludeSeen = False,
+    without: Without = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Recommend items to users, each with the interest it comes from."""
     configure_log(verbose=verbose)
-    from pinnersage.cli.tables import recommendations_table
+    from pinnersage.cli.counterfactual import recommendations_view
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
 
         def ask(user: str) -> Answer:
-            return model.recommend_dict(
-                user, k, interests=n_interests, seed=seed, mode=mode, include_seen=include_seen
-            )
+            options: Any = {
+                "interests": n_interests, "seed": seed, "mode": mode, "include_seen": include_seen,
+            }  # fmt: skip
+            if without:
+                return model.recommend_without_dict(user, without, k, **options)
+            return model.recommend_dict(user, k, **options)
 
-        _each_user(model, users, ask, recommendations_table, as_json=as_json)
+        _each_user(model, users, ask, recommendations_view, as_json=as_json)
 
 
 def similar(

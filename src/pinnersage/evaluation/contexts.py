@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage.config import InterestConfig
+from pinnersage.evaluation.cosines import N_RANKS, Cosines, shares_by_rank
 from pinnersage.evaluation.impressions import candidates_to_rank
-from pinnersage.evaluation.measures import Cosines, Targets, Taste
+from pinnersage.evaluation.measures import Targets, Taste
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.state import RecordCache, n_users_per_item
@@ -33,12 +34,16 @@ class DayContext:
         As the kernels take them.
     to_rank
         Mode -> offsets and rows of targets and impressions.
+    by_rank
+        Mode -> float64 ``(n_users, N_RANKS, 2)``: shares of importance, and of targets nearest to the
+        interest of each rank; 0 for users without targets of the mode, or without interests.
     """
 
     day: Day
     targets: Targets
     taste: Taste
     to_rank: dict[Mode, tuple[Int64s, Int32s]]
+    by_rank: dict[Mode, Float64s]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,14 @@ class Evaluated:
     def places(self, users: Int32s) -> Int32s:
         """Return the places of log positions among the users measured."""
         return np.searchsorted(self.users, users).astype(np.int32)
+
+    def traits(self) -> dict[str, Float64s]:
+        """Return what users are grouped by -> float64 ``(n_users,)``."""
+        return {
+            "activity": self.n_actions.astype(np.float64),
+            "history_days": self.history_days.astype(np.float64),
+            "n_interests": self.n_interests.astype(np.float64),
+        }
 
 
 def evaluated_users(log: ReplayLog, days: list[Day], config: InterestConfig) -> Evaluated:
@@ -88,6 +101,7 @@ def context_of(
     records: RecordBatch,
     config: EvaluationConfig,
     shown: ReplayLog | None,
+    cosines: Cosines,
 ) -> DayContext:
     """Work out what the lists of a day are held against."""
     n_users = int((np.diff(known.offsets) > 0).sum())
@@ -106,7 +120,18 @@ def context_of(
         mode: candidates_to_rank(day, known, mode, config.n_impressions_per_action, config.seed, shown)
         for mode in MODES
     }
-    return DayContext(day, targets, taste, to_rank)
+    by_rank = {mode: _by_rank(day, taste, cosines, mode) for mode in MODES}
+    return DayContext(day, targets, taste, to_rank, by_rank)
+
+
+def _by_rank(day: Day, taste: Taste, cosines: Cosines, mode: Mode) -> Float64s:
+    wanted = day.first_time if mode == "first_time" else np.ones(len(day.target_rows), np.bool_)
+    offsets = np.concatenate(([0], np.cumsum(wanted)))[day.target_offsets].astype(np.int64)
+    out = np.zeros((day.n_users, N_RANKS, 2))
+    shares_by_rank(
+        cosines, offsets, day.target_rows[wanted], taste.offsets, taste.medoid_rows, taste.shares, out
+    )
+    return out
 
 
 def cosines_of(embeddings: Float32s) -> Cosines:

@@ -29,7 +29,8 @@ import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
-from pinnersage.retrieval._scores import Matrix, dot
+from pinnersage.evaluation.cosines import Cosines, add_by_rank, cosine, nearest_shares
+from pinnersage.retrieval._scores import Matrix
 
 METRICS = (
     "relevance",
@@ -65,21 +66,6 @@ class Taste(NamedTuple):
     offsets: Int64s
     medoid_rows: Int32s
     shares: Float64s
-
-
-class Cosines(NamedTuple):
-    """Unit embeddings, and all their products (or ``(0, 0)`` when those take too much room)."""
-
-    matrix: Matrix
-    table: Float32s
-
-
-@kernel
-def cosine(cosines: Cosines, i: int, j: int) -> float:
-    """Return the cosine of two items."""
-    if cosines.table.shape[0] > 0:
-        return float(cosines.table[i, j])
-    return float(dot(cosines.matrix[i], cosines.matrix[j]))
 
 
 @kernel
@@ -118,26 +104,17 @@ def _diversity(matrix: Matrix, listed: Int32s) -> float:
 
 
 @kernel
-def _divergence(cosines: Cosines, listed: Int32s, medoids: Int32s, shares: Float64s) -> float:
-    counts = np.zeros(medoids.shape[0], np.float64)
-    best, nearest = np.full(listed.shape[0], -np.inf), np.zeros(listed.shape[0], np.int64)
-    for m in range(medoids.shape[0]):
-        for k in range(listed.shape[0]):
-            near = cosine(cosines, medoids[m], listed[k])
-            if near > best[k]:
-                best[k], nearest[k] = near, m
-    for k in range(listed.shape[0]):
-        counts[nearest[k]] += 1.0 / listed.shape[0]
+def _divergence(near: Float64s, shares: Float64s) -> float:
     total = 0.0
-    for m in range(medoids.shape[0]):
+    for m in range(shares.shape[0]):
         if shares[m] > 0:
-            smoothed = (1 - _SMOOTHING) * counts[m] + _SMOOTHING * shares[m]
+            smoothed = (1 - _SMOOTHING) * near[m] + _SMOOTHING * shares[m]
             total += shares[m] * np.log(shares[m] / smoothed)
     return total
 
 
 @kernel
-def _of_list(cosines: Cosines, listed: Int32s, taste: Taste, u: int) -> Float64s:
+def _of_list(cosines: Cosines, listed: Int32s, taste: Taste, u: int, by_rank: Float64s) -> Float64s:
     """Return numerators and denominators of diversity, novelty and calibration, ``(3, 2)``."""
     out = np.zeros((3, 2), np.float64)
     if listed.shape[0] >= 2:
@@ -148,7 +125,9 @@ def _of_list(cosines: Cosines, listed: Int32s, taste: Taste, u: int) -> Float64s
         out[1, 1] = 1.0
         own = slice(taste.offsets[u], taste.offsets[u + 1])
         if taste.offsets[u + 1] > taste.offsets[u]:
-            out[2, 0] = _divergence(cosines, listed, taste.medoid_rows[own], taste.shares[own])
+            near = nearest_shares(cosines, listed, taste.medoid_rows[own])
+            add_by_rank(near, by_rank)
+            out[2, 0] = _divergence(near, taste.shares[own])
             out[2, 1] = 1.0
     return out
 
@@ -181,6 +160,7 @@ def measure_lists(
     least: float,
     parts: Int64s,
     sums: Float64s,
+    by_rank: Float64s,
 ) -> None:
     """Add the metrics of the lists of users ``start:stop`` to ``sums[place, slice, metric]``.
 
@@ -198,6 +178,9 @@ def measure_lists(
         Slices that these lists are for.
     sums
         float64 ``(n_places, 3, n_metrics, 2)``.
+    by_rank
+        float64 ``(n_users, N_RANKS)``, zeros: gets the share of each list nearest to the interest of
+        each rank; stays 0 for users without a target of ``parts``, a list or an interest.
     """
     ranks = np.zeros(cosines.matrix.shape[0], np.int32)
     for u in range(start, stop):
@@ -210,7 +193,7 @@ def measure_lists(
             if n == 0:
                 continue
             if of_list.shape[0] == 0:
-                of_list = _of_list(cosines, listed, taste, u)
+                of_list = _of_list(cosines, listed, taste, u, by_rank[u])
             own = sums[targets.places[u], part]
             own[0, 0] += met
             own[1, 0] += found

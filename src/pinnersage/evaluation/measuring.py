@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.contexts import MODES, DayContext
+from pinnersage.evaluation.cosines import N_RANKS, Cosines
 from pinnersage.evaluation.measures import (
     ALL,
     FIRST_TIME,
     METRICS,
     REPEAT,
     SLICES,
-    Cosines,
     measure_lists,
     measure_ranks,
 )
@@ -73,8 +73,7 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
     tell
         Called with the number of days done.
     """
-    sums = np.zeros((course.n_places, len(course.budgets), len(SLICES), len(METRICS), 2))
-    listed = np.zeros((len(course.budgets), len(MODES), len(course.cosines.matrix)), np.bool_)
+    found = Found.nothing(course)
     before = settings_of(arm)
     clock = _Clock()
     if course.contexts and hasattr(arm, "fit"):
@@ -82,16 +81,32 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
         with clock.part("fit"):
             arm.fit(course.known_before(start_ms), start_ms)
     for n_done, context in enumerate(course.contexts, 1):
-        _measure_day(arm, course, context, clock, sums, listed)
+        _measure_day(arm, course, context, clock, found)
         tell(n_done)
-    found: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
+    fitted: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
     is_oracle = bool(getattr(arm, "is_oracle", False))
-    return ArmResult(arm.name, is_oracle, sums, listed, clock.cost(), before | {"fitted": found})
+    return ArmResult(arm.name, is_oracle, *found, clock.cost(), before | {"fitted": fitted})
 
 
-def _measure_day(
-    arm: Arm, course: Course, context: DayContext, clock: _Clock, sums: Float64s, listed: Any
-) -> None:
+class Found(NamedTuple):
+    """What is added up over the days; as in :class:`~pinnersage.evaluation.saved.ArmResult`."""
+
+    sums: Float64s
+    exposed: Int32s
+    by_rank: Float64s
+
+    @classmethod
+    def nothing(cls, course: Course) -> Found:
+        """Return zeros."""
+        n_budgets, n_items = len(course.budgets), len(course.cosines.matrix)
+        return cls(
+            np.zeros((course.n_places, n_budgets, len(SLICES), len(METRICS), 2)),
+            np.zeros((n_budgets, len(MODES), n_items), np.int32),
+            np.zeros((n_budgets, len(MODES), N_RANKS, 3)),
+        )
+
+
+def _measure_day(arm: Arm, course: Course, context: DayContext, clock: _Clock, found: Found) -> None:
     known = course.known_before(context.day.start_ms)
     seen = context.day if getattr(arm, "is_oracle", False) else context.day.without_targets()
     for m, mode in enumerate(MODES):
@@ -100,26 +115,39 @@ def _measure_day(
             with clock.part("recommend", len(seen.users)):
                 answer = arm.recommend(seen, known, budget, mode)
             answer = _checked(arm, answer, context.day, budget)
-            listed[b, m, answer[answer >= 0]] = True
-            _add_lists(course, context, answer, mode, sums[:, b])
+            found.exposed[b, m] += np.bincount(answer[answer >= 0], minlength=known.n_items)
+            near = _add_lists(course, context, answer, mode, found.sums[:, b])
+            found.by_rank[b, m] += _summed(near, context.by_rank[mode])
             lists = answer if answer.shape[1] > lists.shape[-1] else lists
-        ranked = np.zeros(sums.shape[:1] + sums.shape[2:])
+        ranked = np.zeros(found.sums.shape[:1] + found.sums.shape[2:])
         scores = _scores(arm, seen, known, context.to_rank[mode], lists)
         measure_ranks(
             context.targets, *context.to_rank[mode], scores, course.n_impressions_per_action,
             _PARTS[mode], ranked,
         )  # fmt: skip
-        sums += ranked[:, None]
+        found.sums[:] += ranked[:, None]
 
 
-def _add_lists(course: Course, context: DayContext, lists: Int32s, mode: Mode, sums: Float64s) -> None:
+def _add_lists(course: Course, context: DayContext, lists: Int32s, mode: Mode, sums: Float64s) -> Float64s:
+    """Add the metrics to ``sums``; return the shares of each list nearest to the interest of each rank."""
+    near = np.zeros((len(lists), N_RANKS))
+
     def work(part: Int64s) -> None:
         measure_lists(
             int(part[0]), int(part[-1]) + 1, context.targets, lists, context.taste, course.cosines,
-            course.least_cosine, _PARTS[mode], sums,
+            course.least_cosine, _PARTS[mode], sums, near,
         )  # fmt: skip
 
     in_parts(work, len(lists), course.n_threads)
+    return near
+
+
+def _summed(near: Float64s, expected: Float64s) -> Float64s:
+    """Sum shares of importance, list and targets over the lists that have all three, ``(N_RANKS, 3)``."""
+    columns = np.stack((expected[:, :, 0], near, expected[:, :, 1]), axis=2)
+    has_all = (columns.sum(axis=1) > 0).all(axis=1)
+    total: Float64s = columns[has_all].sum(axis=0)
+    return total
 
 
 def _checked(arm: Arm, answer: Int32s, day: Day, budget: int) -> Int32s:

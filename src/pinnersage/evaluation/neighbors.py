@@ -6,8 +6,10 @@ index on the same input: the same inner product, the same merge.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +95,14 @@ def _merge_some(
             out[u, k] = lists.rows[places[k]]
 
 
+@dataclass(slots=True)
+class _Kept:
+    """Lists looked up so far: the item's row in the table (-1: none), and the table."""
+
+    slots: Int32s
+    table: Int32s
+
+
 class NeighborLists:
     """Nearest items by cosine, exact, over the whole catalogue; an item's list is looked up once.
 
@@ -122,8 +132,7 @@ class NeighborLists:
         self._matrix = as_matrix(embeddings)
         self._index = ExactIndex(embeddings)
         self._depth = min(depth, len(embeddings))
-        self._slots = np.full(len(embeddings), -1, np.int32)
-        self._table = np.empty((0, self._depth), np.int32)
+        self._kept = _Kept(np.full(len(embeddings), -1, np.int32), np.empty((0, self._depth), np.int32))
         self._n_threads = n_threads
         self._cosine = near_duplicate_cosine
 
@@ -138,14 +147,21 @@ class NeighborLists:
         """The embeddings as kernels take them."""
         return self._matrix
 
+    def with_near_duplicate_cosine(self, cosine: float) -> NeighborLists:
+        """Return the same lists, kept in the same place, under another rule for near-duplicates."""
+        other = copy.copy(self)
+        other._cosine = cosine
+        return other
+
     def ask_items(self, offsets: Int64s, item_rows: Int32s) -> Asked:
         """Look up the neighbors of items, which a user's queries are."""
-        missing = np.unique(item_rows[self._slots[item_rows] < 0])
+        kept = self._kept
+        missing = np.unique(item_rows[kept.slots[item_rows] < 0])
         if len(missing):
             fresh = self._search(self._embeddings[missing], self._depth)
-            self._slots[missing] = np.arange(len(missing)) + len(self._table)
-            self._table = np.concatenate((self._table, fresh))
-        return Asked(offsets, self._slots[item_rows], self._table, self._depth == len(self._embeddings))
+            kept.slots[missing] = np.arange(len(missing)) + len(kept.table)
+            kept.table = np.concatenate((kept.table, fresh))
+        return Asked(offsets, kept.slots[item_rows], kept.table, self._depth == len(self._embeddings))
 
     def ask_vectors(self, offsets: Int64s, queries: Float32s) -> Asked:
         """Look up the neighbors of any vectors."""

@@ -12,18 +12,19 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
+import pyarrow as pa
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
+from pinnersage.evaluation._item_columns import NEVER_MS as NEVER_MS
+from pinnersage.evaluation._item_columns import born_ms, coded
 from pinnersage.evaluation._unique import unique_actions
 from pinnersage.items.table import ItemTable
 
 Mode = Literal["first_time", "all"]
-
-NEVER_MS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class ReplayLog:
         bool ``(n_items,)``: False where the catalogue says so.
     categories
         int32 ``(n_items,)`` codes of the column ``category``, -1 where it is empty; None without it.
+    category_names
+        Arrow array of texts, by code; None: not known.
+    providers, provider_names
+        The same of the column ``provider``.
     """
 
     user_ids: list[str] | list[int]
@@ -60,6 +65,9 @@ class ReplayLog:
     born_ms: Int64s
     available: Bools
     categories: Int32s | None = None
+    category_names: pa.Array | None = None
+    providers: Int32s | None = None
+    provider_names: pa.Array | None = None
 
     @property
     def n_users(self) -> int:
@@ -97,8 +105,8 @@ class ReplayLog:
         embeddings = np.ascontiguousarray(items.embeddings, dtype=np.float32)
         return cls(
             actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
-            actions.kinds, actions.event_keys, embeddings, _born_ms(actions, items), items.pool.copy(),
-            _category_codes(items),
+            actions.kinds, actions.event_keys, embeddings, born_ms(actions, items), items.pool.copy(),
+            *coded(items, "category"), *coded(items, "provider"),
         )  # fmt: skip
 
     def before(self, ms: int) -> ReplayLog:
@@ -281,20 +289,3 @@ def _joined(batches: Iterable[ActionBatch]) -> ActionBatch:
         np.concatenate([part.kinds for part in parts]),
         np.concatenate([part.event_keys for part in parts]),
     )
-
-
-def _born_ms(actions: ActionBatch, items: ItemTable) -> Int64s:
-    born = np.full(len(items), NEVER_MS, np.int64)
-    if "created_at_ms" in items.attributes.column_names:
-        column = items.attributes.column("created_at_ms").combine_chunks()
-        born = np.asarray(column.fill_null(NEVER_MS).to_numpy(zero_copy_only=False), np.int64).copy()
-    np.minimum.at(born, actions.item_rows, actions.times_ms)
-    return born
-
-
-def _category_codes(items: ItemTable) -> Int32s | None:
-    if "category" not in items.attributes.column_names:
-        return None
-    coded = items.attributes.column("category").combine_chunks().dictionary_encode()
-    codes: Int32s = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int32)
-    return codes

@@ -9,16 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float64s
+from pinnersage._arrays import Bools, Float64s, Int32s
 from pinnersage.errors import NotFoundError
+from pinnersage.evaluation.basis import FairnessBasis
 from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
 from pinnersage.evaluation.contexts import MODES
+from pinnersage.evaluation.exposure import coverage
+from pinnersage.evaluation.fairness import fairness_tables
+from pinnersage.evaluation.gaps import thirds
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
-_GROUP_NAMES = ("low", "middle", "high")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,10 @@ class Report:
         bool ``(n_items,)``: items that were in the pool on any day.
     n_resamples, seed
         Of the intervals.
+    basis
+        What exposure and utility gaps are held against; None: not told.
+    quality
+        How good the users' interests are as clusters; None: not told.
     """
 
     about: dict[str, Any]
@@ -48,10 +55,13 @@ class Report:
     pool: Bools
     n_resamples: int
     seed: int
+    basis: FairnessBasis | None = None
+    quality: dict[str, Any] | None = None
     _tables: dict[tuple[str, str], tuple[Float64s, Float64s]] = field(default_factory=dict, repr=False)
 
     @functools.cached_property
-    def _draws(self) -> Float64s:
+    def draws(self) -> Float64s:
+        """How often each user is drawn in each resample, float64 ``(n_resamples, n_users)``."""
         n_users = len(next(iter(self.traits.values())))
         return resamples(n_users, self.n_resamples, self.seed)
 
@@ -75,7 +85,7 @@ class Report:
         """Return the mean over users with its 95 % interval."""
         values, resampled = self._table(budget, part)
         i, m = list(self.arms).index(self._result(arm).name), METRICS.index(metric)
-        return means(values[:, i, [m]], self._draws, resampled[:, i, [m]])[0]
+        return means(values[:, i, [m]], self.draws, resampled[:, i, [m]])[0]
 
     def lift(self, a: str, b: str, metric: str, *, budget: str, part: str = "first_time") -> Estimate:
         """Return mean of ``a`` / mean of ``b`` with its paired 95 % interval."""
@@ -84,26 +94,33 @@ class Report:
         pair = np.stack([values[:, i, m] for i, m in at], axis=1)
         there = np.isfinite(pair)
         if (there[:, 0] != there[:, 1]).any():
-            return ratio(pair[:, 0], pair[:, 1], self._draws)
+            return ratio(pair[:, 0], pair[:, 1], self.draws)
         return ratio_of(pair, np.stack([resampled[:, i, m] for i, m in at], axis=1))
 
     def coverage(self, arm: str, *, budget: str, part: str = "first_time") -> float:
         """Return the share of the pool (of any day) that was recommended to anyone."""
-        mode = MODES.index("first_time" if part == "first_time" else "all")
-        listed = self._result(arm).listed[self._place(budget), mode] & self.pool
-        return float(listed.sum() / max(1, self.pool.sum()))
+        return coverage(self.exposed(arm, budget=budget, part=part), self.pool)
+
+    def exposed(self, arm: str, *, budget: str, part: str = "first_time") -> Int32s:
+        """Return how many lists each item stood in, int32 ``(n_items,)``."""
+        found: Int32s = self._result(arm).exposed[self._place(budget), _mode(part)]
+        return found
+
+    def by_rank(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
+        """Return mean shares of importance, list and targets by rank of interest, ``(N_RANKS, 3)``.
+
+        Over the lists of users who have interests and targets; each column sums to 1. All NaN without.
+        """
+        sums = self._result(arm).by_rank[self._place(budget), _mode(part)]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(sums / sums.sum(axis=0), np.float64)
 
     def groups(self, trait: str) -> list[tuple[str, float, float, Bools]]:
         """Return (name, least, most, users) of the thirds of the users by a trait; fewer where it ties."""
         values = self.traits[trait]
-        if not len(values):
-            return []
-        edges = np.quantile(values, [1 / 3, 2 / 3])
-        third = np.searchsorted(edges, values, side="left")
         return [
-            (name, float(values[third == g].min()), float(values[third == g].max()), third == g)
-            for g, name in enumerate(_GROUP_NAMES)
-            if (third == g).any()
+            (name, float(values[chosen].min()), float(values[chosen].max()), chosen)
+            for name, chosen in thirds(values)
         ]
 
     def summary(self, verdict: list[str]) -> dict[str, Any]:
@@ -131,7 +148,7 @@ class Report:
         baselines
             Arms that every other arm is divided by.
         """
-        return self.summary(verdict) | {
+        tables = {
             "lifts": [
                 row
                 for budget in self.budgets
@@ -143,6 +160,7 @@ class Report:
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
         }
+        return self.summary(verdict) | tables | fairness_tables(self)
 
     def write(self, directory: Path, verdict: list[str], baselines: list[str]) -> None:
         """Write ``metrics.json``."""
@@ -155,7 +173,7 @@ class Report:
                 self.values(arm, metric, budget=budget, part=part) for arm in self.arms for metric in METRICS
             ]
             values = np.stack(columns, axis=1)
-            resampled = resampled_means(values, self._draws)
+            resampled = resampled_means(values, self.draws)
             shape = (len(self.arms), len(METRICS))
             self._tables[budget, part] = values.reshape(-1, *shape), resampled.reshape(-1, *shape)
         return self._tables[budget, part]
@@ -190,7 +208,7 @@ class Report:
             for part in SLICES:
                 values = self._table(budget, part)[0][:, :, columns]
                 values = np.where(chosen[:, None, None], values, np.nan)
-                found = iter(means(values.reshape(len(chosen), -1), self._draws))
+                found = iter(means(values.reshape(len(chosen), -1), self.draws))
                 for name in self.arms:
                     figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})
@@ -205,3 +223,7 @@ class Report:
         if budget not in self.budgets:
             raise NotFoundError(f"no budget {budget!r} in this report; there are {', '.join(self.budgets)}")
         return list(self.budgets).index(budget)
+
+
+def _mode(part: str) -> int:
+    return MODES.index("first_time" if part == "first_time" else "all")

@@ -9,9 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
@@ -19,9 +16,11 @@ from pinnersage.evaluation import saved
 from pinnersage.evaluation.about import about_of
 from pinnersage.evaluation.arms.registry import arm_names, make_arms
 from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.quality import interest_quality
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
@@ -109,19 +108,11 @@ def evaluate_log(
     course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
     results = {arm.name: _result(arm, course, Path(out_dir), inputs, progress, resume) for arm in chosen}
     said |= {"arms_left_out": left_out} | (about or {})
-    report = Report(
-        said, budgets, results, _traits(who), pool_ever(days), evaluation.n_resamples, evaluation.seed
-    )
+    fairness = _fairness_of(log, days, who, config, evaluation, progress)
+    resampling = evaluation.n_resamples, evaluation.seed
+    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *resampling, *fairness)
     report.write(Path(out_dir), sentences(report), baselines(report))
     return report
-
-
-def _traits(who: Evaluated) -> dict[str, Float64s]:
-    return {
-        "activity": who.n_actions.astype(np.float64),
-        "history_days": who.history_days.astype(np.float64),
-        "n_interests": who.n_interests.astype(np.float64),
-    }
 
 
 def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
@@ -199,16 +190,16 @@ def _course(
 ) -> tuple[Course, Evaluated]:
     who = evaluated_users(log, days, config.interests)
     known_before = _Known(log, len(days))
-    contexts = []
+    contexts, cosines = [], parts.cosines or cosines_of(log.embeddings)
     for day in days:
         if day.n_users:
             known = known_before(day.start_ms)
             records = parts.records.of_day(day, known, config.interests)
-            contexts.append(context_of(day, known, who, records, evaluation, impressions))
+            contexts.append(context_of(day, known, who, records, evaluation, impressions, cosines))
     return Course(
         contexts,
         known_before,
-        parts.cosines or cosines_of(log.embeddings),
+        cosines,
         list(budgets.values()),
         len(who.users),
         evaluation.relevance_cosine,
@@ -231,6 +222,25 @@ class _Known:
                 self._kept.clear()
             self._kept[ms] = self._log.before(ms)
         return self._kept[ms]
+
+
+def _fairness_of(
+    log: ReplayLog,
+    days: list[Day],
+    who: Evaluated,
+    config: BuildConfig,
+    evaluation: EvaluationConfig,
+    progress: Progress | None,
+) -> tuple[FairnessBasis, dict[str, Any]]:
+    if progress:
+        progress("interest quality", 0, 1)
+    quality = interest_quality(
+        log, who.users, days[0].start_ms, config.interests, seed=evaluation.seed,
+        n_resamples=evaluation.n_resamples, n_threads=config.n_threads or os.cpu_count() or 1,
+    )  # fmt: skip
+    if progress:
+        progress("interest quality", 1, 1)
+    return fairness_basis(log, days, who, pool_ever(days)), quality
 
 
 def _digest_of(impressions: ReplayLog | None) -> str | None:

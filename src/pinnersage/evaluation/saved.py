@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float64s
+from pinnersage._arrays import Float64s, Int32s
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.items._files import finished_file
 
-FORMAT = 1
+FORMAT = 2
 MARKER = "evaluation.json"
 _ARMS = "arms"
 
@@ -32,8 +32,11 @@ class ArmResult:
         Of the arm.
     sums
         float64 ``(n_users, n_budgets, 3 slices, n_metrics, 2)``: numerators and denominators.
-    listed
-        bool ``(n_budgets, 2 modes, n_items)``: items recommended to anyone.
+    exposed
+        int32 ``(n_budgets, 2 modes, n_items)``: lists (of a user's day) that each item stood in.
+    by_rank
+        float64 ``(n_budgets, 2 modes, N_RANKS, 3)``: by rank of the user's interest, sums over lists of
+        the share of importance, of the list nearest to the interest, and of the targets nearest to it.
     cost
         Seconds of ``recommend`` and ``fit``, and the median of milliseconds per user and day.
     settings
@@ -43,7 +46,8 @@ class ArmResult:
     name: str
     is_oracle: bool
     sums: Float64s
-    listed: Bools
+    exposed: Int32s
+    by_rank: Float64s
     cost: dict[str, float]
     settings: dict[str, Any]
 
@@ -71,7 +75,7 @@ def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
         digest.update(f"{user_id}\n".encode())
     for array in (
         log.offsets, log.item_rows, log.times_ms, log.weights, log.kinds, log.embeddings, log.born_ms,
-        log.available, log.categories,
+        log.available, log.categories, log.providers,
     ):  # fmt: skip
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
@@ -111,9 +115,9 @@ def save(directory: Path, digest: str, result: ArmResult) -> None:
     base = directory / _ARMS / result.name
     with finished_file(base.with_name(f"{result.name}.npz")) as file:
         np.savez_compressed(
-            file, sums=result.sums, listed=np.packbits(result.listed, axis=-1), digest=np.array(digest)
+            file, sums=result.sums, exposed=result.exposed, by_rank=result.by_rank, digest=np.array(digest)
         )
-    about = {"name": result.name, "is_oracle": result.is_oracle, "n_items": result.listed.shape[-1]}
+    about = {"name": result.name, "is_oracle": result.is_oracle}
     about |= {"digest": digest, "cost": result.cost, "settings": result.settings}
     write_json(base.with_name(f"{result.name}.json"), about)
 
@@ -126,9 +130,7 @@ def load(directory: Path, name: str, digest: str) -> ArmResult | None:
         with np.load(base.with_name(f"{name}.npz"), allow_pickle=False) as arrays:
             if about["digest"] != digest or str(arrays["digest"]) != digest:
                 return None
-            listed = np.unpackbits(arrays["listed"], axis=-1, count=about["n_items"]).astype(np.bool_)
-            return ArmResult(
-                name, about["is_oracle"], arrays["sums"], listed, about["cost"], about["settings"]
-            )
+            found = (arrays["sums"], arrays["exposed"], arrays["by_rank"])
+            return ArmResult(name, about["is_oracle"], *found, about["cost"], about["settings"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

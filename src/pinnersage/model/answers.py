@@ -161,5 +161,21 @@ def similar_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
     return pa.Table.from_pylist(answer["neighbors"], schema=pa.schema(schema))
 
 
+def counterfactual_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+    """Return the interests of a counterfactual answer as an Arrow table."""
+    item = _item_type(vocabulary)
+    schema = pa.schema(
+        [
+            ("medoid_item_id", item),
+            ("share", pa.float64()),
+            ("n_gone", pa.int64()),
+            ("gone", pa.list_(item)),
+            ("come", pa.list_(item)),
+        ]
+    )
+    rows = [row | {"n_gone": len(row["gone"])} for row in answer["interests"]]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
 def _item_type(vocabulary: ItemVocabulary) -> pa.DataType:
     return pa.int64() if vocabulary.kind == "integer" else pa.string()

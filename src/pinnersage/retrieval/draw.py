@@ -38,6 +38,25 @@ def sample_interests(importances: Float64s, n: int, seed: int) -> Int64s:
     return np.sort(np.argsort(waits, kind="stable")[:n])
 
 
+def sample_others(importances: Float64s, n: int, seed: int, left_out: Int64s) -> Int64s:
+    """Draw ``n`` interests as :func:`sample_interests` would if some did not exist, with the same waits.
+
+    Those it draws with the same seed are drawn, but for the ones left out; in their place come the next.
+
+    Examples
+    --------
+    >>> sample_others(np.array([5.0, 0.0, 1.0]), 1, 7, np.array([0]))
+    array([2])
+    """
+    n_left = min(n, len(importances) - len(left_out))
+    for n_drawn in range(n_left, len(importances) + 1):
+        drawn = sample_interests(importances, n_drawn, seed)
+        others = drawn[~np.isin(drawn, left_out)]
+        if len(others) >= n_left:
+            return others
+    return np.empty(0, np.int64)
+
+
 def equal_shares(n_interests: int, budget: int) -> Int64s:
     """Return ``floor(budget / n_interests)`` for each interest, at least 1."""
     return np.full(n_interests, max(1, budget // max(1, n_interests)), np.int64)

@@ -11,7 +11,7 @@ from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
 from pinnersage.config import RetrievalConfig
 from pinnersage.evaluation.arms.interests import Interests
-from pinnersage.evaluation.measures import Cosines, cosine
+from pinnersage.evaluation.cosines import Cosines, cosine
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import barred, decayed_weights

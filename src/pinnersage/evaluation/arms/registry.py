@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.evaluation.arms.knobs import KNOBS, knob_arms
 from pinnersage.evaluation.arms.ranked import RANKED, ranked_arm
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.arms.tuned import REFIT_DAYS, TunedArm
@@ -17,8 +18,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "untrained": tuple(UNTRAINED),
     "ranked": tuple(RANKED),
     "trained": tuple(TRAINED),
+    "knobs": tuple(KNOBS),
 }
-"""Name of a group -> its arms; ``all`` stands for every group."""
+"""Name of a group -> its arms; ``all`` stands for every group but the knobs."""
+
+_NOT_IN_ALL = {"knobs"}
 
 _LINEAR = ("scipy", "implicit", "threadpoolctl")
 _SEQUENCE = ("torch", "torch_rechub")
@@ -43,7 +47,8 @@ def arm_names(
     Parameters
     ----------
     asked
-        Names of arms and of groups (``untrained``, ``ranked``, ``trained``, ``all``); None: the untrained.
+        Names of arms and of groups (``untrained``, ``ranked``, ``trained``, ``knobs``, ``all``); None: the
+        untrained.
     has_categories
         Whether the items have a category.
 
@@ -78,7 +83,7 @@ def arm_names(
 
 def _members(word: str) -> Sequence[str]:
     if word == "all":
-        return [name for names in GROUPS.values() for name in names]
+        return [name for group, names in GROUPS.items() if group not in _NOT_IN_ALL for name in names]
     known = {name for names in GROUPS.values() for name in names}
     if word not in known and word not in GROUPS:
         raise UsageError(
@@ -105,6 +110,8 @@ def make_arms(
         elif name in TRAINED:
             refit_days = REFIT_DAYS.get(name)
             arms.append(TunedArm(name, min(budgets), refit_days=refit_days, n_threads=parts.n_threads))
+        elif name in KNOBS:
+            arms += knob_arms(log, parts, [name])
         else:
             arms += untrained_arms(log, parts, [name])
     return arms

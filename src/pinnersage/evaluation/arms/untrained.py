@@ -13,7 +13,7 @@ from pinnersage.evaluation.arms.interests import Interests, MatchedInterests
 from pinnersage.evaluation.arms.oracles import InterestOracle, PastItemsOracle
 from pinnersage.evaluation.arms.popular import Popular, PopularInCategory
 from pinnersage.evaluation.arms.single import DecayedMean, LastItem
-from pinnersage.evaluation.measures import Cosines
+from pinnersage.evaluation.cosines import Cosines
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.state import RecordCache
