@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.saved import ArmResult
@@ -19,8 +20,8 @@ def report_of(recalls: dict[str, float]) -> Report:
         sums = np.zeros((N_USERS, 2, len(SLICES), len(METRICS), 2))
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
-        listed = np.zeros((2, 2, 5), np.bool_)
-        arms[name] = ArmResult(name, False, sums, listed, {}, {})
+        exposed, by_rank = np.zeros((2, 2, 5), np.int32), np.zeros((2, 2, N_RANKS, 3))
+        arms[name] = ArmResult(name, False, sums, exposed, by_rank, {}, {})
     budgets = {"400": 400, "1%": 30}
     return Report(
         {}, budgets, arms, {"activity": np.arange(N_USERS, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0

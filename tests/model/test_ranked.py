@@ -103,3 +103,14 @@ def test_a_damaged_ranker_is_refused(built: Path, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(StoredFormatError, match="build again"):
         PinnerSage.open(tmp_path / "copy")
+
+
+def test_a_user_whose_window_is_empty_gets_popular_items_of_no_interest() -> None:
+    items, actions = tables()
+    with PinnerSage.build(items, actions, **SETTINGS) as model:
+        later = pa.array([model.now_ms + 200 * MS_PER_DAY], pa.timestamp("ms", tz="UTC"))
+        model.update(pa.table({"user_id": [1], "item_id": [2], "timestamp": later}))
+        assert model.record(7).n_interests == 0
+        found = model.recommend_dict(7, 5)["items"]
+        assert [item["interest"] for item in found] == [None] * 5
+        assert model.recommend(7, 5)["interest"].null_count == 5

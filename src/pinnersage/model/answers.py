@@ -15,7 +15,7 @@ from pinnersage._times import rfc3339, to_ms
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.vocabulary import ItemVocabulary
 from pinnersage.ranking.serving import RankedRetriever
-from pinnersage.retrieval.candidates import Recommendations
+from pinnersage.retrieval.candidates import NO_INTEREST, Recommendations
 from pinnersage.retrieval.explain import ActionBehind, Explanation
 
 Answer = dict[str, Any]
@@ -50,7 +50,8 @@ def recommend_answer(
     request: tuple[Any, ...],
 ) -> Answer:
     """Return recommendations; equal requests to an equal model have equal request ids."""
-    medoids = vocabulary.ids_of(record.medoid_rows[found.interests])
+    own = vocabulary.ids_of(record.medoid_rows)
+    medoids = [own[i] if i != NO_INTEREST else None for i in found.interests.tolist()]
     items = [
         {"rank": rank, "item_id": item_id, "score": score, "interest": medoid}
         for rank, (item_id, score, medoid) in enumerate(

@@ -18,7 +18,7 @@ from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.ranker import Ranker
 from pinnersage.ranking.statistics import ItemStatistics
 from pinnersage.retrieval._scores import as_matrix
-from pinnersage.retrieval.candidates import first_distinct
+from pinnersage.retrieval.candidates import NO_INTEREST, first_distinct
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
@@ -150,7 +150,7 @@ class RankedRetriever:
 
     def _nearest_interests(self, record: UserRecord, rows: Int32s) -> Int32s:
         if not record.n_interests:
-            return np.empty(0, np.int32)
+            return np.full(len(rows), NO_INTEREST, np.int32)
         vectors: Float32s = np.asarray(self._moment.embeddings[rows], np.float32)
         medoids = np.asarray(self._moment.embeddings[record.medoid_rows], np.float32)
         nearest: Int32s = (vectors @ medoids.T).argmax(axis=1).astype(np.int32)

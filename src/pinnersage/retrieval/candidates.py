@@ -12,6 +12,8 @@ from pinnersage.retrieval._merge import Lists, Rules, count_offers, make_set, me
 from pinnersage.retrieval._scores import Matrix
 from pinnersage.retrieval.neighbors import NeighborCache, Neighbors, depth_for
 
+NO_INTEREST = -1
+
 
 class Ask(NamedTuple):
     """One request to the index and how its answers are merged.
@@ -54,7 +56,8 @@ class Recommendations:
     scores
         float32 ``(n,)`` cosine to the interest that stands behind the item.
     interests
-        int32 ``(n,)`` position of that interest in the user's record.
+        int32 ``(n,)`` position of that interest in the user's record; :data:`NO_INTEREST` for items of
+        a user without any.
     n_candidates
         Different items the interests offered within the budget.
     """
