@@ -3,7 +3,8 @@
 Usage: python scripts/compact_results.py REPORT/metrics.json docs/results/NAME.json
 
 Kept: facts without the places of files, the verdict, every arm's figures and intervals of first-time
-items at each budget, values only of the other slices, costs. One arm a line.
+items at each budget, values only of the other slices, ratios to the baselines and between the pairs of
+the verdict, groups by activity, fairness and quality of the interests, costs. One arm a line.
 """
 
 from __future__ import annotations
@@ -26,6 +27,41 @@ def figures(row: dict[str, Any], *, with_intervals: bool) -> dict[str, Any]:
     return short
 
 
+def ratio(row: dict[str, Any]) -> dict[str, Any]:
+    """Return relevance and recall of a ratio with their intervals."""
+    return figures(
+        {"metrics": {name: row["metrics"][name] for name in ("relevance", "recall")}}, with_intervals=True
+    )
+
+
+def lifts_of(report: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Return budget -> arm -> baseline -> ratios, first-time items."""
+    lifts: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in report["lifts"]:
+        if row["slice"] == "first_time" and row["over"] != "last-item":
+            lifts.setdefault(row["budget"], {}).setdefault(row["arm"], {})[row["over"]] = ratio(row)
+    return lifts
+
+
+def rivals_of(results: dict[str, Any], lifts: dict[str, Any]) -> dict[str, str]:
+    """Return for each budget the best of popularity and the trained arms that others were divided by."""
+    found = {}
+    for budget, arms in lifts.items():
+        over = {base for bases in arms.values() for base in bases} - {"mean-0.01"}
+        table = results[f"{budget} first_time"]
+        found[budget] = max(over, key=lambda arm: table[arm]["recall"][0]) if over else ""
+    return found
+
+
+def groups_of(report: dict[str, Any], budget: str) -> dict[str, dict[str, Any]]:
+    """Return third of the users by activity -> arm -> values, first-time items."""
+    groups: dict[str, dict[str, Any]] = {}
+    for row in report["groups"]:
+        if (row["by"], row["budget"], row["slice"]) == ("activity", budget, "first_time"):
+            groups.setdefault(row["group"], {})[row["arm"]] = figures(row, with_intervals=False)
+    return groups
+
+
 def compact(report: dict[str, Any]) -> dict[str, Any]:
     """Return the short form of a report."""
     results: dict[str, dict[str, dict[str, Any]]] = {}
@@ -38,7 +74,24 @@ def compact(report: dict[str, Any]) -> dict[str, Any]:
         arm: {k: v for k, v in cost.items() if k != "settings"} | {"fitted": cost["settings"]["fitted"]}
         for arm, cost in report["costs"].items()
     }
-    return {"about": about, "verdict": report["verdict"], "results": results, "costs": costs}
+    lifts = lifts_of(report)
+    main = next(budget for budget in about["budgets"] if budget.endswith("%"))
+    return {
+        "about": about,
+        "verdict": report["verdict"],
+        "results": results,
+        "lifts": lifts,
+        "rival": rivals_of(results, lifts),
+        "pairs": {f"{row['arm']} / {row['over']} at {row['budget']}": ratio(row) for row in report["pairs"]},
+        "groups": groups_of(report, main),
+        "exposure": {
+            row["arm"]: {k: row[k] for k in ("gini", "coverage", "popularity_lift", "top_1_percent_share")}
+            for row in report["exposure"]
+            if (row["budget"], row["slice"]) == (main, "first_time")
+        },
+        "interest_quality": report["interest_quality"],
+        "costs": costs,
+    }
 
 
 def lines_of(value: Any, depth: int) -> str:

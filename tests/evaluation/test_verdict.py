@@ -8,7 +8,7 @@ from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.saved import ArmResult
-from pinnersage.evaluation.verdict import baselines, sentences
+from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
 N_USERS = 40
 
@@ -54,3 +54,13 @@ def test_what_was_not_measured_is_not_spoken_of() -> None:
     assert baselines(report_of({"popular": 0.2, "last-item": 0.1, "ease": 0.1, "als": 0.3})) == [
         "last-item", "popular", "als",
     ]  # fmt: skip
+
+
+def test_pairs_are_those_that_were_measured() -> None:
+    report = report_of({"sampled-3": 0.3, "sampled-1": 0.2, "top-40": 0.1})
+    assert pairs(report) == [("sampled-3", "sampled-1")]
+    rows = report.to_dict([], [], pairs(report))["pairs"]
+    assert [(row["budget"], row["metrics"]["recall"]["value"]) for row in rows] == [
+        ("400", round(0.3 / 0.2, 6)),
+        ("1%", round(0.3 / 0.2, 6)),
+    ]

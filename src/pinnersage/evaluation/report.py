@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,9 @@ class Report:
             },
         }
 
-    def to_dict(self, verdict: list[str], baselines: list[str]) -> dict[str, Any]:
+    def to_dict(
+        self, verdict: list[str], baselines: list[str], pairs: Sequence[tuple[str, str]] = ()
+    ) -> dict[str, Any]:
         """Return all that ``metrics.json`` holds.
 
         Parameters
@@ -147,6 +150,8 @@ class Report:
             Sentences.
         baselines
             Arms that every other arm is divided by.
+        pairs
+            Two arms each, of which the first is divided by the second on first-time items.
         """
         tables = {
             "lifts": [
@@ -156,15 +161,16 @@ class Report:
                 for base in baselines
                 for row in self._lifts(base, budget, part)
             ],
+            "pairs": [self._lift(a, b, budget, "first_time") for budget in self.budgets for a, b in pairs],
             "groups": [
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
         }
         return self.summary(verdict) | tables | fairness_tables(self)
 
-    def write(self, directory: Path, verdict: list[str], baselines: list[str]) -> None:
-        """Write ``metrics.json``."""
-        write_json(directory / "metrics.json", self.to_dict(verdict, baselines))
+    def write(self, directory: Path, told: dict[str, Any]) -> None:
+        """Write what :meth:`to_dict` returned to ``metrics.json``."""
+        write_json(directory / "metrics.json", told)
 
     def _table(self, budget: str, part: str) -> tuple[Float64s, Float64s]:
         """Return all figures of all users, ``(n_users, n_arms, n_metrics)``, and their resampled means."""
@@ -190,15 +196,14 @@ class Report:
         return rows
 
     def _lifts(self, base: str, budget: str, part: str) -> list[dict[str, Any]]:
-        rows = []
-        for name in self.arms:
-            if name != base:
-                figures = {
-                    metric: self.lift(name, base, metric, budget=budget, part=part).to_dict()
-                    for metric in LIFTED_METRICS
-                }
-                rows.append({"arm": name, "over": base, "budget": budget, "slice": part, "metrics": figures})
-        return rows
+        return [self._lift(name, base, budget, part) for name in self.arms if name != base]
+
+    def _lift(self, name: str, base: str, budget: str, part: str) -> dict[str, Any]:
+        figures = {
+            metric: self.lift(name, base, metric, budget=budget, part=part).to_dict()
+            for metric in LIFTED_METRICS
+        }
+        return {"arm": name, "over": base, "budget": budget, "slice": part, "metrics": figures}
 
     def _group_rows(self, by: str, budget: str) -> list[dict[str, Any]]:
         rows = []

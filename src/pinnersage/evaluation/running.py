@@ -26,7 +26,7 @@ from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.evaluation.vectors import VectorSource, vectors_of
-from pinnersage.evaluation.verdict import baselines, sentences
+from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
 Progress = Callable[[str, int, int | None], None]
 MakeArms = Callable[[ReplayLog, Parts], Sequence[Arm]]
@@ -111,7 +111,7 @@ def evaluate_log(
     fairness = _fairness_of(log, days, who, config, evaluation, progress)
     resampling = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), fairness[0].pool, *resampling, *fairness)
-    report.write(Path(out_dir), sentences(report), baselines(report))
+    report.write(Path(out_dir), report.to_dict(sentences(report), baselines(report), pairs(report)))
     return report
 
 

@@ -36,6 +36,13 @@ def baselines(report: Report) -> list[str]:
     return found + [name for name in best if name]
 
 
+def pairs(report: Report) -> list[tuple[str, str]]:
+    """Return the pairs of arms that the verdict sets against each other whatever the figures are."""
+    staged = [(arm, other) for arm in _SECOND_STAGE for other, _ in _SINGLE_RANKED]
+    wanted = [(a, b) for a, b, *_ in _PAPER] + staged + [("balanced-40", "top-40")]
+    return [(a, b) for a, b in wanted if a in report.arms and b in report.arms]
+
+
 def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) -> str | None:
     """Return the arm with the largest mean among those of ``names`` that were measured."""
     there = [name for name in names if name in report.arms]

@@ -1,0 +1,164 @@
+"""Write the tables of docs/results.md from the short results beside it.
+
+Usage: python scripts/results_page.py
+
+Everything between the two markers is made anew from docs/results/*.json; the words around are kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parents[1] / "docs"
+START, END = "<!-- tables: python scripts/results_page.py -->", "<!-- end of tables -->"
+MAIN = "1%"
+ORDER = ("completejourney", "online-retail", "congress-110", "movietweetings-142k")
+VECTORS = {
+    "given": "embeddings of the items' texts, as given",
+    "fused": "the same fused with what the log before the first day says (`--vectors fused`)",
+}
+Results = dict[str, Any]
+
+
+def figure(found: Any, digits: int = 3) -> str:
+    """Return ``.123 [.100, .150]``, or the value alone where there is no interval."""
+    numbers = found if isinstance(found, list) else [found]
+    texts = ["-" if x is None else f"{x:.{digits}f}".replace("0.", ".", 1) for x in numbers]
+    return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
+
+
+def times(found: Any) -> str:
+    """Return a ratio with its interval."""
+    return "-" if not found or found[0] is None else f"{found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]"
+
+
+def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """Yield a table in Markdown."""
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    yield from ("| " + " | ".join(row) + " |" for row in rows)
+    yield ""
+
+
+def bars(everything: dict[str, Results]) -> Iterator[str]:
+    """Yield the figures the project set itself, against what was reached."""
+    head = ["data", "embeddings", "budget"]
+    head += ["one arm of interests alone / decayed mean: relevance", "recall"]
+    head += ["with the second stage / decayed mean: relevance", "recall", "with it / best rival: recall"]
+    rows = []
+    for results in everything.values():
+        for budget in (MAIN, "400"):
+            lifts = results["lifts"][budget]
+            rival = results["rival"][budget]
+            cells = [results["data"], results["about"]["vectors"], budget]
+            for arm in ("balanced-40", "top-40-ranked"):
+                over = lifts.get(arm, {}).get("mean-0.01", {})
+                cells += [times(over.get("relevance")), times(over.get("recall"))]
+            over = lifts.get("top-40-ranked", {}).get(rival, {})
+            rows.append([*cells, f"{times(over.get('recall'))} ({rival})"])
+    yield from table(head, rows)
+
+
+def pairs(everything: dict[str, Results], budget: str) -> Iterator[str]:
+    """Yield the ratios of the paper's orderings, and what each part of ours adds."""
+    yield f"### One thing against another, recall of first-time items at {budget}\n"
+    cells: dict[str, list[str]] = {}
+    for n_before, results in enumerate(everything.values()):
+        for name, found in results["pairs"].items():
+            pair, at = name.rsplit(" at ", 1)
+            if at == budget:
+                cells.setdefault(f"`{pair}`", ["-"] * n_before).append(times(found["recall"]))
+        for row in cells.values():
+            row += ["-"] * (n_before + 1 - len(row))
+    head = [f"{results['data']}, {results['about']['vectors']}" for results in everything.values()]
+    yield from table(["", *head], [[name, *row] for name, row in cells.items()])
+
+
+def of_dataset(results: Results) -> Iterator[str]:
+    """Yield all tables of one run."""
+    about = results["about"]
+    yield f"### {results['data']}, {VECTORS[about['vectors']]}\n"
+    span, measured = about["span"], about["measured"]
+    yield (
+        f"`pinnersage evaluate --items {results['data']}/items.parquet --actions "
+        f"{results['data']}/actions.parquet --from {span['from'][:10]} --days {span['n_days']} "
+        f"--vectors {about['vectors']} --arms all --out report`  "
+    )
+    yield (
+        f"{measured['n_users']:,} users on {measured['n_user_days']:,} days; "
+        f"{measured['n_first_time_targets']:,} first-time items, {measured['n_repeat_targets']:,} repeats; "
+        f"{about['pool']['n_items_first_day']:,} items in the pool on the first day; impressions "
+        f"{about['impressions']}.\n"
+    )
+    yield f"> {results['verdict'][0]}\n"
+    yield from main_table(results)
+    yield from other_table(results)
+
+
+def main_table(results: Results) -> Iterator[str]:
+    """Yield every metric of first-time items at 1 % of the pool."""
+    arms = results["results"][f"{MAIN} first_time"]
+    plain = ("ndcg", "r_precision", "reciprocal_rank", "diversity", "novelty", "calibration", "coverage")
+    head = [f"{MAIN}, {results['about']['budgets'][MAIN]} items", "relevance", "recall"]
+    rows = []
+    for name, found in arms.items():
+        cells = [figure(found[metric]) for metric in ("relevance", "recall")]
+        for metric in plain:
+            value = found[metric]
+            cells.append(figure(value[0] if isinstance(value, list) else value))
+        rows.append([f"`{name}`", *cells, f"{results['costs'][name]['median_ms_per_list']:.2f}"])
+    columns = ["nDCG", "R-prec.", "rec. rank", "diversity", "novelty", "calibration", "coverage", "ms a list"]
+    yield from table(head + columns, rows)
+
+
+def other_table(results: Results) -> Iterator[str]:
+    """Yield relevance and recall at the other budgets, repeats, and by activity."""
+    parts = [(budget, "first_time") for budget in ("400", "5%")] + [(MAIN, "repeat"), (MAIN, "all")]
+    head = ["recall (relevance)", *(f"{budget}, {part.replace('_', '-')}" for budget, part in parts)]
+    groups = results["groups"]
+    head += [f"{MAIN}, {name} activity" for name in groups]
+    rows = []
+    for name in results["results"][f"{MAIN} first_time"]:
+        cells = [f"`{name}`"]
+        for budget, part in parts:
+            found = results["results"][f"{budget} {part}"][name]
+            pair = [f[0] if isinstance(f, list) else f for f in (found["recall"], found["relevance"])]
+            cells.append(f"{figure(pair[0])} ({figure(pair[1])})")
+        cells += [f"{figure(of[name]['recall'])} ({figure(of[name]['relevance'])})" for of in groups.values()]
+        rows.append(cells)
+    yield from table(head, rows)
+
+
+def page(everything: dict[str, Results]) -> str:
+    """Return the tables of all runs, the summary first."""
+    lines = ["### The figures the project set itself\n", *bars(everything)]
+    lines += [*pairs(everything, MAIN), *pairs(everything, "400")]
+    for results in everything.values():
+        lines += of_dataset(results)
+    return "\n".join(lines)
+
+
+def read(directory: Path) -> dict[str, Results]:
+    """Return the runs in the order of the page."""
+    found = {}
+    for name in ORDER:
+        for vectors in VECTORS:
+            path = directory / f"{name}-{vectors}.json"
+            if path.exists():
+                found[path.stem] = {"data": name} | json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def main() -> None:
+    """Write the page anew."""
+    target = DOCS / "results.md"
+    before, rest = target.read_text(encoding="utf-8").split(START)
+    after = rest.split(END)[1]
+    target.write_text(f"{before}{START}\n{page(read(DOCS / 'results'))}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
