@@ -1,0 +1,105 @@
+"""Names beside dots, placed so that none lies on another or on a dot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.transforms import Bbox
+
+from pinnersage.evaluation.page.drawing.style import INK, MUTED
+
+_RADII_PT = (8, 12, 18, 26, 36, 48, 62, 78, 96, 116)
+_ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)
+_LEADER_FROM_PT = 12
+_DOT_PT, _GAP_PT = 4.5, 1.5
+_SIZE = 8.5
+
+
+def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Bbox]:
+    """Write a name beside every dot; a thin line leads to those that stand off.
+
+    Places are tried from near to far, the right first; a name that fits nowhere stays at the nearest.
+
+    Parameters
+    ----------
+    axes
+        With its final limits and place in the figure.
+    points
+        Coordinates of the dots.
+    names
+        One each.
+
+    Returns
+    -------
+    The boxes taken, in pixels.
+    """
+    assert axes.figure is not None
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    canvas = FigureCanvasAgg(figure)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    scale = figure.dpi / 72
+    at = [tuple(axes.transData.transform(point)) for point in points]
+    dots = [_around(x, y, _DOT_PT * scale) for x, y in at]
+    taken: list[Bbox] = []
+    for i in sorted(range(len(at)), key=lambda i: (-_crowd(at, i), at[i])):
+        note = axes.annotate(names[i], points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
+        size = note.get_window_extent(canvas.get_renderer())
+        frame = axes.get_window_extent().padded(4 * scale)
+        others = taken + [dot for j, dot in enumerate(dots) if j != i]
+        dx, dy = _free_place(at[i], (size.width, size.height), frame, others, scale)
+        note.set_position((dx / scale, dy / scale))
+        note.set_anncoords("offset points")
+        box = Bbox.from_bounds(at[i][0] + dx, at[i][1] + dy, size.width, size.height)
+        taken.append(box.padded(_GAP_PT * scale / 2))
+        _lead(axes, points[i], at[i], box, scale)
+    return taken
+
+
+def _crowd(at: Sequence[tuple[float, ...]], i: int) -> float:
+    """Return how near the other dots are; the most crowded choose first."""
+    return sum(1 / (20 + math.dist(at[i], other)) for j, other in enumerate(at) if j != i)
+
+
+def _around(x: float, y: float, half: float) -> Bbox:
+    return Bbox.from_extents(x - half, y - half, x + half, y + half)
+
+
+def _free_place(
+    at: tuple[float, ...], size: tuple[float, float], frame: Bbox, taken: Sequence[Bbox], scale: float
+) -> tuple[float, float]:
+    """Return the lower left corner of the first free place, as an offset from the dot in pixels."""
+    first: tuple[float, float] | None = None
+    for dx, dy in _places(size, scale):
+        box = Bbox.from_bounds(at[0] + dx, at[1] + dy, *size)
+        first = first or (dx, dy)
+        inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+        if inside and not box.padded(_GAP_PT * scale / 2).count_overlaps(taken):
+            return dx, dy
+    assert first is not None
+    return first
+
+
+def _places(size: tuple[float, float], scale: float) -> Iterator[tuple[float, float]]:
+    width, height = size
+    for radius in _RADII_PT:
+        for angle in _ANGLES:
+            cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+            x, y = radius * scale * cos, radius * scale * sin
+            left = x if cos > 0.1 else x - width if cos < -0.1 else x - width / 2
+            yield left, y - height / 2 + sin * height / 2
+
+
+def _lead(axes: Axes, point: tuple[float, float], at: tuple[float, ...], box: Bbox, scale: float) -> None:
+    """Draw a line from the dot to the nearest side of its name, where they are apart."""
+    x, y = min(max(at[0], box.x0), box.x1), min(max(at[1], box.y0), box.y1)
+    if math.dist(at, (x, y)) > _LEADER_FROM_PT * scale:
+        end = ((x - at[0]) / scale, (y - at[1]) / scale)
+        axes.annotate(
+            "", point, end, textcoords="offset points", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.6, "shrinkA": 1, "shrinkB": 4},
+        )  # fmt: skip
