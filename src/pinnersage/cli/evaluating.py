@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -117,7 +119,11 @@ def evaluate(
     console().print(evaluation_view(found))
     if first is None:
         error_console().print(f"No --from was given: the last {days} days of the log were measured.")
-    typer.echo(f"\nAll figures: {out / 'metrics.json'}")
+    typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")
+
+
+def _command() -> str:
+    return shlex.join(["pinnersage", *sys.argv[1:]])
 
 
 def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given: Any) -> dict[str, Any]:
@@ -126,5 +132,5 @@ def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given:
     from pinnersage.evaluation.verdict import sentences
 
     with progress_bars(shown=shown) as progress:
-        report = measure(items, actions, config=config, progress=progress, **given)
+        report = measure(items, actions, config=config, progress=progress, command=_command(), **given)
     return report.summary(sentences(report)) | {"out": str(given["out_dir"])}

@@ -31,6 +31,8 @@ def evaluate(
     embeddings_npy: Any = None,
     progress: Progress | None = None,
     resume: bool = True,
+    command: str | None = None,
+    page: bool = True,
 ) -> Report:
     """Replay a log of actions and measure arms beside each other.
 
@@ -48,13 +50,15 @@ def evaluate(
         Length of the span.
     evaluation
         Budgets, metrics, seeds.
-    arms, more_arms, progress, resume
+    command
+        What the user typed, said in the report.
+    arms, more_arms, progress, resume, page
         As in :func:`~pinnersage.evaluation.running.evaluate_log`.
 
     Returns
     -------
     Report
-        Also written to ``out_dir/metrics.json``.
+        Also written to ``out_dir/metrics.json`` and, to be read, ``out_dir/report.html``.
 
     Raises
     ------
@@ -81,7 +85,8 @@ def evaluate(
         arms=arms,
         more_arms=more_arms,
         impressions=shown,
-        about={"tables": reports},
+        about={"tables": reports} | ({"command": command} if command else {}),
         progress=progress,
         resume=resume,
+        page=page,
     )

@@ -13,7 +13,9 @@ from pinnersage._arrays import Bools, Float64s
 from pinnersage.errors import NotFoundError
 from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
 from pinnersage.evaluation.contexts import MODES
+from pinnersage.evaluation.group_lifts import group_lifts
 from pinnersage.evaluation.measures import METRICS, SLICES
+from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
@@ -142,11 +144,25 @@ class Report:
             "groups": [
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
+            "group_lifts": group_lifts(self, baselines),
         }
 
-    def write(self, directory: Path, verdict: list[str], baselines: list[str]) -> None:
-        """Write ``metrics.json``."""
-        write_json(directory / "metrics.json", self.to_dict(verdict, baselines))
+    def write(self, directory: Path, verdict: list[str], baselines: list[str], *, page: bool = True) -> None:
+        """Write ``metrics.json``, and ``report.html`` from its values.
+
+        Parameters
+        ----------
+        directory
+            Where to.
+        verdict, baselines
+            As in :meth:`to_dict`.
+        page
+            Whether to write the page.
+        """
+        values = self.to_dict(verdict, baselines)
+        write_json(directory / "metrics.json", values)
+        if page:
+            write_page(directory, values)
 
     def _table(self, budget: str, part: str) -> tuple[Float64s, Float64s]:
         """Return all figures of all users, ``(n_users, n_arms, n_metrics)``, and their resampled means."""

@@ -46,8 +46,9 @@ def evaluate_log(
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
     resume: bool = True,
+    page: bool = True,
 ) -> Report:
-    """Measure arms on a log, day by day, and write ``metrics.json``.
+    """Measure arms on a log, day by day, and write ``metrics.json`` and ``report.html``.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def evaluate_log(
         Told arm, days done, days in all.
     resume
         Take results of the same inputs and settings from ``out_dir``.
+    page
+        Whether to write ``report.html``.
 
     Raises
     ------
@@ -101,9 +104,10 @@ def evaluate_log(
         "history_days": who.history_days.astype(np.float64),
         "n_interests": who.n_interests.astype(np.float64),
     }
+    said["measured"]["mean_interests"] = round(float(who.n_interests.mean()), 3)
     said = said | (about or {})
     report = Report(said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed)
-    report.write(directory, sentences(report), baselines(report))
+    report.write(directory, sentences(report), baselines(report), page=page)
     return report
 
 

@@ -36,8 +36,8 @@ def place_of(summary: Summary) -> str:
 
 
 def plane(summary: Summary, x: dict[str, Figure], y: dict[str, Figure]) -> list[Point]:
-    """Return the arms that have both figures; too few to draw: none."""
-    arms = [arm for arm in summary.arms if arm in x and arm in y]
+    """Return the arms that have both figures, oracles left out; too few to draw: none."""
+    arms = [arm for arm in summary.arms if arm in x and arm in y and arm not in summary.oracles]
     points = [Point(arm, family_of(summary.costs.get(arm)), x[arm], y[arm]) for arm in arms]
     return points if len(points) >= _MIN_ARMS else []
 
@@ -69,7 +69,7 @@ def diversity_plot(summary: Summary) -> Plot | None:
     if not points:
         return None
     text = "Up and right is both: lists that vary and still meet what comes. An arm above another at the same place "
-    text += "gives more varied lists at no cost of relevance."
+    text += "gives more varied lists at no cost of relevance. Oracles are left out."
     table = plane_table(summary, points, ("Relevance", "Diversity"))
     return Plot("diversity", "Diversity against relevance", text, table)
 
@@ -79,7 +79,7 @@ def cost_plot(summary: Summary) -> Plot | None:
     points = cost_points(summary)
     if not points:
         return None
-    text = "Left and up is better: cheap and good. Time is the median per list, on a logarithmic scale."
+    text = "Left and up is better: cheap and good. Time is the median per list, on a logarithmic scale. Oracles are left out."
     table = plane_table(summary, points, ("Median ms per list", "Recall"))
     return Plot("cost", "Cost beside quality", text, table)
 
@@ -128,8 +128,11 @@ def interests_plot(summary: Summary, metric: str) -> Plot | None:
         f"{name} of lists of equal length, made from one vector (left, apart), from interests drawn in proportion "
         "to importance, and from the most important ones. Bars are 95 % intervals."
     )
-    if any(point.n is not None and summary.costs[point.arm].settings.get("n_interests") is None
-           for point in points if point.series != "one"):
+    if any(
+        point.n is not None and summary.costs[point.arm].settings.get("n_interests") is None
+        for point in points
+        if point.series != "one"
+    ):
         text += " All interests stand at the users' mean number of them."
     numbers = [f"{p.n:.3g}" if p.n is not None else "all" for p in points]
     rows = arm_rows(summary, [p.arm for p in points], [cells_of([p.y for p in points])])

@@ -72,7 +72,9 @@ def group_lift(summary: Summary, by: str) -> GroupLift | None:
         return None
     groups = group_names(rows, by)
     arms = [arm for arm in shown_arms(summary, base) if any(row.arm == arm for row in rows)]
-    lines = {m: {arm: [_lift(summary, rows, arm, base, g, m) for g in groups] for arm in arms} for m in LIFTED}
+    lines = {
+        m: {arm: [_lift(summary, rows, arm, base, g, m) for g in groups] for arm in arms} for m in LIFTED
+    }
     there = any(figure.value is not None for line in lines.values() for f in line.values() for figure in f)
     return GroupLift(base, groups, lines) if len(groups) > 1 and there else None
 
@@ -99,8 +101,10 @@ def lift_plot(summary: Summary, by: str) -> Plot | None:
         for i, name in enumerate(found.groups.values()):
             columns.append(cells_of([found.lines[metric][arm][i] for arm in arms]))
             heads.append(f"{metric_name(metric)}, {name}")
-    table = Table(f"Lift over {found.base}. {place_of(summary)}", "Arm", heads, arm_rows(summary, arms, columns))
+    table = Table(
+        f"Lift over {found.base}. {place_of(summary)}", "Arm", heads, arm_rows(summary, arms, columns)
+    )
     has_interval = any(f.low is not None for m in found.lines.values() for line in m.values() for f in line)
     text = f"Each group's mean divided by that of {found.base} in the same group; above 1 is better than {found.base}. "
     text += "Bars are paired 95 % intervals." if has_interval else "Ratios of means; they have no intervals."
-    return Plot(f"lift-{by}", f"Lift over {found.base} by {trait_name(by)}", text, table)
+    return Plot(f"lift-{by}", f"Lift by {trait_name(by)}", text, table)

@@ -39,7 +39,9 @@ def calibration_plot(summary: Summary, arm: str) -> Plot | None:
     text = "For the users' first, second, third ... interest: its share of importance, of the list, and of what came. "
     text += "Where the bars of a rank are of one height, the lists follow the interests."
     index = calibrations(summary).index(row)
-    return Plot(f"calibration-{index}", f"Calibration by interest: {arm}", text, _rank_table(row, f"{arm}, {place}"))
+    return Plot(
+        f"calibration-{index}", f"Calibration by interest: {arm}", text, _rank_table(row, f"{arm}, {place}")
+    )
 
 
 def _rank_table(row: RankCalibration, caption: str) -> Table:
@@ -71,14 +73,17 @@ def knob_plot(summary: Summary, knob: str) -> Plot | None:
     text = f"Every measure as the knob {knob} is turned; each has a scale of its own."
     key = f"knob-{knobs(summary).index(knob)}"
     budget = rows[0].budget
-    place = f". First-time items, {budget_name(budget, summary.about.budgets.get(budget, 0))}" if budget else ""
+    place = (
+        f". First-time items, {budget_name(budget, summary.about.budgets.get(budget, 0))}" if budget else ""
+    )
     return Plot(key, f"What {knob} does", text, _knob_table(rows, f"Settings of {knob}{place}"))
 
 
 def _knob_table(rows: Sequence[KnobRow], caption: str) -> Table:
     columns = [cells_of([figure_of(getattr(row, key)) for row in rows]) for key in KNOB_FIELDS]
     heads = [
-        Row(count_of(row.value), [column[i] for column in columns], note=row.arm) for i, row in enumerate(rows)
+        Row(count_of(row.value), [column[i] for column in columns], note=row.arm)
+        for i, row in enumerate(rows)
     ]
     return Table(caption, "Value and arm", [metric_name(key) for key in KNOB_FIELDS], heads)
 
@@ -92,4 +97,6 @@ def ranker_plot(summary: Summary) -> Plot | None:
     cells = cells_of([Figure(value=share.gain) for share in ordered])
     rows = [Row(share.feature, [cell]) for share, cell in zip(ordered, cells, strict=True)]
     text = f"What the trees of the second stage split by, the {min(len(rows), MAX_FEATURES)} largest."
-    return Plot("ranker", "What the second stage goes by", text, Table("Gain by feature", "Feature", ["Gain"], rows))
+    return Plot(
+        "ranker", "What the second stage goes by", text, Table("Gain by feature", "Feature", ["Gain"], rows)
+    )

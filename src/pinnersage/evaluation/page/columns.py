@@ -13,22 +13,25 @@ from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import Better
 
 
-def cells_of(figures: Sequence[Figure], *, spans: bool = False) -> list[Cell]:
+def cells_of(figures: Sequence[Figure], *, drawn: Sequence[bool] | None = None) -> list[Cell]:
     """Return a column's cells, all with as many decimals.
 
     Parameters
     ----------
     figures
         From top to bottom.
-    spans
-        Draw the intervals, on a scale from 0 to the largest end.
+    drawn
+        Whose intervals are drawn, on a scale from 0 to the largest end among them; None: nobody's.
     """
     decimals = decimals_of(x for f in figures for x in (f.value, f.low, f.high))
     cells = [Cell(text_of(f.value, decimals), interval_of(f.low, f.high, decimals)) for f in figures]
-    largest = max((x for f in figures for x in (f.value, f.high) if x is not None), default=0.0)
-    if not spans or largest <= 0:
+    chosen = drawn or [False] * len(figures)
+    ends = [x for f, d in zip(figures, chosen, strict=True) if d for x in (f.value, f.high) if x is not None]
+    largest = max(ends, default=0.0)
+    if largest <= 0:
         return cells
-    return [replace(cell, span=_span(f, largest)) for cell, f in zip(cells, figures, strict=True)]
+    spans = [_span(f, largest) if d else None for f, d in zip(figures, chosen, strict=True)]
+    return [replace(cell, span=span) for cell, span in zip(cells, spans, strict=True)]
 
 
 def _span(figure: Figure, largest: float) -> tuple[float, float, float] | None:
@@ -40,7 +43,9 @@ def _span(figure: Figure, largest: float) -> tuple[float, float, float] | None:
     return low, high, value
 
 
-def mark_best(cells: Sequence[Cell], figures: Sequence[Figure], better: Better, apart: Sequence[bool]) -> list[Cell]:
+def mark_best(
+    cells: Sequence[Cell], figures: Sequence[Figure], better: Better, apart: Sequence[bool]
+) -> list[Cell]:
     """Return a column with its best figures marked; ties are all the best.
 
     Parameters

@@ -12,7 +12,11 @@ from pinnersage.evaluation.page.summary import FIRST_TIME, Summary
 from pinnersage.evaluation.page.words import SLICES, budget_name, metric_name, slice_name
 
 _MEASURES = ("gini", "coverage", "popularity_lift", "top_1_percent_share")
-_SHARES = {"share": "Share of the lists", "pool_share": "Share of the pool", "history_share": "Share of the history"}
+_SHARES = {
+    "share": "Share of the lists",
+    "pool_share": "Share of the pool",
+    "history_share": "Share of the history",
+}
 _INTRO = (
     "How the places in all lists are spread over the items. Gini: 0 when every item is shown as often, 1 when "
     "one has all. Popularity lift: how popular the items listed are, over what users act on themselves; above 1 "

@@ -39,21 +39,33 @@ def measured_section(summary: Summary) -> Section:
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     about, data, pool = summary.about, summary.about.data, summary.about.pool
-    yield "How", (
-        "The log was replayed day by day: each arm recommends from what was known before the day, then the "
-        "day is revealed. A target is an action of that day on an item of the pool."
+    yield (
+        "How",
+        (
+            "The log was replayed day by day: each arm recommends from what was known before the day, then the "
+            "day is revealed. A target is an action of that day on an item of the pool."
+        ),
     )
     yield "Days", f"{_day(about.span.from_)} to {_day(about.span.until)} (not included), UTC"
-    yield "Log", (
-        f"{count_of(data.get('n_actions'))} actions of {count_of(data.get('n_users'))} users on "
-        f"{count_of(data.get('n_items'))} items, {_day(data.get('oldest_action'))} to {_day(data.get('newest_action'))}"
+    yield (
+        "Log",
+        (
+            f"{count_of(data.get('n_actions'))} actions of {count_of(data.get('n_users'))} users on "
+            f"{count_of(data.get('n_items'))} items, {_day(data.get('oldest_action'))} to {_day(data.get('newest_action'))}"
+        ),
     )
     for name, table in (about.more("tables") or {}).items():
         yield f"Table of {name}", _table_facts(table)
-    yield "Left out", "; ".join(f"{count_of(about.measured.get(key))} {name}" for key, name in _LEFT_OUT.items())
-    yield "Pool", (
-        f"{count_of(pool.get('n_items_first_day'))} items on the first day, "
-        f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed by then and were available"
+    yield (
+        "Left out",
+        "; ".join(f"{count_of(about.measured.get(key))} {name}" for key, name in _LEFT_OUT.items()),
+    )
+    yield (
+        "Pool",
+        (
+            f"{count_of(pool.get('n_items_first_day'))} items on the first day, "
+            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed by then and were available"
+        ),
     )
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
     yield "Impressions", _impressions(summary)
@@ -65,7 +77,11 @@ def _table_facts(table: dict[str, Any]) -> str:
     """Return the files of a table, and how many of its rows were left out and why."""
     told = f"{', '.join(map(str, table.get('sources', [])))}: {count_of(table.get('n_rows'))} rows"
     reasons = "; ".join(f"{count_of(n)} {reason}" for reason, n in (table.get("reasons") or {}).items())
-    return f"{told}, {count_of(table.get('n_bad'))} left out ({reasons})" if reasons else f"{told}, none left out"
+    return (
+        f"{told}, {count_of(table.get('n_bad'))} left out ({reasons})"
+        if reasons
+        else f"{told}, none left out"
+    )
 
 
 def _impressions(summary: Summary) -> str:

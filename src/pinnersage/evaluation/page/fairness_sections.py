@@ -14,9 +14,15 @@ from pinnersage.evaluation.page.words import budget_name, metric_name, trait_nam
 
 _QUALITY = {
     "n_interests_per_user": ("Interests per user", ""),
-    "silhouette": ("Silhouette", "how much nearer actions are to their own cluster than to the next; 1 is best"),
+    "silhouette": (
+        "Silhouette",
+        "how much nearer actions are to their own cluster than to the next; 1 is best",
+    ),
     "purity": ("Purity", "share of a cluster's actions in its main category"),
-    "stability": ("Stability", "how far the clusters stay when actions are left out; 1 is not changed at all"),
+    "stability": (
+        "Stability",
+        "how far the clusters stay when actions are left out; 1 is not changed at all",
+    ),
     "purity_at_random": ("Purity at random", "the same with categories dealt at random"),
     "normalized_mutual_information": ("Mutual information", "of clusters and categories, normalized"),
     "found_again": ("Found again", "share of the interests that are met again when actions are left out"),
@@ -54,7 +60,9 @@ def _gap_table(summary: Summary, gaps: Sequence[UtilityGap]) -> Table:
         columns.append(mark_against(cells_of(figures), figures, 0.0))
     first = gaps[0]
     place = budget_name(first.budget, summary.about.budgets.get(first.budget, 0))
-    caption = f"By {trait_name(first.by)}: {first.high_group} less {first.low_group}. First-time items, {place}"
+    caption = (
+        f"By {trait_name(first.by)}: {first.high_group} less {first.low_group}. First-time items, {place}"
+    )
     return Table(caption, "Arm", [metric_name(m) for m in metrics], arm_rows(summary, arms, columns))
 
 

@@ -13,14 +13,15 @@ _INTRO = (
     "Each figure is a mean over users; below it stands its 95 % interval, from resampling the users. "
     "Every arm gives lists of the same length. The best figure of a column is marked, oracles left aside: "
     "they see what they are asked for, and only show where the ceiling is. Marked does not mean better than "
-    "the next: where intervals overlap much, look at the lifts below."
+    "the next: where intervals overlap much, look at the lifts below. The small bars draw the intervals of relevance and recall, from 0 to the largest end."
 )
 
 
 def results_section(summary: Summary) -> Section:
     """Return the tables of every budget and slice."""
     blocks: list[Block] = [Text(_INTRO), _meanings(summary)]
-    for label, n_items in summary.about.budgets.items():
+    for label in sorted(summary.about.budgets, key=lambda label: label != summary.budget):
+        n_items = summary.about.budgets[label]
         name = budget_name(label, n_items)
         blocks += [Heading(name), result_table(summary, label, FIRST_TIME)]
         blocks += [
@@ -39,7 +40,7 @@ def result_table(summary: Summary, budget: str, part: str) -> Table:
     columns = []
     for metric in metrics:
         figures = [row.metrics.get(metric, Figure()) for row in rows]
-        cells = cells_of(figures, spans=metric in _DRAWN)
+        cells = cells_of(figures, drawn=[metric in _DRAWN and not out for out in apart])
         columns.append(mark_best(cells, figures, better(metric), apart))
     caption = f"{slice_name(part)}, {budget_name(budget, summary.about.budgets.get(budget, 0))}"
     names = [metric_name(metric) for metric in metrics]

@@ -19,7 +19,9 @@ def verdict_section(summary: Summary) -> Section:
         budget, saying = saying_of(sentence)
         by_budget.setdefault(budget, []).append(saying)
     if not by_budget:
-        return Section("verdict", "Verdict", [Text("These arms allow no comparison that a verdict speaks of.")])
+        return Section(
+            "verdict", "Verdict", [Text("These arms allow no comparison that a verdict speaks of.")]
+        )
     blocks: list[Block] = []
     if "" in by_budget:
         blocks.append(Sayings(by_budget.pop("")))

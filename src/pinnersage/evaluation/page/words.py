@@ -17,10 +17,14 @@ class Metric(NamedTuple):
 
 METRICS: dict[str, Metric] = {
     "relevance": Metric(
-        "Relevance", "more", "Share of the targets that are near to any recommended item: at the set cosine or above."
+        "Relevance",
+        "more",
+        "Share of the targets that are near to any recommended item: at the set cosine or above.",
     ),
     "recall": Metric("Recall", "more", "Share of the targets that are in the list themselves."),
-    "ndcg": Metric("nDCG", "more", "Recall that counts more for targets high in the list; 1 is the best order."),
+    "ndcg": Metric(
+        "nDCG", "more", "Recall that counts more for targets high in the list; 1 is the best order."
+    ),
     "r_precision": Metric(
         "R-precision", "more", "Of k targets among impressions: the share that the arm ranks in its top k."
     ),
@@ -28,7 +32,9 @@ METRICS: dict[str, Metric] = {
         "Reciprocal rank", "more", "Mean of 1 / rank of each target among targets and impressions."
     ),
     "diversity": Metric(
-        "Diversity", "neither", "1 less the mean cosine of the pairs in a list. More is more varied, not better."
+        "Diversity",
+        "neither",
+        "1 less the mean cosine of the pairs in a list. More is more varied, not better.",
     ),
     "novelty": Metric(
         "Novelty", "neither", "Mean bits of surprise of the items listed: rarely used items have more."
@@ -36,7 +42,9 @@ METRICS: dict[str, Metric] = {
     "calibration": Metric(
         "Calibration", "less", "How far a list's shares are from the user's importances; 0 is calibrated."
     ),
-    "coverage": Metric("Coverage", "more", "Share of the pool that was recommended to anyone. It has no interval."),
+    "coverage": Metric(
+        "Coverage", "more", "Share of the pool that was recommended to anyone. It has no interval."
+    ),
 }
 SLICES = {"first_time": "First-time items", "repeat": "Repeats", "all": "All targets"}
 TRAITS = {

@@ -39,7 +39,9 @@ from pinnersage.items._files import finished_file
 PAGE, METRICS_JSON = "report.html", "metrics.json"
 EXTRA = "report"
 _TITLE = "Do many interests beat one vector?"
-_MISSING = "The plots are left out, their figures stand as tables: drawing needs matplotlib. To have them, run"
+_MISSING = (
+    "The plots are left out, their figures stand as tables: drawing needs matplotlib. To have them, run"
+)
 _SECTIONS = (
     verdict_section, measured_section, plots_section, results_section, lifts_section, groups_section,
     gaps_section, exposure_section, quality_section, calibration_section, knobs_section, ranker_section,
@@ -97,9 +99,7 @@ def rewrite_page(directory: Path) -> Path:
             f"{directory}: no {METRICS_JSON} there; give the directory of a report of `pinnersage evaluate`"
         ) from None
     except ValueError as error:
-        raise StoredFormatError(
-            f"{path}: not JSON ({error}); run `pinnersage evaluate` again"
-        ) from None
+        raise StoredFormatError(f"{path}: not JSON ({error}); run `pinnersage evaluate` again") from None
     return write_page(directory, values)
 
 
@@ -125,8 +125,8 @@ def page_of(values: dict[str, Any]) -> str:
     )  # fmt: skip
     return environment.get_template("page.html.jinja").render(
         title=_TITLE, lead=_lead(summary), sections=sections, families=FAMILIES,
-        svgs={key: Markup(svg) for key, svg in (svgs or {}).items()},  # noqa: S704 (made by ElementTree)
-        css=Markup(environment.get_template("style.css").render()),  # noqa: S704 (a file of this package)
+        svgs={key: Markup(svg) for key, svg in (svgs or {}).items()},
+        css=Markup(environment.get_template("style.css").render()),
         missing=_MISSING if svgs is None else "", install=f"pip install 'pinnersage[{EXTRA}]'",
     )  # fmt: skip
 

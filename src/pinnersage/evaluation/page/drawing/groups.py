@@ -22,11 +22,11 @@ def draw_lift(summary: Summary, by: str) -> Drawing | None:
     found = group_lift(summary, by)
     if found is None:
         return None
-    figure = blank(5.0, 5.6)
+    figure = blank(4.3, 5.2)
     panels = figure.subplots(len(found.lines), 1, sharex=True, squeeze=False)[:, 0].tolist()
     for axes, (metric, lines) in zip(panels, found.lines.items(), strict=True):
         _panel(axes, summary, lines)
-        axes.set_title(f"{metric_name(metric)}, x {found.base}")
+        axes.set_title(f"{metric_name(metric)}, times that of {found.base}")
     panels[-1].set_xticks(range(len(found.groups)), _ends(found), color=MUTED)
     panels[-1].set_xlabel(trait_unit(by).capitalize())
     handles, names = panels[0].get_legend_handles_labels()

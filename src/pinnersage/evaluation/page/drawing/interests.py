@@ -34,6 +34,7 @@ def draw_interests(summary: Summary, metric: str) -> Drawing | None:
     _many(axes[-1], many)
     axes[0].set_ylabel(metric_name(metric))
     axes[0].set_ylim(bottom=0)
+    _legend(figure, many)
     return figure
 
 
@@ -54,7 +55,8 @@ def _many(axes: Axes, points: Sequence[Asked]) -> None:
     for series, dashes in _DASHES.items():
         own = sorted((point for point in points if point.series == series), key=lambda p: at[p.arm])
         color = FAMILIES["pinnersage"].color
-        xs, ys = [at[point.arm] for point in own], [point.y.value for point in own]
+        linked = [point for point in own if not _asks_all(point)]
+        xs, ys = [at[point.arm] for point in linked], [point.y.value for point in linked]
         axes.plot(xs, ys, dashes, color=color, lw=1.4, alpha=0.7, zorder=2)
         for point in own:
             dot(axes, at[point.arm], point.y, point.family)
@@ -65,21 +67,25 @@ def _many(axes: Axes, points: Sequence[Asked]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.spines.left.set_visible(False)
     _ticks(axes, points, at)
-    _legend(axes, points)
+
+
+def _asks_all(point: Asked) -> bool:
+    return point.arm == "all-interests"
 
 
 def _ticks(axes: Axes, points: Sequence[Asked], at: dict[str, float]) -> None:
+    """Name the numbers; all interests have a line of their own below, for their mean may be near a number."""
     names: dict[float, str] = {}
     for point in points:
-        told = "all" if point.arm.startswith("all") else f"{at[point.arm]:.3g}"
-        names[at[point.arm]] = told
+        mean = "" if point.n is None else f" ({point.n:.3g})"
+        names[at[point.arm]] = f"\nall{mean}" if _asks_all(point) else f"{at[point.arm]:.3g}"
     axes.xaxis.set_major_locator(FixedLocator(list(names)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xticklabels(list(names.values()))
 
 
-def _legend(axes: Axes, points: Sequence[Asked]) -> None:
+def _legend(figure: Drawing, points: Sequence[Asked]) -> None:
     there = [series for series in _DASHES if any(point.series == series for point in points)]
     color = FAMILIES["pinnersage"].color
     lines = [Line2D([], [], color=color, linestyle=_DASHES[series]) for series in there]
-    axes.legend(lines, there, loc="lower right", labelcolor=MUTED)
+    figure.legend(lines, there, loc="outside lower right", ncols=2, labelcolor=MUTED)

@@ -16,7 +16,8 @@ from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import metric_name
 
 _N_COLUMNS = 2
-_LONG = 6
+_MIN_LINKED = 2
+_MAX_LETTERS = 30
 
 
 def draw_knob(summary: Summary, knob: str) -> Drawing | None:
@@ -30,8 +31,9 @@ def draw_knob(summary: Summary, knob: str) -> Drawing | None:
     figure = blank(5.6, 0.5 + 1.55 * n_lines)
     grid = figure.subplots(n_lines, _N_COLUMNS, squeeze=False, sharex=True).ravel().tolist()
     names = [count_of(row.value) for row in rows]
+    linked = sum(not isinstance(row.value, str) for row in rows) >= _MIN_LINKED
     for axes, (key, figures) in zip(grid, there.items(), strict=False):
-        _panel(axes, figures, names)
+        _panel(axes, figures, names, linked=linked)
         axes.set_title(metric_name(key))
     for axes in grid[len(there) :]:
         axes.set_visible(False)
@@ -39,15 +41,17 @@ def draw_knob(summary: Summary, knob: str) -> Drawing | None:
     return figure
 
 
-def _panel(axes: Axes, figures: list[Figure], names: list[str]) -> None:
+def _panel(axes: Axes, figures: list[Figure], names: list[str], *, linked: bool) -> None:
+    """Draw one measure; values that have no order are not linked."""
     family = FAMILIES["pinnersage"]
     there = [(i, f) for i, f in enumerate(figures) if f.value is not None]
-    axes.plot([i for i, _ in there], [f.value for _, f in there], "-", marker=family.marker, color=family.color)
+    xs, ys, dashes = [i for i, _ in there], [f.value for _, f in there], "-" if linked else ""
+    axes.plot(xs, ys, dashes, marker=family.marker, color=family.color)
     for i, figure in there:
         axes.errorbar(
             [i], [figure.value or 0.0], yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2
         )
-    turned = 90 if any(len(name) > _LONG for name in names) else 0
+    turned = 90 if sum(map(len, names)) > _MAX_LETTERS else 0
     axes.set_xticks(range(len(names)), names, rotation=turned)
     axes.tick_params(labelbottom=True)
     axes.set_xlim(-0.4, len(names) - 0.6)

@@ -16,6 +16,8 @@ _ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)
 _LEADER_FROM_PT = 12
 _DOT_PT, _GAP_PT = 4.5, 1.5
 _SIZE = 8.5
+_N_STEPS = 24
+Line = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Bbox]:
@@ -46,17 +48,21 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Seque
     at = [tuple(axes.transData.transform(point)) for point in points]
     dots = [_around(x, y, _DOT_PT * scale) for x, y in at]
     taken: list[Bbox] = []
+    lines: list[Line] = []
     for i in sorted(range(len(at)), key=lambda i: (-_crowd(at, i), at[i])):
         note = axes.annotate(names[i], points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
         size = note.get_window_extent(canvas.get_renderer())
         frame = axes.get_window_extent().padded(4 * scale)
         others = taken + [dot for j, dot in enumerate(dots) if j != i]
-        dx, dy = _free_place(at[i], (size.width, size.height), frame, others, scale)
+        dx, dy = _free_place(at[i], (size.width, size.height), frame, others, lines, scale)
         note.set_position((dx / scale, dy / scale))
         note.set_anncoords("offset points")
         box = Bbox.from_bounds(at[i][0] + dx, at[i][1] + dy, size.width, size.height)
         taken.append(box.padded(_GAP_PT * scale / 2))
-        _lead(axes, points[i], at[i], box, scale)
+        line = _line(at[i], box)
+        if math.dist(*line) > _LEADER_FROM_PT * scale:
+            lines.append(line)
+            _lead(axes, points[i], line, scale)
     return taken
 
 
@@ -70,7 +76,12 @@ def _around(x: float, y: float, half: float) -> Bbox:
 
 
 def _free_place(
-    at: tuple[float, ...], size: tuple[float, float], frame: Bbox, taken: Sequence[Bbox], scale: float
+    at: tuple[float, ...],
+    size: tuple[float, float],
+    frame: Bbox,
+    taken: Sequence[Bbox],
+    lines: Sequence[Line],
+    scale: float,
 ) -> tuple[float, float]:
     """Return the lower left corner of the first free place, as an offset from the dot in pixels."""
     first: tuple[float, float] | None = None
@@ -78,7 +89,8 @@ def _free_place(
         box = Bbox.from_bounds(at[0] + dx, at[1] + dy, *size)
         first = first or (dx, dy)
         inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-        if inside and not box.padded(_GAP_PT * scale / 2).count_overlaps(taken):
+        free = inside and not box.padded(_GAP_PT * scale / 2).count_overlaps(taken)
+        if free and not any(_crosses(line, box) for line in lines) and not _blocked(_line(at, box), taken):
             return dx, dy
     assert first is not None
     return first
@@ -94,12 +106,26 @@ def _places(size: tuple[float, float], scale: float) -> Iterator[tuple[float, fl
             yield left, y - height / 2 + sin * height / 2
 
 
-def _lead(axes: Axes, point: tuple[float, float], at: tuple[float, ...], box: Bbox, scale: float) -> None:
-    """Draw a line from the dot to the nearest side of its name, where they are apart."""
-    x, y = min(max(at[0], box.x0), box.x1), min(max(at[1], box.y0), box.y1)
-    if math.dist(at, (x, y)) > _LEADER_FROM_PT * scale:
-        end = ((x - at[0]) / scale, (y - at[1]) / scale)
-        axes.annotate(
-            "", point, end, textcoords="offset points", annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.6, "shrinkA": 1, "shrinkB": 4},
-        )  # fmt: skip
+def _line(at: tuple[float, ...], box: Bbox) -> Line:
+    """Return the line from a dot to the nearest side of its name."""
+    return at, (min(max(at[0], box.x0), box.x1), min(max(at[1], box.y0), box.y1))
+
+
+def _crosses(line: Line, box: Bbox) -> bool:
+    (x0, y0), (x1, y1) = line
+    steps = [k / _N_STEPS for k in range(_N_STEPS + 1)]
+    return any(box.contains(x0 + t * (x1 - x0), y0 + t * (y1 - y0)) for t in steps)
+
+
+def _blocked(line: Line, taken: Sequence[Bbox]) -> bool:
+    """Tell whether a line runs through a box; those that its dot lies in do not count."""
+    return any(_crosses(line, box) for box in taken if not box.contains(*line[0]))
+
+
+def _lead(axes: Axes, point: tuple[float, float], line: Line, scale: float) -> None:
+    """Draw a line from a dot to its name."""
+    (x0, y0), (x1, y1) = line
+    axes.annotate(
+        "", point, ((x1 - x0) / scale, (y1 - y0) / scale), textcoords="offset points", annotation_clip=False,
+        arrowprops={"arrowstyle": "-", "color": MUTED, "lw": 0.6, "shrinkA": 1, "shrinkB": 4},
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from pinnersage.evaluation.page.figures import Figure
 
 _STEPS = (1.0, 1.25, 1.5, 2.0, 3.0, 5.0, 7.5)
-_MAX_TICKS = 7
+_MAX_TICKS = 6
 
 
 def plain_log(axes: Axes, which: Literal["x", "y"], figures: Sequence[Figure]) -> None:
@@ -28,7 +28,7 @@ def plain_log(axes: Axes, which: Literal["x", "y"], figures: Sequence[Figure]) -
 
 
 def round_numbers(low: float, high: float) -> list[float]:
-    """Return round numbers between two ends, about evenly apart on a logarithmic axis, at most seven.
+    """Return round numbers between two ends, about evenly apart on a logarithmic axis, at most six.
 
     Examples
     --------
