@@ -67,14 +67,9 @@ def evaluate(
     """
     config = config or BuildConfig()
     log, shown, reports = read_log(
-        items,
-        actions,
-        config.imports,
-        wall_clock_ms=time.time_ns() // 1_000_000,
-        impressions=impressions,
-        embeddings_npy=embeddings_npy,
-        progress=progress,
-    )
+        items, actions, config.imports, wall_clock_ms=time.time_ns() // 1_000_000, impressions=impressions,
+        embeddings_npy=embeddings_npy, progress=progress,
+    )  # fmt: skip
     return evaluate_log(
         log,
         out_dir=out_dir,

@@ -96,9 +96,7 @@ def evaluate_log(
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
     inputs = saved.inputs_digest(log, said | {"impressions_digest": _digest_of(impressions)})
     course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
-    results = {}
-    for arm in chosen:
-        results[arm.name] = _result(arm, course, directory, inputs, progress, resume)
+    results = {a.name: _result(a, course, directory, inputs, progress, resume) for a in chosen}
     traits = {
         "activity": who.n_actions.astype(np.float64),
         "history_days": who.history_days.astype(np.float64),

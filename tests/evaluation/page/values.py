@@ -132,7 +132,7 @@ def additions() -> dict[str, Any]:
             | {"popularity_lift": 1.9 - 0.1 * i, "top_1_percent_share": None if i else 0.33}
             | {
                 "groups": [
-                    {"by": by, "group": f"{by} {k}", "share": 0.4 / k, "pool_share": 0.3 / k}
+                    dict[str, Any](by=by, group=f"{by} {k}", share=0.4 / k, pool_share=0.3 / k)
                     | {"history_share": None if by == "provider" else 0.2 / k}
                     for by in ("category", "provider", "popularity")
                     for k in (1, 2, 3)

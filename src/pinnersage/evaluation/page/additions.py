@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from pinnersage.evaluation.page.figures import Figure, Plain
 
@@ -27,7 +27,7 @@ class ExposureRow(Plain):
     coverage: float | None = None
     popularity_lift: float | None = None
     top_1_percent_share: float | None = None
-    groups: list[ExposureGroup] = []
+    groups: list[ExposureGroup] = Field(default_factory=list)
 
 
 class UtilityGap(Plain):

@@ -1,4 +1,4 @@
-"""What a page is made of: sections of texts, tables, plots and folded parts. The templates say how they look."""
+"""What a page is made of: sections of texts, tables, plots and folded parts; templates say how they look."""
 
 from __future__ import annotations
 

@@ -56,11 +56,11 @@ def cost_points(summary: Summary) -> list[Point]:
     )  # fmt: skip
 
 
-def plane_table(summary: Summary, points: Sequence[Point], names: tuple[str, str]) -> Table:
+def plane_table(summary: Summary, title: str, points: Sequence[Point], names: tuple[str, str]) -> Table:
     """Return the figures of a plane."""
     columns = [cells_of([point.x for point in points]), cells_of([point.y for point in points])]
     arms = [point.arm for point in points]
-    return Table(place_of(summary), "Arm", list(names), arm_rows(summary, arms, columns))
+    return Table(f"{title}. {place_of(summary)}", "Arm", list(names), arm_rows(summary, arms, columns))
 
 
 def diversity_plot(summary: Summary) -> Plot | None:
@@ -68,10 +68,13 @@ def diversity_plot(summary: Summary) -> Plot | None:
     points = diversity_points(summary)
     if not points:
         return None
-    text = "Up and right is both: lists that vary and still meet what comes. An arm above another at the same place "
-    text += "gives more varied lists at no cost of relevance. Oracles are left out."
-    table = plane_table(summary, points, ("Relevance", "Diversity"))
-    return Plot("diversity", "Diversity against relevance", text, table)
+    text = (
+        "Up and right is both: lists that vary and still meet what comes. An arm above another at the same "
+        "place gives more varied lists at no cost of relevance. Oracles are left out."
+    )
+    title = "Diversity against relevance"
+    table = plane_table(summary, title, points, ("Relevance", "Diversity"))
+    return Plot("diversity", title, text, table)
 
 
 def cost_plot(summary: Summary) -> Plot | None:
@@ -79,9 +82,13 @@ def cost_plot(summary: Summary) -> Plot | None:
     points = cost_points(summary)
     if not points:
         return None
-    text = "Left and up is better: cheap and good. Time is the median per list, on a logarithmic scale. Oracles are left out."
-    table = plane_table(summary, points, ("Median ms per list", "Recall"))
-    return Plot("cost", "Cost beside quality", text, table)
+    text = (
+        "Left and up is better: cheap and good. Time is the median per list, on a logarithmic scale. "
+        "Oracles are left out."
+    )
+    title = "Cost beside quality"
+    table = plane_table(summary, title, points, ("Median ms per list", "Recall"))
+    return Plot("cost", title, text, table)
 
 
 class Asked(NamedTuple):
@@ -125,8 +132,8 @@ def interests_plot(summary: Summary, metric: str) -> Plot | None:
         return None
     name = metric_name(metric)
     text = (
-        f"{name} of lists of equal length, made from one vector (left, apart), from interests drawn in proportion "
-        "to importance, and from the most important ones. Bars are 95 % intervals."
+        f"{name} of lists of equal length, made from one vector (left, apart), from interests drawn in "
+        "proportion to importance, and from the most important ones. Bars are 95 % intervals."
     )
     if any(
         point.n is not None and summary.costs[point.arm].settings.get("n_interests") is None
@@ -137,5 +144,6 @@ def interests_plot(summary: Summary, metric: str) -> Plot | None:
     numbers = [f"{p.n:.3g}" if p.n is not None else "all" for p in points]
     rows = arm_rows(summary, [p.arm for p in points], [cells_of([p.y for p in points])])
     rows = [Row(r.head, r.cells, r.family, f"asks {n}") for r, n in zip(rows, numbers, strict=True)]
-    table = Table(place_of(summary), "Arm", [name], rows)
-    return Plot(f"interests-{metric}", f"{name} against the number of interests", text, table)
+    title = f"{name} against the number of interests"
+    table = Table(f"{title}. {place_of(summary)}", "Arm", [name], rows)
+    return Plot(f"interests-{metric}", title, text, table)

@@ -101,10 +101,10 @@ def lift_plot(summary: Summary, by: str) -> Plot | None:
         for i, name in enumerate(found.groups.values()):
             columns.append(cells_of([found.lines[metric][arm][i] for arm in arms]))
             heads.append(f"{metric_name(metric)}, {name}")
-    table = Table(
-        f"Lift over {found.base}. {place_of(summary)}", "Arm", heads, arm_rows(summary, arms, columns)
-    )
+    title = f"Lift by {trait_name(by)}"
+    caption = f"{title}, over {found.base}. {place_of(summary)}"
+    table = Table(caption, "Arm", heads, arm_rows(summary, arms, columns))
     has_interval = any(f.low is not None for m in found.lines.values() for line in m.values() for f in line)
-    text = f"Each group's mean divided by that of {found.base} in the same group; above 1 is better than {found.base}. "
+    text = f"Each group's mean divided by that of {found.base} in the same group; above 1 is better. "
     text += "Bars are paired 95 % intervals." if has_interval else "Ratios of means; they have no intervals."
-    return Plot(f"lift-{by}", f"Lift by {trait_name(by)}", text, table)
+    return Plot(f"lift-{by}", title, text, table)

@@ -36,8 +36,10 @@ def calibration_plot(summary: Summary, arm: str) -> Plot | None:
     if row is None:
         return None
     place = budget_name(row.budget, summary.about.budgets.get(row.budget, 0))
-    text = "For the users' first, second, third ... interest: its share of importance, of the list, and of what came. "
-    text += "Where the bars of a rank are of one height, the lists follow the interests."
+    text = (
+        "For the users' first, second, third ... interest: its share of importance, of the list, and of what "
+        "came. Where the bars of a rank are of one height, the lists follow the interests."
+    )
     index = calibrations(summary).index(row)
     return Plot(
         f"calibration-{index}", f"Calibration by interest: {arm}", text, _rank_table(row, f"{arm}, {place}")

@@ -18,10 +18,10 @@ _SHARES = {
     "history_share": "Share of the history",
 }
 _INTRO = (
-    "How the places in all lists are spread over the items. Gini: 0 when every item is shown as often, 1 when "
-    "one has all. Popularity lift: how popular the items listed are, over what users act on themselves; above 1 "
-    "the lists are more popular than the users' own taste. Top 1 % of items: the share of the places that the "
-    "most shown hundredth of the pool has."
+    "How the places in all lists are spread over the items. Gini: 0 when every item is shown as often, 1 "
+    "when one has all. Popularity lift: how popular the items listed are, over what users act on "
+    "themselves; above 1 the lists are more popular than the users' own taste. Top 1 % of items: the share "
+    "of the places that the most shown hundredth of the pool has."
 )
 
 
@@ -33,7 +33,7 @@ def exposure_section(summary: Summary) -> Section | None:
     for budget, part in _places(summary, summary.exposure):
         rows = [row for row in summary.exposure if (row.budget, row.slice) == (budget, part)]
         place = f"{slice_name(part)}, {budget_name(budget, summary.about.budgets.get(budget, 0))}"
-        own: list[Block] = [_spread(summary, rows, place), *_by_group(summary, rows, place)]
+        own: list[Block] = [_spread(summary, rows, place), *_by_group(rows, place)]
         first = (budget, part) == (summary.budget, FIRST_TIME)
         blocks += own if first else [Folded(place, own)]
     return Section("exposure", "Exposure of items", blocks)
@@ -54,7 +54,7 @@ def _spread(summary: Summary, rows: Sequence[ExposureRow], place: str) -> Table:
     return Table(f"Spread. {place}", "Arm", names, arm_rows(summary, [row.arm for row in rows], columns))
 
 
-def _by_group(summary: Summary, rows: Sequence[ExposureRow], place: str) -> list[Folded]:
+def _by_group(rows: Sequence[ExposureRow], place: str) -> list[Folded]:
     """Return per arm a table of each kind of group, folded."""
     folded = []
     for row in rows:

@@ -42,8 +42,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield (
         "How",
         (
-            "The log was replayed day by day: each arm recommends from what was known before the day, then the "
-            "day is revealed. A target is an action of that day on an item of the pool."
+            "The log was replayed day by day: each arm recommends from what was known before the day, then "
+            "the day is revealed. A target is an action of that day on an item of the pool."
         ),
     )
     yield "Days", f"{_day(about.span.from_)} to {_day(about.span.until)} (not included), UTC"
@@ -51,7 +51,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         "Log",
         (
             f"{count_of(data.get('n_actions'))} actions of {count_of(data.get('n_users'))} users on "
-            f"{count_of(data.get('n_items'))} items, {_day(data.get('oldest_action'))} to {_day(data.get('newest_action'))}"
+            f"{count_of(data.get('n_items'))} items, "
+            f"{_day(data.get('oldest_action'))} to {_day(data.get('newest_action'))}"
         ),
     )
     for name, table in (about.more("tables") or {}).items():
@@ -64,7 +65,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         "Pool",
         (
             f"{count_of(pool.get('n_items_first_day'))} items on the first day, "
-            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed by then and were available"
+            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed and were available"
         ),
     )
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
@@ -108,8 +109,9 @@ def costs_section(summary: Summary) -> Section:
         figures = [Figure(value=getattr(cost, key)) for cost in summary.costs.values()]
         columns.append(cells_of(figures))
     note = (
-        "Recommending is the time of all lists, of every budget, first-time and all. The first arm to ask an item "
-        "looks its neighbors up for the later ones. Times vary from run to run and with what else the machine does."
+        "Recommending is the time of all lists, of every budget, first-time and all. The first arm to ask an "
+        "item looks its neighbors up for the later ones. Times vary from run to run and with what else the "
+        "machine does."
     )
     table = Table("Cost of each arm", "Arm", list(_COSTS.values()), arm_rows(summary, arms, columns), note)
     return Section("costs", "Costs", [table])

@@ -35,8 +35,8 @@ def gaps_section(summary: Summary) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "What one group of users gets less what another gets. ▲: the whole interval is above 0, the first-named "
-            "group is served better; ▼: it is below, served worse."
+            "What one group of users gets less what another gets. ▲: the whole interval is above 0, the "
+            "first-named group is served better; ▼: it is below, served worse."
         )
     ]
     budgets = dict.fromkeys(gap.budget for gap in summary.utility_gaps)

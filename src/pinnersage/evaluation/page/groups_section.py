@@ -13,8 +13,8 @@ from pinnersage.evaluation.page.words import better, budget_name, metric_name, t
 
 _SHOWN = ("relevance", "recall")
 _INTRO = (
-    "Users are parted into thirds by what was known of them before the first day (fewer parts where many tie). "
-    "First-time items. Repeats and all targets by group are in metrics.json."
+    "Users are parted into thirds by what was known of them before the first day (fewer parts where many "
+    "tie). First-time items. Repeats and all targets by group are in metrics.json."
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-DASH = "–"
+DASH = "\N{EN DASH}"
 _FALLBACK = 3
 
 

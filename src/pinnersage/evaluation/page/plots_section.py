@@ -25,7 +25,7 @@ def plots_section(summary: Summary) -> Section | None:
     rows = [
         _there([interests_plot(summary, metric) for metric in ("relevance", "recall")]),
         _there([diversity_plot(summary), cost_plot(summary)]),
-        _there([lift_plot(summary, by) for by in traits]),
+        _there([lift_plot(summary, by) for by in traits if by.isidentifier()]),
     ]
     if not any(rows):
         return None

@@ -13,7 +13,8 @@ _INTRO = (
     "Each figure is a mean over users; below it stands its 95 % interval, from resampling the users. "
     "Every arm gives lists of the same length. The best figure of a column is marked, oracles left aside: "
     "they see what they are asked for, and only show where the ceiling is. Marked does not mean better than "
-    "the next: where intervals overlap much, look at the lifts below. The small bars draw the intervals of relevance and recall, from 0 to the largest end."
+    "the next: where intervals overlap much, look at the lifts below. "
+    "The small bars draw the intervals of relevance and recall, from 0 to the largest end."
 )
 
 

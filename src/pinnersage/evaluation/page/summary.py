@@ -151,13 +151,13 @@ def summary_of(values: Any) -> Summary:
     """
     if not isinstance(values, dict) or "results" not in values:
         raise StoredFormatError(
-            "expected the values of a metrics.json that `pinnersage evaluate` wrote, an object with 'results'; "
-            f"got {_told(values)}"
+            "expected the values of a metrics.json that `pinnersage evaluate` wrote, an object with "
+            f"'results'; got {_told(values)}"
         )
     if values.get("format") != FORMAT:
         raise StoredFormatError(
-            f"expected metrics.json of format {FORMAT}, got {values.get('format')!r}: it is of another version "
-            "of pinnersage; run `pinnersage evaluate` again with this one"
+            f"expected metrics.json of format {FORMAT}, got {values.get('format')!r}: it is of another "
+            "version of pinnersage; run `pinnersage evaluate` again with this one"
         )
     try:
         return Summary.model_validate(values)

@@ -48,8 +48,8 @@ def saying_of(sentence: str) -> tuple[str, Saying]:
 
     Examples
     --------
-    >>> saying_of("Ward beat k-means on recall by 1.2x [1.1, 1.3] (a against b, first-time items, budget 1%).")
-    ('1%', Saying(outcome='won', text='Ward beat k-means on recall by 1.2x [1.1, 1.3].', basis='a against b'))
+    >>> saying_of("Ward beat k-means by 1.2x (a against b, first-time items, budget 1%).")
+    ('1%', Saying(outcome='won', text='Ward beat k-means by 1.2x.', basis='a against b'))
     """
     found = _BASIS.match(sentence)
     text = f"{found['text']}." if found else sentence

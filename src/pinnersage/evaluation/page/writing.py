@@ -103,13 +103,15 @@ def rewrite_page(directory: Path) -> Path:
     return write_page(directory, values)
 
 
-def page_of(values: dict[str, Any]) -> str:
+def page_of(values: dict[str, Any], *, plots: bool = True) -> str:
     """Return the page as HTML.
 
     Parameters
     ----------
     values
         As of :func:`~pinnersage.evaluation.page.summary.summary_of`.
+    plots
+        Whether to draw; their figures stand as tables in any case.
 
     Raises
     ------
@@ -118,7 +120,7 @@ def page_of(values: dict[str, Any]) -> str:
     """
     summary = summary_of(values)
     sections = [section for make in _SECTIONS if (section := make(summary)) is not None]
-    svgs = _drawn(summary, sections)
+    svgs = _drawn(summary, sections) if plots else {}
     environment = Environment(
         loader=PackageLoader("pinnersage.evaluation.page", "templates"), autoescape=True, trim_blocks=True,
         lstrip_blocks=True, undefined=StrictUndefined, keep_trailing_newline=True,

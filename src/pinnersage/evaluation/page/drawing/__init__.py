@@ -1,4 +1,4 @@
-"""The plots, drawn with matplotlib (extra ``report``): each a function of a summary, None where arms are missing.
+"""The plots, drawn with matplotlib (extra ``report``): functions of a summary, None where arms are missing.
 
 >>> import json
 >>> from pathlib import Path

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import PercentFormatter
 
 from pinnersage.evaluation.page.charts_more import MAX_FEATURES, MAX_RANKS, RANK_SHARES, calibrations
-from pinnersage.evaluation.page.drawing.style import MUTED, blank
+from pinnersage.evaluation.page.drawing.style import MUTED, blank, short
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.summary import Summary
 
@@ -46,7 +46,7 @@ def draw_ranker(summary: Summary) -> Drawing | None:
     places = range(len(shares), 0, -1)
     color = FAMILIES["second-stage"].color
     axes.barh(list(places), [share.gain for share in shares], 0.7, color=color, zorder=2)
-    axes.set_yticks(list(places), [share.feature for share in shares])
+    axes.set_yticks(list(places), [short(share.feature) for share in shares])
     axes.grid(visible=False, axis="y")
     axes.set_xlabel("Gain")
     return figure

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.charts_lift import GroupLift, group_lift
-from pinnersage.evaluation.page.drawing.style import MUTED, blank, whiskers
+from pinnersage.evaluation.page.drawing.style import MUTED, blank, heights, short, whiskers
 from pinnersage.evaluation.page.drawing.ticks import plain_log
 from pinnersage.evaluation.page.families import FAMILIES, family_of
 from pinnersage.evaluation.page.figures import Figure
@@ -26,7 +26,7 @@ def draw_lift(summary: Summary, by: str) -> Drawing | None:
     panels = figure.subplots(len(found.lines), 1, sharex=True, squeeze=False)[:, 0].tolist()
     for axes, (metric, lines) in zip(panels, found.lines.items(), strict=True):
         _panel(axes, summary, lines)
-        axes.set_title(f"{metric_name(metric)}, times that of {found.base}")
+        axes.set_title(f"{metric_name(metric)}, times that of {short(found.base)}")
     panels[-1].set_xticks(range(len(found.groups)), _ends(found), color=MUTED)
     panels[-1].set_xlabel(trait_unit(by).capitalize())
     handles, names = panels[0].get_legend_handles_labels()
@@ -51,12 +51,12 @@ def _line(axes: Axes, arm: str, key: str, dashes: str, figures: list[Figure], sh
     family = FAMILIES[key]
     there = [(i + shift, f) for i, f in enumerate(figures) if f.value is not None]
     axes.plot(
-        [x for x, _ in there], [f.value for _, f in there], linestyle=dashes, marker=family.marker,
-        color=family.color, lw=1.4, label=arm, zorder=3,
+        [x for x, _ in there], heights(f for _, f in there), linestyle=dashes, marker=family.marker,
+        color=family.color, lw=1.4, label=short(arm), zorder=3,
     )  # fmt: skip
     for x, figure in there:
         axes.errorbar(
-            [x], [figure.value or 0.0], yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2,
+            [x], heights([figure]), yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2,
             alpha=0.6, zorder=2,
         )  # fmt: skip
 

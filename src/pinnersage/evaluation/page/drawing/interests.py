@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
@@ -10,12 +11,12 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from pinnersage.evaluation.page.charts import Asked, asked_points
-from pinnersage.evaluation.page.drawing.style import BAND, MUTED, blank, dot
+from pinnersage.evaluation.page.drawing.style import BAND, MUTED, blank, dot, heights, short
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import metric_name
 
-_DASHES = {"drawn by importance": "--", "most important": "-"}
+_DASHES: dict[str, Literal["--", "-"]] = {"drawn by importance": "--", "most important": "-"}
 _BEYOND = 1.8
 
 
@@ -45,7 +46,7 @@ def _one(axes: Axes, points: Sequence[Asked]) -> None:
     axes.set_title("One vector")
     axes.grid(visible=False, axis="x")
     axes.set_xlim(-0.6, len(points) - 0.4)
-    axes.set_xticks(range(len(points)), [point.arm for point in points], rotation=90)
+    axes.set_xticks(range(len(points)), [short(point.arm) for point in points], rotation=90)
 
 
 def _many(axes: Axes, points: Sequence[Asked]) -> None:
@@ -56,7 +57,7 @@ def _many(axes: Axes, points: Sequence[Asked]) -> None:
         own = sorted((point for point in points if point.series == series), key=lambda p: at[p.arm])
         color = FAMILIES["pinnersage"].color
         linked = [point for point in own if not _asks_all(point)]
-        xs, ys = [at[point.arm] for point in linked], [point.y.value for point in linked]
+        xs, ys = [at[point.arm] for point in linked], heights(point.y for point in linked)
         axes.plot(xs, ys, dashes, color=color, lw=1.4, alpha=0.7, zorder=2)
         for point in own:
             dot(axes, at[point.arm], point.y, point.family)

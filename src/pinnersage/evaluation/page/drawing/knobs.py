@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.charts_more import KNOB_FIELDS, figure_of, knob_rows
-from pinnersage.evaluation.page.drawing.style import MUTED, blank, whiskers
+from pinnersage.evaluation.page.drawing.style import MUTED, blank, heights, short, whiskers
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.numbers import count_of
@@ -30,14 +30,14 @@ def draw_knob(summary: Summary, knob: str) -> Drawing | None:
     n_lines = math.ceil(len(there) / _N_COLUMNS)
     figure = blank(5.6, 0.5 + 1.55 * n_lines)
     grid = figure.subplots(n_lines, _N_COLUMNS, squeeze=False, sharex=True).ravel().tolist()
-    names = [count_of(row.value) for row in rows]
+    names = [short(count_of(row.value)) for row in rows]
     linked = sum(not isinstance(row.value, str) for row in rows) >= _MIN_LINKED
     for axes, (key, figures) in zip(grid, there.items(), strict=False):
         _panel(axes, figures, names, linked=linked)
         axes.set_title(metric_name(key))
     for axes in grid[len(there) :]:
         axes.set_visible(False)
-    figure.supxlabel(knob, color=MUTED, fontsize=10)
+    figure.supxlabel(short(knob), color=MUTED, fontsize=10)
     return figure
 
 
@@ -45,11 +45,11 @@ def _panel(axes: Axes, figures: list[Figure], names: list[str], *, linked: bool)
     """Draw one measure; values that have no order are not linked."""
     family = FAMILIES["pinnersage"]
     there = [(i, f) for i, f in enumerate(figures) if f.value is not None]
-    xs, ys, dashes = [i for i, _ in there], [f.value for _, f in there], "-" if linked else ""
+    xs, ys, dashes = [i for i, _ in there], heights(f for _, f in there), "-" if linked else ""
     axes.plot(xs, ys, dashes, marker=family.marker, color=family.color)
     for i, figure in there:
         axes.errorbar(
-            [i], [figure.value or 0.0], yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2
+            [i], heights([figure]), yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2
         )
     turned = 90 if sum(map(len, names)) > _MAX_LETTERS else 0
     axes.set_xticks(range(len(names)), names, rotation=turned)

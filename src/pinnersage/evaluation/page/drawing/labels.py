@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
-from pinnersage.evaluation.page.drawing.style import INK, MUTED
+from pinnersage.evaluation.page.drawing.style import INK, MUTED, settle, short
 
-_RADII_PT = (8, 12, 18, 26, 36, 48, 62, 78, 96, 116)
-_ANGLES = (0, 180, 90, 270, 30, 330, 150, 210, 60, 300, 120, 240)
+_RADII_PT = (8, 12, 18, 26, 36, 48, 62, 78, 96, 116, 140, 170, 205)
+_ANGLES = (0, 180, 90, 270, *(k for k in range(15, 360, 15) if k % 90))
 _LEADER_FROM_PT = 12
 _DOT_PT, _GAP_PT = 4.5, 1.5
 _SIZE = 8.5
@@ -41,17 +41,17 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Seque
     assert axes.figure is not None
     figure = axes.get_figure(root=True)
     assert figure is not None
-    canvas = FigureCanvasAgg(figure)
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+    settle(figure)
+    axes.set(xlim=axes.get_xlim(), ylim=axes.get_ylim())  # dots are where they stay only from here on
     scale = figure.dpi / 72
     at = [tuple(axes.transData.transform(point)) for point in points]
     dots = [_around(x, y, _DOT_PT * scale) for x, y in at]
     taken: list[Bbox] = []
     lines: list[Line] = []
     for i in sorted(range(len(at)), key=lambda i: (-_crowd(at, i), at[i])):
-        note = axes.annotate(names[i], points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
-        size = note.get_window_extent(canvas.get_renderer())
+        note = axes.annotate(short(names[i]), points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
+        size = note.get_window_extent(renderer)
         frame = axes.get_window_extent().padded(4 * scale)
         others = taken + [dot for j, dot in enumerate(dots) if j != i]
         dx, dy = _free_place(at[i], (size.width, size.height), frame, others, lines, scale)
@@ -83,17 +83,19 @@ def _free_place(
     lines: Sequence[Line],
     scale: float,
 ) -> tuple[float, float]:
-    """Return the lower left corner of the first free place, as an offset from the dot in pixels."""
-    first: tuple[float, float] | None = None
+    """Return the lower left corner of the first free place, as an offset from the dot in pixels.
+
+    Where no place is free of lines too, one that is free of names and dots will do.
+    """
+    usable = []
     for dx, dy in _places(size, scale):
         box = Bbox.from_bounds(at[0] + dx, at[1] + dy, *size)
-        first = first or (dx, dy)
         inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
-        free = inside and not box.padded(_GAP_PT * scale / 2).count_overlaps(taken)
-        if free and not any(_crosses(line, box) for line in lines) and not _blocked(_line(at, box), taken):
-            return dx, dy
-    assert first is not None
-    return first
+        if inside and not box.padded(_GAP_PT * scale / 2).count_overlaps(taken):
+            if not any(_crosses(line, box) for line in lines) and not _blocked(_line(at, box), taken):
+                return dx, dy
+            usable.append((dx, dy))
+    return usable[0] if usable else next(_places(size, scale))
 
 
 def _places(size: tuple[float, float], scale: float) -> Iterator[tuple[float, float]]:

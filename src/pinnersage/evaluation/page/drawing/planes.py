@@ -9,10 +9,9 @@ from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.charts import Point, cost_points, diversity_points
 from pinnersage.evaluation.page.drawing.labels import place_labels
-from pinnersage.evaluation.page.drawing.style import blank, whiskers
+from pinnersage.evaluation.page.drawing.style import blank, heights, whiskers
 from pinnersage.evaluation.page.drawing.ticks import plain_log
 from pinnersage.evaluation.page.families import FAMILIES
-from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.summary import Summary
 
 _CROWDED = 14
@@ -40,17 +39,16 @@ def _plane(points: Sequence[Point], x_name: str, y_name: str, *, log_x: bool) ->
     axes.margins(0.16 if not log_x else 0.1, 0.1)
     if log_x:
         plain_log(axes, "x", [point.x for point in points])
-    at = [(point.x.value or 0.0, point.y.value or 0.0) for point in points]
+    at = list(zip(heights(p.x for p in points), heights(p.y for p in points), strict=True))
     place_labels(axes, at, [point.arm for point in points])
     return figure
 
 
 def _dot(axes: Axes, point: Point) -> None:
     family = FAMILIES[point.family]
-    bars: dict[str, Figure] = {"xerr": point.x, "yerr": point.y}
-    for name, value in bars.items():
-        axes.errorbar(
-            [point.x.value or 0.0], [point.y.value or 0.0], fmt="none", ecolor=family.color,
-            elinewidth=1, alpha=0.45, zorder=2, **{name: whiskers(value)},
-        )  # fmt: skip
-    axes.plot([point.x.value], [point.y.value], family.marker, color=family.color, zorder=4)
+    x, y = heights([point.x]), heights([point.y])
+    axes.errorbar(
+        x, y, xerr=whiskers(point.x), yerr=whiskers(point.y), fmt="none", ecolor=family.color, elinewidth=1,
+        alpha=0.45, zorder=2,
+    )  # fmt: skip
+    axes.plot(x, y, family.marker, color=family.color, zorder=4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +20,7 @@ VARIABLES = {INK: "ink", MUTED: "muted", LINE: "line", SURFACE: "surface", BAND:
 }
 """Color -> the variable of the style sheet that takes its place."""
 
+_MAX_LETTERS = 28
 _RULES: dict[str, Any] = {
     "svg.hashsalt": "pinnersage",
     "svg.fonttype": "none",
@@ -62,6 +65,30 @@ def whiskers(figure: Figure) -> list[list[float]] | None:
     if figure.value is None or figure.low is None or figure.high is None:
         return None
     return [[max(0.0, figure.value - figure.low)], [max(0.0, figure.high - figure.value)]]
+
+
+def settle(figure: Drawing) -> None:
+    """Lay a figure out once and for all; saving it would do so twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
+
+
+def short(name: str) -> str:
+    """Return a name that leaves room for the plot.
+
+    Examples
+    --------
+    >>> short("top-20"), len(short("x" * 99))
+    ('top-20', 28)
+    """
+    return name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS - 1]}…"
+
+
+def heights(figures: Iterable[Figure]) -> list[float]:
+    """Return values to draw, NaN where there is none."""
+    return [math.nan if figure.value is None else figure.value for figure in figures]
 
 
 def dot(axes: Axes, x: float, figure: Figure, family: str) -> None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.blocks import Plot
-from pinnersage.evaluation.page.drawing.style import VARIABLES
+from pinnersage.evaluation.page.drawing.style import VARIABLES, settle
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _DROPPED = {f"{_SVG}metadata", f"{_SVG}style"}
@@ -27,6 +27,7 @@ def inline_svg(figure: Drawing, plot: Plot) -> str:
     plot
         Gives its key, title and text.
     """
+    settle(figure)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=_NO_DATES)
     root = ElementTree.fromstring(buffer.getvalue())

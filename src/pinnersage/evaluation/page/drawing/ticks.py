@@ -35,7 +35,7 @@ def round_numbers(low: float, high: float) -> list[float]:
     >>> round_numbers(0.8, 2.4)
     [1.0, 1.25, 1.5, 2.0]
     >>> round_numbers(0.04, 90)
-    [0.1, 1.0, 10.0]
+    [0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
     """
     decades = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
     for steps in (_STEPS, (1.0, 1.5, 2.0, 3.0, 5.0), (1.0, 2.0, 5.0), (1.0, 3.0), (1.0,)):
