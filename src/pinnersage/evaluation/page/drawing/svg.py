@@ -14,6 +14,7 @@ from pinnersage.evaluation.page.drawing.style import VARIABLES, settle
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _DROPPED = {f"{_SVG}metadata", f"{_SVG}style"}
 _FONT = re.compile(r"font: ([\d.]+px) [^;]*")
+_WIDE_PT = 400
 _NO_DATES = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -67,8 +68,10 @@ def _value(name: str, value: str, prefix: str) -> str:
 
 
 def _describe(root: ElementTree.Element, plot: Plot) -> None:
+    wide = float(root.attrib["width"].removesuffix("pt")) > _WIDE_PT
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
+    root.attrib |= {"class": "wide"} if wide else {}
     title, text = f"{plot.key}-title", f"{plot.key}-text"
     root.attrib |= {"role": "img", "aria-labelledby": title, "aria-describedby": text}
     for i, (tag, key, said) in enumerate((("title", title, plot.title), ("desc", text, plot.text))):
