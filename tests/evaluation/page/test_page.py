@@ -157,6 +157,19 @@ def test_what_has_no_value_is_a_dash() -> None:
     assert "nan" not in " ".join(page.texts).lower().split()
 
 
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.0000"), (1.0, "1.000"), (None, DASH)])
+def test_a_page_of_nothing_but_zeros_ones_or_dashes_can_be_made(value: float | None, shown: str) -> None:
+    arms = {name: ARMS[name] for name in ("last-item", "mean-0.01", "sampled-1", "top-20")}
+    changed = values(arms)
+    for part in ("results", "lifts", "groups", "group_lifts"):
+        for row in changed[part]:
+            row["metrics"] = {m: {"value": value, "low": value, "high": value} for m in row["metrics"]}
+    page = Page(page_of(changed))
+    table = page.table(f"First-time items, {PLACES['1%']}")
+    assert table.column("Recall")["top-20"][0] == shown
+    assert not page.unbalanced
+
+
 def test_facts_and_verdict_are_told(page: Page) -> None:
     text = " ".join(" ".join(page.texts).split())
     for told in (
