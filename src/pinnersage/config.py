@@ -16,7 +16,7 @@ MAX_THREADS = 1_024
 
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
-RecommendMode = Literal["sampled", "budgeted", "ranked"]
+RecommendMode = Literal["sampled", "budgeted", "balanced", "ranked"]
 
 
 class _Frozen(BaseModel):
@@ -126,10 +126,17 @@ class RetrievalConfig(_Frozen):
     mode
         ``sampled``: the paper's path, ``n_interests`` interests drawn in proportion to importance.
         ``budgeted``: the top ``n_budgeted_interests`` interests, candidates shared in proportion to
-        importance, merged round-robin. ``ranked``: many interests, popular and linked items propose, a
-        ranker orders; for models built with ``fit_ranker``, which then are asked so by default.
+        importance, merged round-robin. ``balanced``: the top ``n_balanced_interests`` propose a wider
+        set, from which a list is chosen that speaks for all the user's actions
+        (:mod:`pinnersage.retrieval.balance`).
+        ``ranked``: many interests, popular and linked items propose, a ranker orders; for models built
+        with ``fit_ranker``, which then are asked so by default.
     candidate_budget
         Candidates looked up per request, shared by the interests used (the paper's 400).
+    n_candidates_per_slot
+        ``balanced``: candidates for each item of the list, where that is more than the budget.
+    sharpness, saturation
+        ``balanced``: how fast nearness fades with the cosine, and how soon an action has been spoken for.
     near_duplicate_cosine
         Two items at or above this cosine never stand in one list.
     """
@@ -137,7 +144,11 @@ class RetrievalConfig(_Frozen):
     mode: RecommendMode = "sampled"
     n_interests: int = Field(default=3, ge=1)
     n_budgeted_interests: int = Field(default=20, ge=1)
+    n_balanced_interests: int = Field(default=40, ge=1)
     candidate_budget: int = Field(default=400, ge=1)
+    n_candidates_per_slot: float = Field(default=4.0, ge=1, le=1e6)
+    sharpness: float = Field(default=8.0, ge=0, le=1e3)
+    saturation: float = Field(default=10.0, ge=0, le=1e9)
     near_duplicate_cosine: float = Field(default=0.99, gt=0, le=1.01)
     exclude_seen: bool = True
 

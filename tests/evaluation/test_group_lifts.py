@@ -81,9 +81,9 @@ def test_an_evaluation_leaves_a_page_with_its_figures(report: Report, directory:
         assert table.column("Recall")[arm][0] == f"{value:.3f}"
     text = " ".join(page.texts)
     assert all(sentence.split(" (")[0] in text for sentence in found["verdict"])
-    assert found["about"]["measured"]["mean_interests"] == pytest.approx(
-        report.traits["n_interests"].mean(), abs=1e-3
-    )
+    assert found["trait_means"] == {
+        by: pytest.approx(values.sum() / len(values), abs=1e-3) for by, values in report.traits.items()
+    }
 
 
 def test_the_page_can_be_left_out(tmp_path: Path) -> None:

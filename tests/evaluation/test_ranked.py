@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
+from pinnersage._arrays import Float32s
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UsageError
-from pinnersage.evaluation.arms.ranked import Ranked, ranked_arms
+from pinnersage.evaluation.arms.ranked import RANKED, Ranked, ranked_arm
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
@@ -24,8 +25,8 @@ def world(seed: int = 1) -> ReplayLog:
 
 
 def arms(log: ReplayLog) -> dict[str, Ranked]:
-    made = ranked_arms(log, Parts(NeighborLists(log.embeddings, 60)), CONFIG)
-    ranked = {arm.name: arm for arm in made if isinstance(arm, Ranked)}
+    parts = Parts(NeighborLists(log.embeddings, 60))
+    ranked = {name: ranked_arm(name, parts, CONFIG, longest=12) for name in RANKED}
     for arm in ranked.values():
         arm.fit(log, CUT)
     return ranked
@@ -96,8 +97,34 @@ def test_it_must_be_fitted_on_the_past() -> None:
     day = days(log, 1)[0]
     mode: Mode = "all"
     with pytest.raises(UsageError, match="fit"):
-        Ranked("x", None).recommend(day, log.before(CUT), 5, mode)
-    arm = Ranked("x", None, config=CONFIG)
+        Ranked("x", None, Parts(NeighborLists(log.embeddings, 60))).recommend(day, log.before(CUT), 5, mode)
+    arm = Ranked("x", None, Parts(NeighborLists(log.embeddings, 60)), config=CONFIG)
     arm.fit(log, CUT + 1)
     with pytest.raises(UsageError, match="before the day"):
         arm.recommend(day, log.before(CUT), 5, mode)
+
+
+def test_shorter_lists_begin_longer_ones() -> None:
+    log = world(3)
+    day = days(log, 1)[0].without_targets()
+    for arm in arms(log).values():
+        long, short = (arm.recommend(day, log.before(CUT), n, "first_time") for n in (12, 5))
+        assert np.array_equal(long[:, :5], short)
+
+
+def test_learnt_embeddings_of_a_training_moment_know_nothing_later() -> None:
+    log = world(4)
+    asked: list[int] = []
+
+    def vectors_at(ms: int) -> Float32s:
+        asked.append(ms)
+        return drawn_embeddings(ms // DAY)
+
+    parts = Parts(NeighborLists(log.embeddings, 60), vectors_at=vectors_at)
+    arm = ranked_arm("top-40-ranked", parts, CONFIG, longest=12)
+    arm.fit(log, CUT)
+    arm.recommend(days(log, 1)[0].without_targets(), log.before(CUT), 6, "first_time")
+    horizon_ms = round(CONFIG.horizon_days * DAY)
+    assert set(asked) == {CUT - 2 * horizon_ms, CUT - horizon_ms}
+    moment = arm._past_moment(log, CUT - horizon_ms)
+    assert np.array_equal(moment.embeddings, drawn_embeddings((CUT - horizon_ms) // DAY))

@@ -10,7 +10,6 @@ from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.trained_choice import choose, recall, span
 from pinnersage.evaluation.arms.trained_linear import EaseArm
-from pinnersage.evaluation.arms.trained_registry import TRAINED, tuned_arms
 
 CUT_MS = 30 * MS_PER_DAY
 
@@ -76,14 +75,3 @@ def test_nobody_to_choose_by_is_said() -> None:
         choose([], log, CUT_MS, budget=5)
     with pytest.raises(UsageError, match="n_days"):
         span(log, CUT_MS, 0, window_days=90)
-
-
-def test_arms_are_tuned_by_name() -> None:
-    log = log_of(two_tastes(), 40, 30)
-    found = tuned_arms(log, CUT_MS, 5, ["ease"], mode="all", refit_days=2)
-    assert list(found) == ["ease"]
-    assert found["ease"].arm.refit_days == 2
-    assert len(found["ease"].recalls) == len(TRAINED["ease"]())
-    assert all(arm.name == name for name, make in TRAINED.items() for arm in make())
-    with pytest.raises(UsageError, match="no trained arm eaze"):
-        tuned_arms(log, CUT_MS, 5, ["eaze"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -112,6 +113,37 @@ def naive_budgeted(
     return naive_merge(items, queries, shares, pool, seen, k, config.near_duplicate_cosine)
 
 
+def naive_balanced(
+    items: Float32s, record: UserRecord, pool: Bools, k: int, config: RetrievalConfig, seen: set[int]
+) -> tuple[set[int], list[float]]:
+    """The wide set, and the gains of the greedy choice from it, every gain computed anew each time."""
+    k = min(k, len(items))
+    wide = min(len(items), max(math.ceil(config.n_candidates_per_slot * k), config.candidate_budget))
+    queries = [items[row] for row in record.medoid_rows[: config.n_balanced_interests]]
+    shares = proportional_shares(record.importances[: len(queries)], max(wide, k)).tolist()
+    limit = config.near_duplicate_cosine
+    offered = {row for row, _ in naive_merge(items, queries, shares, pool, seen, wide, limit)}
+    left, gains, taken = offered.copy(), [], list[int]()
+    while left and len(taken) < k:
+        found = {row: naive_gain(items, record, row, taken, config) for row in left}
+        best = max(found, key=lambda row: (found[row], -row))
+        gains.append(found[best])
+        taken.append(best)
+        left.remove(best)
+    return offered, gains
+
+
+def naive_gain(
+    items: Float32s, record: UserRecord, row: int, taken: list[int], config: RetrievalConfig
+) -> float:
+    weights = record.weights * np.exp(-0.01 * (record.as_of_ms - record.times_ms) / 86_400_000)
+    total = 0.0
+    for weight, own in zip((weights / weights.sum()).tolist(), record.item_rows.tolist(), strict=True):
+        near = {r: math.exp(config.sharpness * (cosine(items[r], items[own]) - 1)) for r in [row, *taken]}
+        total += weight * near[row] / (1 + config.saturation * sum(near[r] for r in taken))
+    return total
+
+
 def pairs(found: Recommendations) -> list[tuple[int, int]]:
     return list(zip(found.rows.tolist(), found.interests.tolist(), strict=True))
 
@@ -165,6 +197,55 @@ def test_both_paths_equal_their_naive_twins(case: dict[str, Any]) -> None:
         assert found.n_candidates <= max(k, config.candidate_budget, record.n_interests)
 
 
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([0.0, 3.0, 12.0]),
+    st.sampled_from([0.0, 1.0, 30.0]),
+    st.sampled_from([0.9, 1.01]),
+    st.integers(1, 40),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_balanced_path_equals_its_naive_twin(
+    seed: int, sharpness: float, saturation: float, limit: float, k: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    items = clustered(60, 5, seed=seed)
+    members = [rng.integers(0, 60, rng.integers(1, 5)).tolist() for _ in range(4)]
+    record = record_of(members, sorted(rng.random(4).tolist(), reverse=True), rng.integers(0, 60, 5).tolist())
+    config = RetrievalConfig(
+        candidate_budget=8, n_candidates_per_slot=1.5, n_balanced_interests=3, sharpness=sharpness,
+        saturation=saturation, near_duplicate_cosine=limit,
+    )  # fmt: skip
+    pool = rng.random(60) < 0.8
+    seen = {*record.item_rows.tolist(), *record.seen_rows.tolist()}
+    found = Retriever(ExactIndex(items), items, pool, config).recommend(record, k, mode="balanced")
+    offered, gains = naive_balanced(items, record, pool, k, config, seen)
+    assert {*found.rows.tolist()} <= offered
+    assert np.allclose(found.scores, gains, rtol=1e-4)
+    assert (np.diff(found.scores) <= 1e-6).all()
+    rows = found.rows.tolist()
+    own = [naive_gain(items, record, row, rows[:i], config) for i, row in enumerate(rows)]
+    assert np.allclose(own, gains, rtol=1e-4)  # where gains tie, another item may stand here
+    nearest = (items[found.rows] @ items[record.medoid_rows[:3]].T).max(axis=1)
+    named = (items[found.rows] * items[record.medoid_rows[found.interests]]).sum(axis=1)
+    assert np.allclose(nearest, named, atol=1e-6)
+
+
+def test_a_saturated_list_shares_itself_out_by_weight() -> None:
+    """Two far-apart bundles of items; three of the user's four actions lie in the first."""
+    rng = np.random.default_rng(0)
+    centers = np.repeat(np.eye(2, 6), 40, axis=0)
+    items = centers + 0.05 * rng.standard_normal(centers.shape)
+    items = (items / np.linalg.norm(items, axis=1, keepdims=True)).astype(np.float32)
+    user = record_of([[0, 1, 2], [40]])
+    shares = {}
+    for saturation in (0.0, 1e6):
+        config = RetrievalConfig(saturation=saturation, near_duplicate_cosine=1.01, mode="balanced")
+        found = Retriever(ExactIndex(items), items, np.ones(80, np.bool_), config).recommend(user, 20)
+        shares[saturation] = float((found.rows < 40).mean())
+    assert shares == {0.0: 1.0, 1e6: 3 / 4}
+
+
 # ---- on clustered vectors -----------------------------------------------------------------------
 
 
@@ -182,12 +263,12 @@ USER = record_of([[3, 50, 51], [100, 7], [222], [9]], [5.0, 2.0, 1.0, 0.5])
 
 
 def test_an_empty_record_gives_an_empty_list(items: Float32s) -> None:
-    for mode in ("sampled", "budgeted"):
+    for mode in ("sampled", "budgeted", "balanced"):
         found = retriever_of(items, mode=mode).recommend(EMPTY, 10)
         assert (len(found.rows), len(found.scores), len(found.interests), found.n_candidates) == (0, 0, 0, 0)
 
 
-@pytest.mark.parametrize("mode", ["sampled", "budgeted"])
+@pytest.mark.parametrize("mode", ["sampled", "budgeted", "balanced"])
 def test_types_and_order(items: Float32s, mode: Any) -> None:
     found = retriever_of(items).recommend(USER, 30, mode=mode)
     assert [a.dtype.name for a in (found.rows, found.scores, found.interests)] == [
@@ -196,8 +277,10 @@ def test_types_and_order(items: Float32s, mode: Any) -> None:
         "int32",
     ]
     assert len(set(found.rows.tolist())) == 30
-    if mode == "sampled":
+    if mode != "budgeted":
         assert (np.diff(found.scores) <= 0).all()
+    if mode == "balanced":
+        return  # its scores are gains
     expected = np.einsum("nd,nd->n", items[found.rows], items[USER.medoid_rows[found.interests]])
     np.testing.assert_allclose(found.scores, expected, atol=1e-6)
 

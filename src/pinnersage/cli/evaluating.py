@@ -5,13 +5,16 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from pinnersage.cli import options
 from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
 from pinnersage.errors import UsageError
+
+# The choices of pinnersage.evaluation.vectors once more; importing them takes time at every start.
+VectorSource = Literal["given", "log", "fused"]
 
 if TYPE_CHECKING:
     from pinnersage.config import BuildConfig
@@ -36,7 +39,14 @@ Budgets = Annotated[
 ]  # fmt: skip
 ArmNames = Annotated[
     str | None,
-    typer.Option("--arms", metavar="A,B", help="Names of arms; else all untrained.", show_default=False),
+    typer.Option(
+        "--arms", metavar="A,B", show_default=False,
+        help="Names of arms, or groups: untrained (the default), ranked, trained, all.",
+    ),
+]  # fmt: skip
+Vectors = Annotated[
+    VectorSource,
+    typer.Option("--vectors", help="Embeddings as given, or learnt from the log before the first day."),
 ]
 Impressions = Annotated[
     Path | None,
@@ -87,6 +97,7 @@ def evaluate(
     days: Days = 14,
     budget: Budgets = None,
     arms: ArmNames = None,
+    vectors: Vectors = "given",
     impressions: Impressions = None,
     embeddings: options.Embeddings = None,
     min_actions: MinActions = 1,
@@ -109,21 +120,20 @@ def evaluate(
     found = _run(
         config, items=items, actions=actions, out_dir=out, first_day=first, n_days=days, evaluation=settings,
         arms=[name.strip() for name in arms.split(",")] if arms else None, impressions=impressions,
-        embeddings_npy=embeddings, resume=not fresh, shown=not as_json,
+        vectors=vectors, embeddings_npy=embeddings, resume=not fresh, shown=not as_json,
     )  # fmt: skip
-    if as_json:
-        write_json(found)
-        return
+    write_json(found) if as_json else _show(found, out, f"the last {days} days" if first is None else None)
+
+
+def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
     from pinnersage.cli.evaluation_view import evaluation_view
 
     console().print(evaluation_view(found))
-    if first is None:
-        error_console().print(f"No --from was given: the last {days} days of the log were measured.")
+    if assumed:
+        error_console().print(f"No --from was given: {assumed} of the log were measured.")
+    for arm, why in found["about"]["arms_left_out"].items():
+        error_console().print(f"Left out: {arm}, {why}.")
     typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")
-
-
-def _command() -> str:
-    return shlex.join(["pinnersage", *sys.argv[1:]])
 
 
 def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given: Any) -> dict[str, Any]:
@@ -132,5 +142,6 @@ def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given:
     from pinnersage.evaluation.verdict import sentences
 
     with progress_bars(shown=shown) as progress:
-        report = measure(items, actions, config=config, progress=progress, command=_command(), **given)
+        about = {"command": shlex.join(["pinnersage", *sys.argv[1:]])}
+        report = measure(items, actions, config=config, about=about, progress=progress, **given)
     return report.summary(sentences(report)) | {"out": str(given["out_dir"])}

@@ -26,7 +26,7 @@ TimeUnit = Literal["s", "ms", "us", "ns"]
 Dtype = Literal["float32", "float16"]
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
-Mode = Literal["sampled", "budgeted", "ranked"]
+Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:

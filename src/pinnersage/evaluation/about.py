@@ -48,7 +48,7 @@ def about_of(
         "pool": {"n_items_first_day": int(days[0].pool.sum()), "n_items_last_day": int(days[-1].pool.sum())},
         "budgets": budgets,
         "impressions": "drawn evenly from the pool" if impressions is None else "real",
-        "config": config.model_dump(mode="json", include={"interests"}),
+        "config": config.model_dump(mode="json", include={"interests", "retrieval", "ranking"}),
         "evaluation": evaluation.model_dump(mode="json"),
         "versions": {
             **{name: version(name) for name in ("pinnersage", "numpy", "numba")},

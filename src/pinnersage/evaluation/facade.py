@@ -6,14 +6,27 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.report import Report
-from pinnersage.evaluation.running import DEFAULT_DAYS, MakeArms, Progress, evaluate_log
+from pinnersage.evaluation.running import MakeArms, Progress, evaluate_log
 from pinnersage.evaluation.settings import EvaluationConfig
+from pinnersage.evaluation.vectors import VectorSource
+
+
+class Options(TypedDict, total=False):
+    """What :func:`~pinnersage.evaluation.running.evaluate_log` takes besides."""
+
+    n_days: int
+    evaluation: EvaluationConfig | None
+    arms: Sequence[str] | None
+    more_arms: MakeArms | None
+    vectors: VectorSource
+    resume: bool
+    page: bool
 
 
 def evaluate(
@@ -23,16 +36,11 @@ def evaluate(
     out_dir: str | Path,
     config: BuildConfig | None = None,
     first_day: int | str | datetime | None = None,
-    n_days: int = DEFAULT_DAYS,
-    evaluation: EvaluationConfig | None = None,
-    arms: Sequence[str] | None = None,
-    more_arms: MakeArms | None = None,
     impressions: Any = None,
     embeddings_npy: Any = None,
+    about: dict[str, Any] | None = None,
     progress: Progress | None = None,
-    resume: bool = True,
-    command: str | None = None,
-    page: bool = True,
+    **options: Unpack[Options],
 ) -> Report:
     """Replay a log of actions and measure arms beside each other.
 
@@ -46,13 +54,7 @@ def evaluate(
         How tables are read and interests are made.
     first_day
         Start of the span, rounded down to midnight UTC; None: the last ``n_days`` days are measured.
-    n_days
-        Length of the span.
-    evaluation
-        Budgets, metrics, seeds.
-    command
-        What the user typed, said in the report.
-    arms, more_arms, progress, resume, page
+    about, progress, **options
         As in :func:`~pinnersage.evaluation.running.evaluate_log`.
 
     Returns
@@ -71,17 +73,6 @@ def evaluate(
         embeddings_npy=embeddings_npy, progress=progress,
     )  # fmt: skip
     return evaluate_log(
-        log,
-        out_dir=out_dir,
-        config=config,
-        evaluation=evaluation,
-        first_day_ms=to_ms(first_day),
-        n_days=n_days,
-        arms=arms,
-        more_arms=more_arms,
-        impressions=shown,
-        about={"tables": reports} | ({"command": command} if command else {}),
-        progress=progress,
-        resume=resume,
-        page=page,
-    )
+        log, out_dir=out_dir, config=config, first_day_ms=to_ms(first_day), impressions=shown,
+        about={"tables": reports} | (about or {}), progress=progress, **options,
+    )  # fmt: skip

@@ -39,6 +39,11 @@ def group_lifts(report: Report, baselines: Sequence[str]) -> list[dict[str, Any]
     return [row for budget in report.budgets for row in _rows(report, base, budget, draws)]
 
 
+def trait_means(report: Report) -> dict[str, float]:
+    """Return the users' mean of what they are grouped by: actions, days of history, interests."""
+    return {by: round(float(values.mean()), 3) for by, values in report.traits.items() if len(values)}
+
+
 def _rows(report: Report, base: str, budget: str, draws: Float64s) -> Iterator[dict[str, Any]]:
     arms = [base, *(arm for arm in report.arms if arm != base)]
     columns = [(arm, metric) for arm in arms for metric in GROUP_LIFT_METRICS]

@@ -75,7 +75,8 @@ class Cosines(NamedTuple):
 
 
 @kernel
-def _cosine(cosines: Cosines, i: int, j: int) -> float:
+def cosine(cosines: Cosines, i: int, j: int) -> float:
+    """Return the cosine of two items."""
     if cosines.table.shape[0] > 0:
         return float(cosines.table[i, j])
     return float(dot(cosines.matrix[i], cosines.matrix[j]))
@@ -91,7 +92,7 @@ def wanted(first_time: bool, part: int) -> bool:
 def _met(cosines: Cosines, target: int, listed: Int32s, least: float) -> bool:
     """Tell whether any listed item is near enough; the slack is what float32 sums differ by."""
     for row in listed:  # noqa: SIM110 (a kernel)
-        if row == target or _cosine(cosines, target, row) >= least - 1e-6:
+        if row == target or cosine(cosines, target, row) >= least - 1e-6:
             return True
     return False
 
@@ -122,9 +123,9 @@ def _divergence(cosines: Cosines, listed: Int32s, medoids: Int32s, shares: Float
     best, nearest = np.full(listed.shape[0], -np.inf), np.zeros(listed.shape[0], np.int64)
     for m in range(medoids.shape[0]):
         for k in range(listed.shape[0]):
-            cosine = _cosine(cosines, medoids[m], listed[k])
-            if cosine > best[k]:
-                best[k], nearest[k] = cosine, m
+            near = cosine(cosines, medoids[m], listed[k])
+            if near > best[k]:
+                best[k], nearest[k] = near, m
     for k in range(listed.shape[0]):
         counts[nearest[k]] += 1.0 / listed.shape[0]
     total = 0.0

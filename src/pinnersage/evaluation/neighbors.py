@@ -127,6 +127,12 @@ class NeighborLists:
         self._n_threads = n_threads
         self._cosine = near_duplicate_cosine
 
+    def over(self, embeddings: Float32s) -> NeighborLists:
+        """Return lists like these over other embeddings."""
+        return NeighborLists(
+            embeddings, self._depth, n_threads=self._n_threads, near_duplicate_cosine=self._cosine
+        )
+
     @property
     def matrix(self) -> Matrix:
         """The embeddings as kernels take them."""

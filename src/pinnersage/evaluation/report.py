@@ -13,7 +13,7 @@ from pinnersage._arrays import Bools, Float64s
 from pinnersage.errors import NotFoundError
 from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
 from pinnersage.evaluation.contexts import MODES
-from pinnersage.evaluation.group_lifts import group_lifts
+from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
@@ -145,6 +145,7 @@ class Report:
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
             "group_lifts": group_lifts(self, baselines),
+            "trait_means": trait_means(self),
         }
 
     def write(self, directory: Path, verdict: list[str], baselines: list[str], *, page: bool = True) -> None:

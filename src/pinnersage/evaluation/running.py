@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
 from pinnersage.evaluation.about import about_of
-from pinnersage.evaluation.arms.untrained import UNTRAINED, Parts, untrained_arms
+from pinnersage.evaluation.arms.registry import arm_names, make_arms
+from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
@@ -22,6 +26,7 @@ from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
 from pinnersage.evaluation.state import RecordCache
+from pinnersage.evaluation.vectors import VectorSource, vectors_of
 from pinnersage.evaluation.verdict import baselines, sentences
 
 Progress = Callable[[str, int, int | None], None]
@@ -42,6 +47,7 @@ def evaluate_log(
     n_days: int = DEFAULT_DAYS,
     arms: Sequence[str] | None = None,
     more_arms: MakeArms | None = None,
+    vectors: VectorSource = "given",
     impressions: ReplayLog | None = None,
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
@@ -63,9 +69,12 @@ def evaluate_log(
     first_day_ms, n_days
         The span; None: the last ``n_days`` days of the log. Rounded down to midnight, UTC.
     arms
-        Names of untrained arms; None: all that the data allow.
+        Names of arms and groups of arms (see :func:`~pinnersage.evaluation.arms.registry.arm_names`);
+        None: all untrained ones that the data allow.
     more_arms
-        Makes further arms, which may use what the untrained ones share.
+        Makes further arms, which may use what the others share.
+    vectors
+        The log's own embeddings, or such as are learnt from the actions before the first day.
     impressions
         What users were shown; None: drawn from the pool.
     about
@@ -85,28 +94,41 @@ def evaluate_log(
         The span holds nothing to measure.
     """
     config, evaluation = config or BuildConfig(), evaluation or EvaluationConfig()
-    directory = Path(out_dir)
     start_ms = _first_day(log, first_day_ms, n_days)
     days = _days(log, start_ms, n_days, config, evaluation)
-    n_pool = int(days[0].pool.sum())
-    budgets = {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
+    budgets = _budgets(days, evaluation)
+    names, left_out = _names(log, arms)
+    vectors_at = vectors_of(log, vectors)
+    log = replace(log, embeddings=vectors_at(start_ms))
     parts = _parts(log, config, evaluation, max(budgets.values()))
-    chosen = _arms(log, parts, arms, more_arms)
-    saved.open_report_directory(directory)
-    said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
+    parts.vectors_at = None if vectors == "given" else vectors_at
+    chosen = make_arms(names, log, parts, list(budgets.values()), config.ranking)
+    chosen += list(more_arms(log, parts)) if more_arms else []
+    _check_names(chosen)
+    said = about_of(log, days, n_days, budgets, config, evaluation, impressions) | {"vectors": vectors}
     inputs = saved.inputs_digest(log, said | {"impressions_digest": _digest_of(impressions)})
+    saved.open_report_directory(Path(out_dir))
     course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
-    results = {a.name: _result(a, course, directory, inputs, progress, resume) for a in chosen}
-    traits = {
+    results = {arm.name: _result(arm, course, Path(out_dir), inputs, progress, resume) for arm in chosen}
+    said |= {"arms_left_out": left_out} | (about or {})
+    report = Report(
+        said, budgets, results, _traits(who), pool_ever(days), evaluation.n_resamples, evaluation.seed
+    )
+    report.write(Path(out_dir), sentences(report), baselines(report), page=page)
+    return report
+
+
+def _traits(who: Evaluated) -> dict[str, Float64s]:
+    return {
         "activity": who.n_actions.astype(np.float64),
         "history_days": who.history_days.astype(np.float64),
         "n_interests": who.n_interests.astype(np.float64),
     }
-    said["measured"]["mean_interests"] = round(float(who.n_interests.mean()), 3)
-    said = said | (about or {})
-    report = Report(said, budgets, results, traits, pool_ever(days), evaluation.n_resamples, evaluation.seed)
-    report.write(directory, sentences(report), baselines(report), page=page)
-    return report
+
+
+def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
+    has_categories = log.categories is not None and log.categories.max(initial=-1) >= 0
+    return arm_names(asked, has_categories=has_categories)
 
 
 def _result(
@@ -151,25 +173,26 @@ def _days(
     return days
 
 
+def _budgets(days: list[Day], evaluation: EvaluationConfig) -> dict[str, int]:
+    n_pool = int(days[0].pool.sum())
+    return {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
+
+
 def _parts(log: ReplayLog, config: BuildConfig, evaluation: EvaluationConfig, largest: int) -> Parts:
-    neighbors = NeighborLists(
-        log.embeddings, 3 * largest + _SPARE_DEPTH, n_threads=config.n_threads or os.cpu_count() or 1
-    )
-    return Parts(neighbors, config.interests, RecordCache(), evaluation.seed)
+    n_threads = config.n_threads or os.cpu_count() or 1
+    retrieval = config.retrieval
+    depth = max(3, math.ceil(retrieval.n_candidates_per_slot)) * largest + _SPARE_DEPTH
+    return Parts(
+        NeighborLists(log.embeddings, depth, n_threads=n_threads), config.interests, RecordCache(),
+        evaluation.seed, retrieval, cosines_of(log.embeddings), n_threads,
+    )  # fmt: skip
 
 
-def _arms(log: ReplayLog, parts: Parts, names: Sequence[str] | None, more: MakeArms | None) -> list[Arm]:
-    unknown = sorted(set(names or ()) - set(UNTRAINED))
-    if unknown:
-        raise UsageError(f"no arm {', '.join(unknown)}; expected some of {', '.join(UNTRAINED)}")
-    chosen = untrained_arms(log, parts, None if names is None else list(names))
-    chosen += list(more(log, parts)) if more else []
-    doubled = {arm.name for arm in chosen if [a.name for a in chosen].count(arm.name) > 1}
-    if doubled or not chosen:
-        raise UsageError(
-            f"expected arms, each name once; twice: {', '.join(sorted(doubled)) or 'none given'}"
-        )
-    return chosen
+def _check_names(arms: Sequence[Arm]) -> None:
+    names = [arm.name for arm in arms]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled or not arms:
+        raise UsageError(f"expected arms, each name once; twice: {', '.join(doubled) or 'none given'}")
 
 
 def _course(
@@ -192,7 +215,7 @@ def _course(
     return Course(
         contexts,
         known_before,
-        cosines_of(log.embeddings),
+        parts.cosines or cosines_of(log.embeddings),
         list(budgets.values()),
         len(who.users),
         evaluation.relevance_cosine,

@@ -41,6 +41,7 @@ class OpenedGeneration:
             self.pool,
             self.config.retrieval,
             representative=self.config.interests.representative,
+            decay_per_day=self.config.interests.decay_per_day,
         )
         self.ranked = open_ranker(path / RANKER, self.retriever, self.items, self.pool, self.config)
         self.store = LmdbStore(path / STORE, create=False)

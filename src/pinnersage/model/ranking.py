@@ -50,7 +50,7 @@ def write_ranker(
     def propose_at(moment: Moment) -> Propose:
         retriever = Retriever(
             index, items.embeddings, moment.pool, config.retrieval,
-            representative=config.interests.representative,
+            representative=config.interests.representative, decay_per_day=config.interests.decay_per_day,
         )  # fmt: skip
         return from_interests(retriever, config.ranking.n_proposing_interests, repeats=config.ranking.repeats)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from pinnersage._arrays import Bools, Int32s, UInt8s
 from pinnersage.config import RankingConfig
+from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
-from pinnersage.ranking.features import history_of
 from pinnersage.ranking.moment import Moment
 from pinnersage.retrieval.draw import seen_rows
 

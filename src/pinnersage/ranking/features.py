@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Float32s, Int32s, Int64s
+from pinnersage._arrays import Float32s, Int32s
 from pinnersage._kernel import kernel
 from pinnersage.config import MS_PER_DAY
+from pinnersage.interests.history import History, history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.moment import Moment
 
@@ -26,33 +27,12 @@ FEATURES = (
     "category_share", "own_count", "own_idle_days", "own_gap_days", "own_due",
     # the user
     "user_n_items", "user_n_interests", "user_recent_share", "user_popularity", "user_new_share",
+    # similarity to all the user's actions
+    "affinity_4", "affinity_4_rank", "affinity_12", "affinity_12_rank",
 )  # fmt: skip
 N_FEATURES = len(FEATURES)
 _N_NEWEST = 10
 UNKNOWN = -1.0  # in columns that are never negative
-
-
-class History(NamedTuple):
-    """A user's window, per distinct item (rows ascending)."""
-
-    rows: Int32s
-    weights: Float32s
-    counts: Float32s
-    first_ms: Int64s
-    last_ms: Int64s
-
-
-def history_of(record: UserRecord, decay_per_day: float) -> History:
-    """Sum a record's actions by item; ``weights`` are decayed to ``as_of_ms``."""
-    rows, inverse = np.unique(record.item_rows, return_inverse=True)
-    age_days = (record.as_of_ms - record.times_ms) / MS_PER_DAY
-    weights = np.bincount(inverse, record.weights * np.exp(-decay_per_day * age_days), len(rows))
-    first = np.full(len(rows), np.iinfo(np.int64).max)
-    last = np.full(len(rows), np.iinfo(np.int64).min)
-    np.minimum.at(first, inverse, record.times_ms)
-    np.maximum.at(last, inverse, record.times_ms)
-    counts = np.bincount(inverse, minlength=len(rows))
-    return History(rows.astype(np.int32), weights.astype(np.float32), counts.astype(np.float32), first, last)
 
 
 def features_of(record: UserRecord, rows: Int32s, moment: Moment) -> Float32s:
@@ -71,8 +51,7 @@ def features_of(record: UserRecord, rows: Int32s, moment: Moment) -> Float32s:
     out = np.zeros((len(rows), N_FEATURES), np.float32)
     if not len(rows):
         return out
-    vectors = np.asarray(moment.embeddings[rows], np.float32)
-    medoids = np.asarray(moment.embeddings[record.medoid_rows], np.float32)
+    vectors, medoids = _vectors(moment, rows), _vectors(moment, record.medoid_rows)
     shares = record.importances / max(float(record.importances.sum()), 1e-12)
     _fill_similarities(vectors @ medoids.T, shares, moment.popularity[rows], out)
     out[:, 6] = vectors @ _unit_sum(moment.embeddings, history.rows, history.weights)
@@ -83,9 +62,25 @@ def features_of(record: UserRecord, rows: Int32s, moment: Moment) -> Float32s:
     out[:, 23] = moment.cosine.scores(history.rows, history.weights)[rows]
     out[:, 25:30] = _own_columns(record, history, rows, moment)
     out[:, 30:35] = _user_columns(record, history, moment)
-    for rank, value in ((1, 0), (7, 6), (14, 13), (22, 21), (24, 23)):
+    out[:, 35], out[:, 37] = _affinities(vectors @ _vectors(moment, history.rows).T, history.weights)
+    for rank, value in ((1, 0), (7, 6), (14, 13), (22, 21), (24, 23), (36, 35), (38, 37)):
         out[:, rank] = _log_ranks(out[:, value])
     return out
+
+
+def _vectors(moment: Moment, rows: Int32s) -> Float32s:
+    return np.asarray(moment.embeddings[rows], np.float32)
+
+
+def _affinities(cosines: Float32s, weights: Float32s) -> tuple[Float32s, Float32s]:
+    """Return logarithms of the density of actions around each candidate, at sharpness 4 and 12.
+
+    See :mod:`pinnersage.retrieval.balance`.
+    """
+    shares = weights / np.float32(max(float(weights.sum()), 1e-12))
+    gentle = np.exp(np.float32(4) * (cosines - np.float32(1)))
+    least = np.float32(1e-12)
+    return np.log(gentle @ shares + least), np.log((gentle * gentle * gentle) @ shares + least)
 
 
 @kernel

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from pinnersage._arrays import Int32s, Int64s
+from pinnersage.interests.history import history_of
 from pinnersage.interests.record import RecordBatch
-from pinnersage.ranking.features import history_of
 from pinnersage.ranking.moment import Moment
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Retriever

@@ -104,8 +104,19 @@ def _unpack(keys: UInt64s, k: int) -> tuple[Float32s, Int32s]:
 
 def nearest_query(queries: Float32s, matrix: Matrix, rows: Int32s) -> tuple[Int32s, Float32s, Int32s]:
     """Give each row to its nearest query (the first of equals); return rows, scores, queries by score."""
-    all_scores = np.empty((len(queries), len(rows)), np.float32)
-    score_rows(queries, matrix, np.tile(rows, (len(queries), 1)), all_scores)
+    all_scores = _all_scores(queries, matrix, rows)
     scores = all_scores.max(axis=0)
     order = np.lexsort((rows, -scores))
     return rows[order], scores[order], all_scores.argmax(axis=0)[order].astype(np.int32)
+
+
+def nearest_position(queries: Float32s, matrix: Matrix, rows: Int32s) -> Int32s:
+    """Return the position of each row's nearest query, the first of equals, int32 ``(n,)``."""
+    nearest: Int32s = _all_scores(queries, matrix, rows).argmax(axis=0).astype(np.int32)
+    return nearest
+
+
+def _all_scores(queries: Float32s, matrix: Matrix, rows: Int32s) -> Float32s:
+    scores = np.empty((len(queries), len(rows)), np.float32)
+    score_rows(queries, matrix, np.tile(rows, (len(queries), 1)), scores)
+    return scores

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,11 @@ import numpy.typing as npt
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
 from pinnersage.config import RecommendMode, Representative, RetrievalConfig
 from pinnersage.errors import ItemNotFoundError, UsageError
+from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval import draw
-from pinnersage.retrieval._scores import as_matrix, nearest_query
+from pinnersage.retrieval._scores import as_float32, as_matrix, nearest_position, nearest_query
+from pinnersage.retrieval.balance import balanced
 from pinnersage.retrieval.base import VectorIndex, check_allowed
 from pinnersage.retrieval.candidates import Ask, Filled, Recommendations, fill
 from pinnersage.retrieval.neighbors import CacheCounts, NeighborCache
@@ -42,7 +45,7 @@ class Retriever:
         bool ``(n_rows,)``: items that may be recommended now; copied.
     cache_size
         Neighbor lists kept, 1-4 KB each; 0 for none.
-    representative
+    representative, decay_per_day
         What the records were built with.
     """
 
@@ -55,6 +58,7 @@ class Retriever:
         *,
         cache_size: int = 20_000,
         representative: Representative = "medoid",
+        decay_per_day: float = 0.01,
     ) -> None:
         check_allowed(pool, len(embeddings))
         self.config = config or RetrievalConfig()
@@ -62,7 +66,7 @@ class Retriever:
         self._matrix = as_matrix(embeddings)
         self._pool = pool.copy()
         self._cache = NeighborCache(index, embeddings, cache_size)
-        self._representative = representative
+        self._representative, self._decay_per_day = representative, decay_per_day
 
     def recommend(
         self,
@@ -78,7 +82,8 @@ class Retriever:
 
         ``sampled`` draws interests by importance with ``seed`` and orders the list by score.
         ``budgeted`` takes the most important interests and keeps the order of their turns, so a
-        shorter list is the beginning of a longer one.
+        shorter list is the beginning of a longer one. ``balanced`` chooses from what many interests
+        propose; the score is what an item adds to those before it.
         """
         mode = mode or self.config.mode
         asked, shares = self._plan(record, k, seed, mode, n_interests)
@@ -88,6 +93,8 @@ class Retriever:
         queries = draw.query_vectors(record, asked, self._embeddings, self._representative)
         items = record.medoid_rows[asked].tolist() if self._representative == "medoid" else None
         ask = Ask(queries, items, shares, draw.seen_rows(record) if leave_out else _NO_ROWS)
+        if mode == "balanced":
+            return self._balanced(record, ask, k)
         taken = self._fill(ask, k, self.config.near_duplicate_cosine)
         rows, scores, turns = taken.rows, taken.scores, taken.turns
         if mode == "sampled":
@@ -125,10 +132,26 @@ class Retriever:
         if mode == "sampled":
             asked = draw.sample_interests(record.importances, n_interests or self.config.n_interests, seed)
             return asked, draw.equal_shares(len(asked), budget)
-        if mode == "budgeted":
-            asked = np.arange(min(n_interests or self.config.n_budgeted_interests, record.n_interests))
-            return asked, draw.proportional_shares(record.importances[asked], budget)
-        raise UsageError(f"mode must be 'sampled' or 'budgeted', got {mode!r}")
+        if mode not in ("budgeted", "balanced"):
+            raise UsageError(f"mode must be 'sampled', 'budgeted' or 'balanced', got {mode!r}")
+        n = self.config.n_budgeted_interests
+        if mode == "balanced":
+            n, budget = self.config.n_balanced_interests, max(budget, self._n_wide(k))
+        asked = np.arange(min(n_interests or n, record.n_interests))
+        return asked, draw.proportional_shares(record.importances[asked], budget)
+
+    def _n_wide(self, k: int) -> int:
+        wide = math.ceil(self.config.n_candidates_per_slot * min(k, len(self._pool)))
+        return min(max(wide, self.config.candidate_budget), len(self._pool))
+
+    def _balanced(self, record: UserRecord, ask: Ask, k: int) -> Recommendations:
+        wide = self._fill(ask, self._n_wide(k), self.config.near_duplicate_cosine).rows
+        history = history_of(record, self._decay_per_day)
+        rows, gains = balanced(
+            history, as_float32(self._embeddings, history.rows), wide, self._matrix, k,
+            sharpness=self.config.sharpness, saturation=self.config.saturation,
+        )  # fmt: skip
+        return Recommendations(rows, gains, nearest_position(ask.queries, self._matrix, rows), len(wide))
 
     def _fill(self, ask: Ask, k: int, near_duplicate_cosine: float) -> Filled:
         return fill(

@@ -73,7 +73,7 @@ def test_arms_stand_at_the_number_of_interests_that_they_ask() -> None:
 
 def test_all_interests_stand_beyond_the_others_where_no_mean_is_told() -> None:
     told = values()
-    del told["about"]["measured"]["mean_interests"]
+    del told["trait_means"]["n_interests"]
     summary = summary_of(told)
     assert {p.arm: p.n for p in asked_points(summary, "recall")}["all-interests"] is None
     assert figure_of(summary, "interests-recall") is not None

@@ -182,6 +182,7 @@ def test_facts_and_verdict_are_told(page: Page) -> None:
         assert told in text
     assert "Vectors" not in text
     assert "<dt>Vectors</dt><dd>text, 384-d</dd>" in quick(with_vectors("text, 384-d"))
+    assert "<dd>as given with the items</dd>" in quick(with_vectors("given"))
     assert "kind fused; dim 64" in quick(with_vectors({"kind": "fused", "dim": 64}))
 
 
@@ -205,6 +206,7 @@ def test_what_users_name_is_escaped() -> None:
     changed = values(arms) | additions()
     changed["about"] |= {"command": NASTY, "vectors": NASTY, "impressions": NASTY}
     changed["about"]["tables"][NASTY] = {"sources": [NASTY], "n_rows": 1, "n_bad": 1, "reasons": {NASTY: 1}}
+    changed["about"]["arms_left_out"] = {NASTY: NASTY}
     changed["verdict"].append(NASTY)
     changed["knobs"][0] |= {"knob": NASTY, "value": NASTY}
     changed["exposure"][0]["groups"][0] |= {"by": NASTY, "group": NASTY}

@@ -78,6 +78,7 @@ def values(arms: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
             for i, (arm, settings) in enumerate(arms.items())
         },
         "lifts": lifts,
+        "trait_means": {"activity": 41.5, "n_interests": 17.25},
         "groups": _groups(arms, one, METRICS[:3]),
         "group_lifts": [
             row | {"over": "mean-0.01"}
@@ -109,7 +110,6 @@ def about() -> dict[str, Any]:
         "measured": {
             "n_users": 77, "n_user_days": 321, "n_targets": 3000, "n_first_time_targets": 1700,
             "n_repeat_targets": 1300, "n_left_out_not_in_pool": 41, "n_left_out_too_few_actions": 52,
-            "mean_interests": 17.25,
         },
         "pool": {"n_items_first_day": 1190, "n_items_last_day": 1199},
         "budgets": BUDGETS,

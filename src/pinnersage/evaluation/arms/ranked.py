@@ -1,14 +1,15 @@
 """Any arm followed by a ranker: the arm proposes many items, the ranker orders them.
 
 Fitted once before the first day; popularity and common users are counted anew every day from what was
-known then. Embeddings that were learnt from the log up to the first day make the past look easier
-than it was: the ranker then trusts them too much.
+known then. Where embeddings are learnt from the log, those of each training moment know nothing later:
+else the past would look easier than it was, and the ranker would trust them too much.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,8 @@ from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
-from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
+from pinnersage.evaluation.neighbors import in_parts
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet
@@ -30,39 +32,59 @@ from pinnersage.ranking.ranker import Ranker
 RANKED = {"top-40-ranked": "top-40", "mean-0.01-ranked": "mean-0.01", "popular-ranked": None}
 """Name of an arm -> the untrained arm whose items it orders; None: popular and linked items alone."""
 
+_SLOTS_PER_ITEM = 0.25  # the wide set then still holds about three times the longest list
+
 
 @dataclass
 class Ranked:
     """The items of another arm, united with popular and linked ones, ordered by a ranker.
+
+    A user's candidates are scored once a day: shorter lists are the beginning of longer ones.
 
     Attributes
     ----------
     name
         Of the arm.
     base
-        Proposes; an arm that needs no fitting. None: no proposals.
-    interests
-        How actions become interests.
+        Name of an untrained arm that proposes; None: no proposals.
+    parts
+        Of the evaluation.
     config
         Of the ranker; ``repeats`` is set by the mode, and each mode has a ranker of its own.
+    longest
+        Items of the longest list that will be asked for.
     relink_days
         Common users are counted anew when the last count is so many days old.
     """
 
     name: str
-    base: Arm | None = field(repr=False)
-    interests: InterestConfig = field(default_factory=InterestConfig)
+    base: str | None
+    parts: Parts = field(repr=False)
     config: RankingConfig = field(default_factory=RankingConfig)
+    longest: int = 100
     relink_days: float = 1.0
+    interests: InterestConfig = field(init=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
     _links: tuple[int, tuple[ItemLinks, ItemLinks]] | None = field(default=None, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
+    _ordered: dict[Mode, tuple[int, Int32s]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.interests = self.parts.config
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
         self._fitted_on = (log.before(until_ms), until_ms)
-        self._rankers, self._links, self._today = {}, None, None
+        self._rankers, self._links, self._today, self._ordered = {}, None, None, {}
+
+    def fitted(self) -> dict[str, Any]:
+        """Return each mode's number of trees and examples, and each feature's share of the gain."""
+        return {
+            mode: {name: value for name, value in ranker.about.items() if name != "config"}
+            | {"gains": {name: round(share, 4) for name, share in ranker.gains().items()}}
+            for mode, ranker in self._rankers.items()
+        }
 
     def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
         """Return the best of a wide set; see :class:`~pinnersage.evaluation.replay.Arm`.
@@ -72,34 +94,47 @@ class Ranked:
         UsageError
             The arm was not fitted, or on more than was known before the day.
         """
-        ranker, known = self._ranker(day, mode), log.before(day.start_ms)
-        moment = self._moment(day, known)
-        slots = max(budget, self.config.budget)
-        records = records_before(
-            known, day.users.astype(np.int64), known.embeddings, self.interests, day.start_ms
-        )
-        proposed = self._proposed(known, day, round(self.config.n_proposed_per_slot * slots), mode)
-        wide = WideSet(moment, self.config)
-        out = np.full((day.n_users, budget), -1, np.int32)
-        for u in range(day.n_users):
-            record = records.record(u)
-            rows = wide.of_user(record, proposed[u], slots, repeats=mode == "all").rows
-            scores = ranker.score(features_of(record, rows, moment))
-            best = rows[np.argsort(-scores, kind="stable")[:budget]]
-            out[u, : len(best)] = best
-        return out
+        n = max(budget, self.longest)
+        kept = self._ordered.get(mode)
+        if kept is None or kept[0] != day.start_ms or kept[1].shape != (day.n_users, n):
+            kept = self._ordered[mode] = (day.start_ms, self._order(day, log, n, mode))
+        return kept[1][:, :budget].copy()
 
     def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
         """Return the ranker's score of each item; ranks among its features are ranks among these."""
         ranker, known = self._ranker(day, "all"), log.before(day.start_ms)
-        moment = self._moment(day, known)
-        users = day.users.astype(np.int64)
-        records = records_before(known, users, known.embeddings, self.interests, day.start_ms)
+        moment, records = self._moment(day, known), self._records(day, known)
         parts = [
             ranker.score(features_of(records.record(u), item_rows[offsets[u] : offsets[u + 1]], moment))
             for u in range(day.n_users)
         ]
         return np.concatenate([np.empty(0, np.float32), *parts])
+
+    def _order(self, day: Day, log: ReplayLog, n: int, mode: Mode) -> Int32s:
+        """Return each user's ``n`` best candidates, padded with -1."""
+        ranker, known = self._ranker(day, mode), log.before(day.start_ms)
+        moment, records = self._moment(day, known), self._records(day, known)
+        slots = max(self.config.budget, round(_SLOTS_PER_ITEM * n))
+        proposed = self._proposed(
+            self.parts, known, day, round(self.config.n_proposed_per_slot * slots), mode
+        )
+        wide = WideSet(moment, self.config)
+        out = np.full((day.n_users, n), -1, np.int32)
+
+        def work(part: Int64s) -> None:
+            for u in part.tolist():
+                record = records.record(u)
+                rows = wide.of_user(record, proposed[u], slots, repeats=mode == "all").rows
+                scores = ranker.score(features_of(record, rows, moment))
+                best = rows[np.argsort(-scores, kind="stable")[:n]]
+                out[u, : len(best)] = best
+
+        in_parts(work, day.n_users, self.parts.n_threads)
+        return out
+
+    def _records(self, day: Day, known: ReplayLog) -> RecordBatch:
+        users = day.users.astype(np.int64)
+        return records_before(known, users, known.embeddings, self.interests, day.start_ms)
 
     def _ranker(self, day: Day, mode: Mode) -> Ranker:
         if self._fitted_on is None or self._fitted_on[1] > day.start_ms:
@@ -111,14 +146,14 @@ class Ranked:
             log, until_ms = self._fitted_on
             config = self.config.model_copy(update={"repeats": mode == "all"})
             self._rankers[mode] = fit_ranker(
-                log,
-                until_ms,
-                partial(_moment_of, log, interests=self.interests),
-                partial(self._propose_at, log, mode),
-                self.interests,
-                config,
-            )
+                log, until_ms, partial(self._past_moment, log), partial(self._propose_at, log, mode),
+                self.interests, config,
+            )  # fmt: skip
         return self._rankers[mode]
+
+    def _past_moment(self, log: ReplayLog, moment_ms: int) -> Moment:
+        vectors = self.parts.vectors_at(moment_ms) if self.parts.vectors_at else log.embeddings
+        return _moment_of(replace(log, embeddings=vectors), moment_ms, interests=self.interests)
 
     def _moment(self, day: Day, known: ReplayLog) -> Moment:
         today = self._today
@@ -133,7 +168,8 @@ class Ranked:
         """Return the base's proposals before a past moment; all its users are asked at once."""
         if self.base is None:
             return nothing
-        known = log.before(moment.moment_ms)
+        known = replace(log.before(moment.moment_ms), embeddings=moment.embeddings)
+        parts = self.parts.as_of(moment.moment_ms)
         active = _active_users(known, moment.moment_ms - self.interests.window_ms)
         nobody = np.empty(0, np.int32)
         day = Day(
@@ -144,15 +180,15 @@ class Ranked:
 
         def propose(users: Int64s, records: RecordBatch, k: int) -> Int32s:  # noqa: ARG001
             if k not in kept:
-                kept[k] = self._proposed(known, day, k, mode)
+                kept[k] = self._proposed(parts, known, day, k, mode)
             return kept[k][np.searchsorted(active, users)]
 
         return propose
 
-    def _proposed(self, known: ReplayLog, day: Day, k: int, mode: Mode) -> Int32s:
+    def _proposed(self, parts: Parts, known: ReplayLog, day: Day, k: int, mode: Mode) -> Int32s:
         if self.base is None or k < 1:
             return np.full((day.n_users, max(k, 0)), -1, np.int32)
-        return self.base.recommend(day, known, k, mode)
+        return untrained_arms(known, parts, [self.base])[0].recommend(day, known, k, mode)
 
 
 def _moment_of(
@@ -173,10 +209,6 @@ def _active_users(log: ReplayLog, since_ms: int) -> Int32s:
     return np.unique(log.users[log.times_ms >= since_ms]).astype(np.int32)
 
 
-def ranked_arms(log: ReplayLog, parts: Parts, config: RankingConfig | None = None) -> list[Arm]:
-    """Make all arms of :data:`RANKED`; fits ``more_arms`` of an evaluation."""
-    arms: list[Arm] = []
-    for name, base in RANKED.items():
-        proposer = untrained_arms(log, parts, [base])[0] if base else None
-        arms.append(Ranked(name, proposer, parts.config, config or RankingConfig()))
-    return arms
+def ranked_arm(name: str, parts: Parts, config: RankingConfig | None = None, longest: int = 100) -> Ranked:
+    """Make an arm of :data:`RANKED`."""
+    return Ranked(name, RANKED[name], parts, config or RankingConfig(), longest)

@@ -1,19 +1,15 @@
-"""The trained arms by name, and the settings among which each is chosen."""
+"""The trained arms by name, and the settings among which each is chosen (see ``tuned``)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from itertools import product
 
-from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.trained import TrainedArm
-from pinnersage.evaluation.arms.trained_choice import Chosen, choose
 from pinnersage.evaluation.arms.trained_factors import AlsArm
 from pinnersage.evaluation.arms.trained_linear import EaseArm, ItemItemArm
 from pinnersage.evaluation.arms.trained_networks import Network
 from pinnersage.evaluation.arms.trained_sequence import SequenceArm
-from pinnersage.evaluation.replay import Mode, ReplayLog
 
 _WINDOWS = (90, None)
 
@@ -47,54 +43,3 @@ TRAINED: dict[str, Callable[[], list[TrainedArm]]] = {
     "mind": lambda: _sequence("mind"),
 }
 """Name -> candidates, of which the first is the default where nothing can be chosen."""
-
-
-def tuned_arms(
-    log: ReplayLog,
-    until_ms: int,
-    budget: int,
-    names: Sequence[str] | None = None,
-    *,
-    n_days: int = 14,
-    mode: Mode = "first_time",
-    min_actions: int = 1,
-    refit_days: int | None = None,
-) -> dict[str, Chosen[TrainedArm]]:
-    """Choose the settings of trained arms on the last days before the cut.
-
-    Parameters
-    ----------
-    log
-        Nothing from ``until_ms`` on is read.
-    until_ms
-        Start of the first day that will be reported.
-    budget, mode, n_days, min_actions
-        As :func:`~pinnersage.evaluation.arms.trained_choice.choose` takes them.
-    names
-        Of :data:`TRAINED`; None: all.
-    refit_days
-        Given to the chosen arms. Where items are born all the time, a model that is fitted once falls
-        behind arms that see every day: fit anew each day to compare like with like.
-
-    Returns
-    -------
-    Name -> what was chosen; the arms are not fitted.
-
-    Raises
-    ------
-    UsageError
-        A name is not known, or the days before the cut hold no user to choose by.
-    UnavailableError
-        A library is missing; the message names the extra.
-    """
-    wanted = list(TRAINED) if names is None else list(names)
-    unknown = sorted(set(wanted) - set(TRAINED))
-    if unknown:
-        raise UsageError(f"no trained arm {', '.join(unknown)}; expected some of {', '.join(TRAINED)}")
-    found = {}
-    for name in wanted:
-        chosen = choose(
-            TRAINED[name](), log, until_ms, budget=budget, n_days=n_days, mode=mode, min_actions=min_actions
-        )
-        found[name] = replace(chosen, arm=replace(chosen.arm, refit_days=refit_days))
-    return found

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from pinnersage.config import InterestConfig
+from pinnersage.config import InterestConfig, RetrievalConfig
+from pinnersage.evaluation.arms.balanced import Balanced
 from pinnersage.evaluation.arms.interests import Interests, MatchedInterests
 from pinnersage.evaluation.arms.oracles import InterestOracle, PastItemsOracle
 from pinnersage.evaluation.arms.popular import Popular, PopularInCategory
 from pinnersage.evaluation.arms.single import DecayedMean, LastItem
+from pinnersage.evaluation.measures import Cosines
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.state import RecordCache
+from pinnersage.evaluation.vectors import VectorsAt
 
 
 @dataclass
@@ -31,12 +34,32 @@ class Parts:
         Records built once per day and configuration.
     seed
         Of every draw.
+    retrieval
+        Of the balanced path.
+    cosines
+        Of all items, where they are at hand.
+    n_threads
+        Of arms that work in threads.
+    vectors_at
+        Embeddings as of earlier moments, where they are learnt from the log.
     """
 
     neighbors: NeighborLists
     config: InterestConfig = field(default_factory=InterestConfig)
     records: RecordCache = field(default_factory=RecordCache)
     seed: int = 0
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    cosines: Cosines | None = None
+    n_threads: int = 1
+    vectors_at: VectorsAt | None = None
+
+    def as_of(self, ms: int) -> Parts:
+        """Return parts that know the embeddings of a moment; these, where embeddings are given."""
+        if self.vectors_at is None:
+            return self
+        return replace(
+            self, neighbors=self.neighbors.over(self.vectors_at(ms)), records=RecordCache(), cosines=None
+        )
 
 
 MakeArm = Callable[[str, Parts], Arm]
@@ -63,6 +86,13 @@ def _sampled(name: str, parts: Parts, *, n: int = 3, **changes: Any) -> Arm:
 
 def _top(name: str, parts: Parts, *, n: int | None) -> Arm:
     return Interests(name, parts.neighbors, "proportional", "turns", parts.records, parts.config, n)
+
+
+def _balanced(name: str, parts: Parts, *, n: int | None) -> Arm:
+    return Balanced(
+        name, parts.neighbors, "proportional", "turns", parts.records, parts.config, n,
+        retrieval=parts.retrieval, cosines=parts.cosines, n_threads=parts.n_threads,
+    )  # fmt: skip
 
 
 def _complete(name: str, parts: Parts) -> Arm:
@@ -106,6 +136,8 @@ UNTRAINED: dict[str, MakeArm] = {
     "top-40": partial(_top, n=40),
     "all-interests": partial(_top, n=None),
     "all-interests-fixed-k": _fixed,
+    "balanced-40": partial(_balanced, n=40),
+    "balanced-all": partial(_balanced, n=None),
     "oracle-kmeans-3": _interest_oracle,
     "oracle-past-items": lambda name, parts: PastItemsOracle(name, parts.neighbors),
 }

@@ -119,9 +119,8 @@ def asked_points(summary: Summary, metric: str) -> list[Asked]:
 
 def mean_interests(summary: Summary) -> float | None:
     """Return the users' mean number of interests; None where nothing tells it."""
-    told = summary.about.measured.get("mean_interests")
-    if told is not None:
-        return float(told)
+    if "n_interests" in summary.trait_means:
+        return summary.trait_means["n_interests"]
     return summary.interest_quality.n_interests_per_user.value if summary.interest_quality else None
 
 

@@ -15,7 +15,12 @@ from pinnersage.evaluation.page.words import metric_name, trait_name
 
 LIFTED = ("relevance", "recall")
 _BASES = ("mean-0.01", "last-item")
-_FIRST_OF = (("sampled-3",), ("top-20", "top-40", "all-interests"), ("top-40-ranked",))
+_FIRST_OF = (
+    ("sampled-3",),
+    ("top-20", "top-40", "all-interests"),
+    ("balanced-40", "balanced-all"),
+    ("top-40-ranked",),
+)
 _FAMILIES_ADDED = ("popularity", "trained", "second-stage")
 _MAX_LINES = 6
 

@@ -18,6 +18,11 @@ _COSTS = {
     "fit_seconds": "Fitting, s",
     "cpu_seconds": "Processor, s",
 }
+_VECTORS = {
+    "given": "as given with the items",
+    "log": "learnt from the log before the first day",
+    "fused": "those given with the items, fused with vectors learnt from the log before the first day",
+}
 _LEFT_OUT = {
     "n_left_out_not_in_pool": "actions on items that were not in the pool",
     "n_left_out_too_few_actions": "actions of users with too few actions before",
@@ -61,6 +66,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         "Left out",
         "; ".join(f"{count_of(about.measured.get(key))} {name}" for key, name in _LEFT_OUT.items()),
     )
+    for arm, why in (about.more("arms_left_out") or {}).items():
+        yield f"Arm left out: {arm}", str(why)
     yield (
         "Pool",
         (
@@ -93,6 +100,8 @@ def _impressions(summary: Summary) -> str:
 
 
 def _vectors(vectors: Any) -> str:
+    if isinstance(vectors, str):
+        return _VECTORS.get(vectors, vectors)
     flat = flattened(vectors)
     return "; ".join(f"{name} {value}" if name else value for name, value in flat)
 

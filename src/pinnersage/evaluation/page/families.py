@@ -45,12 +45,14 @@ _KINDS = {
     "PopularInCategory": "popularity",
     "Interests": "pinnersage",
     "MatchedInterests": "pinnersage",
+    "Balanced": "pinnersage",
     "Spread": "pinnersage",
     "Ranked": "second-stage",
     "EaseArm": "trained",
     "ItemItemArm": "trained",
     "AlsArm": "trained",
     "SequenceArm": "trained",
+    "TunedArm": "trained",
 }
 
 

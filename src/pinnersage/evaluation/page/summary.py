@@ -102,6 +102,7 @@ class Summary(Plain):
     lifts: list[Lift] = Field(default_factory=list)
     groups: list[GroupResult] = Field(default_factory=list)
     group_lifts: list[GroupResult] = Field(default_factory=list)
+    trait_means: dict[str, float] = Field(default_factory=dict)
     exposure: list[ExposureRow] | None = None
     utility_gaps: list[UtilityGap] | None = None
     interest_quality: InterestQuality | None = None

@@ -1,0 +1,121 @@
+"""The balanced path: many interests propose, a list is chosen that speaks for all actions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
+from pinnersage._kernel import kernel
+from pinnersage.config import RetrievalConfig
+from pinnersage.evaluation.arms.interests import Interests
+from pinnersage.evaluation.measures import Cosines, cosine
+from pinnersage.evaluation.neighbors import in_parts
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
+from pinnersage.evaluation.state import barred, decayed_weights
+from pinnersage.retrieval._scores import as_matrix
+from pinnersage.retrieval.balance import choose
+
+
+@kernel
+def _choose_all(
+    first: int, stop: int, offsets: Int64s, own: Int32s, weights: Float64s, sharpness: float,
+    saturation: float, cosines: Cosines, wide: Int32s, out: Int32s,
+) -> None:  # fmt: skip
+    """Choose the lists of users ``first:stop`` from rows of ``wide``, ascending behind its -1."""
+    budget = out.shape[1]
+    chosen, gains = np.empty(budget, np.int32), np.empty(budget, np.float32)
+    for u in range(first, stop):
+        rows = wide[u][wide[u] >= 0]
+        mine = own[offsets[u] : offsets[u + 1]]
+        near = np.empty((rows.shape[0], mine.shape[0]), np.float32)
+        for i in range(rows.shape[0]):
+            for a in range(mine.shape[0]):
+                near[i, a] = np.exp(sharpness * (cosine(cosines, mine[a], rows[i]) - 1.0))
+        n = choose(near, weights[offsets[u] : offsets[u + 1]], saturation, chosen, gains)
+        for k in range(n):
+            out[u, k] = rows[chosen[k]]
+
+
+@kernel
+def _densities(
+    offsets: Int64s, own: Int32s, weights: Float64s, sharpness: float, cosines: Cosines,
+    asked_offsets: Int64s, asked: Int32s, out: Float32s,
+) -> None:  # fmt: skip
+    for u in range(offsets.shape[0] - 1):
+        for i in range(asked_offsets[u], asked_offsets[u + 1]):
+            total = 0.0
+            for a in range(offsets[u], offsets[u + 1]):
+                total += weights[a] * np.exp(sharpness * (cosine(cosines, own[a], asked[i]) - 1.0))
+            out[i] = total
+
+
+@dataclass
+class Balanced(Interests):
+    """Chooses from what the most important interests propose (:mod:`pinnersage.retrieval.balance`).
+
+    Attributes
+    ----------
+    retrieval
+        ``sharpness``, ``saturation``, ``n_candidates_per_slot`` and ``candidate_budget`` are read.
+    cosines
+        Of all items, where they are at hand.
+    n_threads
+        Threads; lists do not depend on it.
+    """
+
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    cosines: Cosines | None = field(default=None, repr=False)
+    n_threads: int = field(default=1, repr=False)
+
+    def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
+        """Return what is chosen from a wide set; see :class:`~pinnersage.evaluation.replay.Arm`."""
+        looked = self._look_up(day, log)
+        n_wide = math.ceil(self.retrieval.n_candidates_per_slot * budget)
+        n_wide = min(max(n_wide, self.retrieval.candidate_budget), log.n_items)
+        shares = self._shares(looked.queries, n_wide)
+        wide = self.neighbors.merged(
+            looked.asked, shares, barred(day, log, mode), n_wide, looked.queries.vectors
+        )
+        wide.sort(axis=1)
+        histories = _histories(day, log, self.config.window_ms, self.config.decay_per_day)
+        out, cosines = np.full((day.n_users, budget), -1, np.int32), self._all_cosines(log)
+
+        def work(part: Int64s) -> None:
+            _choose_all(
+                int(part[0]), int(part[-1]) + 1, *histories, self.retrieval.sharpness,
+                self.retrieval.saturation, cosines, wide, out,
+            )  # fmt: skip
+
+        in_parts(work, day.n_users, self.n_threads)
+        return out
+
+    def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
+        """Return the density of the user's actions around each item: what it would add as the first."""
+        histories = _histories(day, log, self.config.window_ms, self.config.decay_per_day)
+        out = np.zeros(len(item_rows), np.float32)
+        _densities(*histories, self.retrieval.sharpness, self._all_cosines(log), offsets, item_rows, out)
+        return out
+
+    def _all_cosines(self, log: ReplayLog) -> Cosines:
+        if self.cosines is None or len(self.cosines.matrix) != log.n_items:
+            self.cosines = Cosines(as_matrix(log.embeddings), np.empty((0, 0), np.float32))
+        return self.cosines
+
+
+def _histories(
+    day: Day, log: ReplayLog, window_ms: int, decay_per_day: float
+) -> tuple[Int64s, Int32s, Float64s]:
+    """Return offsets, distinct item rows and decayed weights, of each user with a sum of 1."""
+    weights = decayed_weights(day, log, window_ms, decay_per_day)
+    place = np.full(log.n_users, -1)
+    place[day.users] = np.arange(day.n_users)
+    users = place[log.users]
+    kept = (users >= 0) & (weights > 0)
+    keys, at = np.unique(users[kept] * log.n_items + log.item_rows[kept], return_inverse=True)
+    sums = np.bincount(at, weights[kept], len(keys))
+    owners, rows = keys // log.n_items, (keys % log.n_items).astype(np.int32)
+    totals = np.bincount(owners, sums, day.n_users)
+    return np.searchsorted(owners, np.arange(day.n_users + 1)), rows, sums / totals[owners]

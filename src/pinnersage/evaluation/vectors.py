@@ -1,0 +1,80 @@
+"""Item embeddings as of a moment: as given, or learnt from the actions before it.
+
+Embeddings that are learnt from the log must not have seen what they are measured on: those of a replay
+are learnt before its first day, and a ranker that learns at an earlier moment is given those of that
+moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Float32s
+from pinnersage.embedding.arrays import embed_items
+from pinnersage.embedding.settings import EmbeddingSettings
+from pinnersage.errors import DataError
+from pinnersage.evaluation.replay import ReplayLog
+
+VectorSource = Literal["given", "log", "fused"]
+VectorsAt = Callable[[int], Float32s]
+"""``vectors_at(ms)``: float32 ``(n_items, d)`` that know no action at or after ``ms``."""
+
+_KEPT = 8
+
+
+@dataclass
+class LearntVectors:
+    """Embeddings learnt from a log up to a moment, beside its own embeddings; the last few are kept.
+
+    Attributes
+    ----------
+    log
+        All actions; its embeddings are what is known of items without the log.
+    settings
+        ``source`` is ``log`` or ``fused``.
+    """
+
+    log: ReplayLog = field(repr=False)
+    settings: EmbeddingSettings = field(default_factory=EmbeddingSettings)
+    _kept: dict[int, Float32s] = field(default_factory=dict, init=False, repr=False)
+
+    def __call__(self, ms: int) -> Float32s:
+        """Return unit embeddings of all items, zeros where nothing is known.
+
+        Raises
+        ------
+        DataError
+            No two items stand in one session before ``ms``.
+        UnavailableError
+            A library of the extra ``embed`` is not installed.
+        """
+        if ms not in self._kept:
+            self._kept[ms] = self._learnt(ms)
+            while len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return self._kept[ms]
+
+    def _learnt(self, ms: int) -> Float32s:
+        log = self.log
+        counts: Bools = log.weights > 0
+        made = embed_items(
+            log.embeddings, log.users[counts], log.item_rows[counts], log.times_ms[counts],
+            until_ms=ms, settings=self.settings,
+        )  # fmt: skip
+        if not made.any():
+            raise DataError(
+                "vectors: expected two items acted on in one session before the first day to learn from, "
+                "found none; choose a later --from, or --vectors given"
+            )
+        return np.ascontiguousarray(made, np.float32)
+
+
+def vectors_of(log: ReplayLog, source: VectorSource) -> VectorsAt:
+    """Return embeddings as of a moment from a log."""
+    if source == "given":
+        return lambda ms: log.embeddings  # noqa: ARG005
+    return LearntVectors(log, EmbeddingSettings(source))

@@ -1,0 +1,79 @@
+"""Arms by name and by group."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
+
+from pinnersage.config import RankingConfig
+from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.evaluation.arms.registry import GROUPS, arm_names, make_arms
+from pinnersage.evaluation.arms.trained_registry import TRAINED
+from pinnersage.evaluation.arms.tuned import TunedArm
+from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.replay import walk
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """Make modules look as if they were not installed."""
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in modules else real(name))
+
+
+def test_groups_share_no_name() -> None:
+    names = [name for group in GROUPS.values() for name in group]
+    assert len(names) == len(set(names))
+    assert not {*names} & {*GROUPS, "all"}
+
+
+def test_untrained_is_the_default() -> None:
+    assert arm_names(None)[0] == list(GROUPS["untrained"])
+
+
+def test_categories_are_needed_for_popularity_in_them() -> None:
+    found, left_out = arm_names(None, has_categories=False)
+    assert [*left_out] == ["popular-category"]
+    assert {*found} == {*GROUPS["untrained"]} - {"popular-category"}
+
+
+def test_a_group_leaves_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "sklearn", "torch", "implicit")
+    found, left_out = arm_names(["all"])
+    assert found == list(GROUPS["untrained"])
+    assert {*left_out} == {*GROUPS["ranked"], *GROUPS["trained"]}
+    with pytest.raises(UnavailableError, match=r"pinnersage\[ranking\]"):
+        arm_names(["top-40-ranked"])
+    with pytest.raises(UnavailableError, match=r"pinnersage\[baselines\]"):
+        arm_names(["ease"])
+
+
+def test_unknown_names_are_told_with_the_known() -> None:
+    with pytest.raises(UsageError, match=r"no arm eaze; expected some of .*als, .*a group: untrained"):
+        arm_names(["ease", "eaze"])
+
+
+def test_every_name_makes_an_arm_of_that_name() -> None:
+    log = log_of(drawn_actions(1), drawn_embeddings(1))
+    names = [name for group in GROUPS.values() for name in group if name != "popular-category"]
+    made = make_arms(names, log, Parts(NeighborLists(log.embeddings, 20)), [5, 9], RankingConfig())
+    assert [arm.name for arm in made] == names
+    tuned = [arm for arm in made if isinstance(arm, TunedArm)]
+    assert [arm.name for arm in tuned] == list(TRAINED)
+    assert {arm.budget for arm in tuned} == {5}
+
+
+def test_a_tuned_arm_says_what_it_chose_before_the_cut() -> None:
+    log = log_of(drawn_actions(1), drawn_embeddings(1))
+    arm = TunedArm("ease", 5, n_days=10, refit_days=2)
+    with pytest.raises(UsageError, match="fitted first"):
+        arm.recommend(next(iter(walk(log, 50 * DAY, 1, window_ms=90 * DAY))), log, 5, "all")
+    arm.fit(log, 50 * DAY)
+    told = arm.fitted()
+    assert len(told["recalls"]) == len(TRAINED["ease"]())
+    best = TRAINED["ease"]()[int(np.argmax(told["recalls"]))]
+    assert told["chosen"]["l2"] == best.l2  # type: ignore[attr-defined]
+    assert told["chosen"]["refit_days"] == 2
