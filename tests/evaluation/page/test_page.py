@@ -122,6 +122,15 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     assert list(gain.rows) == ["popularity, 30 days", "similarity", "freshness"]
 
 
+def test_calibration_is_drawn_for_a_few_arms_and_told_for_all() -> None:
+    told = additions()["interest_calibration"]
+    rows = [row | {"arm": arm} for row in told for arm in ARMS]
+    page = Page(quick(values() | {"interest_calibration": rows}))
+    drawn = {v for _, name, v in page.attributes if name == "id" and v.startswith("plot-calibration-")}
+    assert len(drawn) == 6  # the decayed mean and the arms of the lifts
+    assert all(page.table(f"{arm}, {PLACES['1%']}").rows for arm in ARMS)
+
+
 def test_parts_that_were_not_measured_have_no_section() -> None:
     without = quick(values())
     for key in ("exposure", "gaps", "quality", "calibration", "knobs", "ranker"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pinnersage.evaluation.page.blocks import Legend, Plot, Plots, Section, Text
+from pinnersage.evaluation.page.blocks import Block, Folded, Legend, Plot, Plots, Section, Text
 from pinnersage.evaluation.page.charts import cost_plot, diversity_plot, interests_plot, place_of
-from pinnersage.evaluation.page.charts_lift import lift_plot
+from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, shown_arms
 from pinnersage.evaluation.page.charts_more import (
     calibration_plot,
     calibrations,
@@ -17,6 +17,8 @@ from pinnersage.evaluation.page.charts_more import (
 from pinnersage.evaluation.page.families import FAMILIES, family_of
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import TRAITS
+
+_MAX_DRAWN = 6
 
 
 def plots_section(summary: Summary) -> Section | None:
@@ -42,9 +44,15 @@ def legend_of(summary: Summary) -> Legend:
 
 
 def calibration_section(summary: Summary) -> Section | None:
-    """Return whether lists follow the importances, arm by arm; None where it was not measured."""
-    plots = _there([calibration_plot(summary, row.arm) for row in calibrations(summary)])
-    return Section("calibration", "Calibration by interest", [Plots(plots)]) if plots else None
+    """Return whether lists follow the importances, drawn for a few arms; None where it was not measured."""
+    plots = {row.arm: plot for row in calibrations(summary) if (plot := calibration_plot(summary, row.arm))}
+    base = base_of(summary)
+    shown = [base, *shown_arms(summary, base)] if base else []
+    drawn = [arm for arm in plots if arm in shown] or list(plots)[:_MAX_DRAWN]
+    tables = [plot.table for arm, plot in plots.items() if arm not in drawn]
+    blocks: list[Block] = [Plots([plots[arm] for arm in drawn])]
+    blocks += [Folded("Other arms", tables)] if tables else []
+    return Section("calibration", "Calibration by interest", blocks) if plots else None
 
 
 def knobs_section(summary: Summary) -> Section | None:

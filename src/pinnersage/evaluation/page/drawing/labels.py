@@ -52,7 +52,7 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Seque
     for i in sorted(range(len(at)), key=lambda i: (-_crowd(at, i), at[i])):
         note = axes.annotate(short(names[i]), points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
         size = note.get_window_extent(renderer)
-        frame = axes.get_window_extent().padded(4 * scale)
+        frame = axes.get_window_extent().padded(-3 * scale)
         others = taken + [dot for j, dot in enumerate(dots) if j != i]
         dx, dy = _free_place(at[i], (size.width, size.height), frame, others, lines, scale)
         note.set_position((dx / scale, dy / scale))
