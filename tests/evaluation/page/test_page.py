@@ -17,6 +17,7 @@ from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additio
 from pinnersage.errors import NotFoundError, StoredFormatError
 from pinnersage.evaluation.page.__main__ import main
 from pinnersage.evaluation.page.writing import page_of, rewrite_page
+from pinnersage.evaluation.saved import FORMAT
 
 NAMES = {
     "relevance": "Relevance", "recall": "Recall", "ndcg": "nDCG", "r_precision": "R-precision",
@@ -299,8 +300,8 @@ def test_the_page_is_made_anew(html: str, tmp_path: Path, capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda v: v | {"format": 0}, "expected metrics.json of format 1, got 0"),
-        (lambda v: {k: w for k, w in v.items() if k != "format"}, "format 1, got None"),
+        (lambda v: v | {"format": 0}, f"expected metrics.json of format {FORMAT}, got 0"),
+        (lambda v: {k: w for k, w in v.items() if k != "format"}, f"format {FORMAT}, got None"),
         (lambda v: {"arms": []}, "an object with 'results'; got one with 'arms'"),
         (lambda v: [v], "got a list"),
         (lambda v: {k: w for k, w in v.items() if k != "costs"}, "cannot be read at costs: Field required"),

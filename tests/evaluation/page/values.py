@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from pinnersage.evaluation.saved import FORMAT
+
 ARMS: dict[str, dict[str, Any]] = {
     "last-item": {"kind": "LastItem"},
     "mean-0.01": {"kind": "DecayedMean", "decay_per_day": 0.01},
@@ -60,7 +62,7 @@ def values(arms: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
         if arm != base
     ]
     return {
-        "format": 1,
+        "format": FORMAT,
         "about": about(),
         "verdict": [
             "Many interests beat one vector on recall by 1.30x [1.16, 1.47] "
