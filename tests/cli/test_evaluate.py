@@ -36,7 +36,14 @@ def test_json_tells_what_the_file_tells(call: Run, world: Path) -> None:
 def test_people_get_tables_a_verdict_and_the_span(call: Run, world: Path) -> None:
     ran = evaluated(call, world, "--arms", ARMS, "--budget", "5")
     assert ran.code == 0, ran.err
-    for text in ("First-time items, 5 items a list", "top-20", "Verdict", "metrics.json", "drawn evenly"):
+    for text in (
+        "First-time items, 5 items a list",
+        "top-20",
+        "Verdict",
+        "metrics.json",
+        "report.html",
+        "drawn evenly",
+    ):
         assert text in ran.out
     assert "No --from was given: the last 5 days" in ran.err
 

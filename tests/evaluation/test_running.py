@@ -41,6 +41,7 @@ class Counting:
 
 def run(log: ReplayLog, out: Path, **more: object) -> Report:
     given: dict[str, object] = {"first_day_ms": 40 * DAY, "n_days": 5, "evaluation": QUICK, "arms": ARMS}
+    given["page"] = False
     return evaluate_log(log, out_dir=out, **given | more)  # type: ignore[arg-type]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -131,7 +133,7 @@ def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
         error_console().print(f"No --from was given: {assumed} of the log were measured.")
     for arm, why in found["about"]["arms_left_out"].items():
         error_console().print(f"Left out: {arm}, {why}.")
-    typer.echo(f"\nAll figures: {out / 'metrics.json'}")
+    typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")
 
 
 def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given: Any) -> dict[str, Any]:
@@ -140,5 +142,6 @@ def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given:
     from pinnersage.evaluation.verdict import sentences
 
     with progress_bars(shown=shown) as progress:
-        report = measure(items, actions, config=config, progress=progress, **given)
+        about = {"command": shlex.join(["pinnersage", *sys.argv[1:]])}
+        report = measure(items, actions, config=config, about=about, progress=progress, **given)
     return report.summary(sentences(report)) | {"out": str(given["out_dir"])}

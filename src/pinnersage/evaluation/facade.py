@@ -26,6 +26,7 @@ class Options(TypedDict, total=False):
     more_arms: MakeArms | None
     vectors: VectorSource
     resume: bool
+    page: bool
 
 
 def evaluate(
@@ -37,6 +38,7 @@ def evaluate(
     first_day: int | str | datetime | None = None,
     impressions: Any = None,
     embeddings_npy: Any = None,
+    about: dict[str, Any] | None = None,
     progress: Progress | None = None,
     **options: Unpack[Options],
 ) -> Report:
@@ -52,13 +54,13 @@ def evaluate(
         How tables are read and interests are made.
     first_day
         Start of the span, rounded down to midnight UTC; None: the last ``n_days`` days are measured.
-    progress, **options
+    about, progress, **options
         As in :func:`~pinnersage.evaluation.running.evaluate_log`.
 
     Returns
     -------
     Report
-        Also written to ``out_dir/metrics.json``.
+        Also written to ``out_dir/metrics.json`` and, to be read, ``out_dir/report.html``.
 
     Raises
     ------
@@ -67,15 +69,10 @@ def evaluate(
     """
     config = config or BuildConfig()
     log, shown, reports = read_log(
-        items,
-        actions,
-        config.imports,
-        wall_clock_ms=time.time_ns() // 1_000_000,
-        impressions=impressions,
-        embeddings_npy=embeddings_npy,
-        progress=progress,
-    )
+        items, actions, config.imports, wall_clock_ms=time.time_ns() // 1_000_000, impressions=impressions,
+        embeddings_npy=embeddings_npy, progress=progress,
+    )  # fmt: skip
     return evaluate_log(
         log, out_dir=out_dir, config=config, first_day_ms=to_ms(first_day), impressions=shown,
-        about={"tables": reports}, progress=progress, **options,
+        about={"tables": reports} | (about or {}), progress=progress, **options,
     )  # fmt: skip

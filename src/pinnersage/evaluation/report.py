@@ -18,7 +18,9 @@ from pinnersage.evaluation.contexts import MODES
 from pinnersage.evaluation.exposure import coverage
 from pinnersage.evaluation.fairness import fairness_tables
 from pinnersage.evaluation.gaps import thirds
+from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
+from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
@@ -165,12 +167,26 @@ class Report:
             "groups": [
                 row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
             ],
+            "group_lifts": group_lifts(self, baselines),
+            "trait_means": trait_means(self),
         }
         return self.summary(verdict) | tables | fairness_tables(self)
 
-    def write(self, directory: Path, told: dict[str, Any]) -> None:
-        """Write what :meth:`to_dict` returned to ``metrics.json``."""
-        write_json(directory / "metrics.json", told)
+    def write(self, directory: Path, values: dict[str, Any], *, page: bool = True) -> None:
+        """Write ``metrics.json``, and ``report.html`` from its values.
+
+        Parameters
+        ----------
+        directory
+            Where to.
+        values
+            From :meth:`to_dict`.
+        page
+            Whether to write the page.
+        """
+        write_json(directory / "metrics.json", values)
+        if page:
+            write_page(directory, values)
 
     def _table(self, budget: str, part: str) -> tuple[Float64s, Float64s]:
         """Return all figures of all users, ``(n_users, n_arms, n_metrics)``, and their resampled means."""

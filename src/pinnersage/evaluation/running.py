@@ -51,8 +51,9 @@ def evaluate_log(
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
     resume: bool = True,
+    page: bool = True,
 ) -> Report:
-    """Measure arms on a log, day by day, and write ``metrics.json``.
+    """Measure arms on a log, day by day, and write ``metrics.json`` and ``report.html``.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ def evaluate_log(
         Told arm, days done, days in all.
     resume
         Take results of the same inputs and settings from ``out_dir``.
+    page
+        Whether to write ``report.html``.
 
     Raises
     ------
@@ -92,8 +95,7 @@ def evaluate_log(
     config, evaluation = config or BuildConfig(), evaluation or EvaluationConfig()
     start_ms = _first_day(log, first_day_ms, n_days)
     days = _days(log, start_ms, n_days, config, evaluation)
-    n_pool = int(days[0].pool.sum())
-    budgets = {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
+    budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
     vectors_at = vectors_of(log, vectors)
     log = replace(log, embeddings=vectors_at(start_ms))
@@ -111,7 +113,8 @@ def evaluate_log(
     fairness = _fairness_of(log, days, who, config, evaluation, progress)
     resampling = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), fairness[0].pool, *resampling, *fairness)
-    report.write(Path(out_dir), report.to_dict(sentences(report), baselines(report), pairs(report)))
+    values = report.to_dict(sentences(report), baselines(report), pairs(report))
+    report.write(Path(out_dir), values, page=page)
     return report
 
 
@@ -160,6 +163,11 @@ def _days(
             f"to {rfc3339(int(log.times_ms.max()))}"
         )
     return days
+
+
+def _budgets(days: list[Day], evaluation: EvaluationConfig) -> dict[str, int]:
+    n_pool = int(days[0].pool.sum())
+    return {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
 
 
 def _parts(log: ReplayLog, config: BuildConfig, evaluation: EvaluationConfig, largest: int) -> Parts:

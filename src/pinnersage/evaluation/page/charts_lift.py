@@ -1,0 +1,115 @@
+"""Lift over one baseline by group of users, as figures and words."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pinnersage.evaluation.page.blocks import Plot, Table
+from pinnersage.evaluation.page.charts import place_of
+from pinnersage.evaluation.page.columns import arm_rows, cells_of
+from pinnersage.evaluation.page.families import family_of
+from pinnersage.evaluation.page.figures import Figure
+from pinnersage.evaluation.page.groups_section import group_names
+from pinnersage.evaluation.page.summary import FIRST_TIME, GroupResult, Summary
+from pinnersage.evaluation.page.words import metric_name, trait_name
+
+LIFTED = ("relevance", "recall")
+_BASES = ("mean-0.01", "last-item")
+_FIRST_OF = (
+    ("sampled-3",),
+    ("top-20", "top-40", "all-interests"),
+    ("balanced-40", "balanced-all"),
+    ("top-40-ranked",),
+)
+_FAMILIES_ADDED = ("popularity", "trained", "second-stage")
+_MAX_LINES = 6
+
+
+class GroupLift(NamedTuple):
+    """Lines of one plot.
+
+    Attributes
+    ----------
+    base
+        The arm that others are divided by.
+    groups
+        Group -> its name in words, from low to high.
+    lines
+        Metric -> arm -> lift in each group.
+    """
+
+    base: str
+    groups: dict[str, str]
+    lines: dict[str, dict[str, list[Figure]]]
+
+
+def base_of(summary: Summary) -> str | None:
+    """Return the decayed mean, else the first baseline there is; None where there is neither."""
+    over = list(dict.fromkeys(row.over for row in summary.lifts))
+    known = [arm for arm in _BASES if arm in summary.arms]
+    return known[0] if known else over[0] if over else None
+
+
+def shown_arms(summary: Summary, base: str) -> list[str]:
+    """Return a few arms, named beforehand and not by how they did: some of ours, one of each other family."""
+    arms = [arm for arm in summary.arms if arm != base and arm not in summary.oracles]
+    ours = [next((arm for arm in names if arm in arms), None) for names in _FIRST_OF]
+    over = [row.over for row in summary.lifts]
+    family = {arm: family_of(summary.costs.get(arm)) for arm in arms}
+    others = []
+    for wanted in _FAMILIES_ADDED:
+        own = [arm for arm in arms if family[arm] == wanted]
+        others.append(next((arm for arm in own if arm in over), own[0] if own else None))
+    chosen = set(ours) | {arm for arm in others if arm}
+    if not any(ours):
+        chosen |= set(arms[:_MAX_LINES])
+    return [arm for arm in arms if arm in chosen][:_MAX_LINES]
+
+
+def group_lift(summary: Summary, by: str) -> GroupLift | None:
+    """Return the lifts by one trait; None where users are not grouped, or there is nothing to divide by.
+
+    With ``group_lifts`` in the summary they have intervals; else they are ratios of the groups' means.
+    """
+    base = base_of(summary)
+    rows = [r for r in summary.groups if (r.by, r.budget, r.slice) == (by, summary.budget, FIRST_TIME)]
+    if base is None or not any(row.arm == base for row in rows):
+        return None
+    groups = group_names(rows, by)
+    arms = [arm for arm in shown_arms(summary, base) if any(row.arm == arm for row in rows)]
+    lines = {
+        m: {arm: [_lift(summary, rows, arm, base, g, m) for g in groups] for arm in arms} for m in LIFTED
+    }
+    there = any(figure.value is not None for line in lines.values() for f in line.values() for figure in f)
+    return GroupLift(base, groups, lines) if len(groups) > 1 and there else None
+
+
+def _lift(summary: Summary, rows: list[GroupResult], arm: str, base: str, group: str, metric: str) -> Figure:
+    for row in summary.group_lifts:
+        if (row.by, row.group, row.budget, row.slice, row.arm, row.over) == (
+            rows[0].by, group, summary.budget, FIRST_TIME, arm, base,
+        ):  # fmt: skip
+            return row.metrics.get(metric, Figure())
+    found = {row.arm: row.metrics.get(metric, Figure()).value for row in rows if row.group == group}
+    top, bottom = found.get(arm), found.get(base)
+    return Figure(value=top / bottom) if top is not None and bottom else Figure()
+
+
+def lift_plot(summary: Summary, by: str) -> Plot | None:
+    """Return the plot of lifts by one trait."""
+    found = group_lift(summary, by)
+    if found is None:
+        return None
+    arms = list(found.lines[LIFTED[0]])
+    columns, heads = [], []
+    for metric in LIFTED:
+        for i, name in enumerate(found.groups.values()):
+            columns.append(cells_of([found.lines[metric][arm][i] for arm in arms]))
+            heads.append(f"{metric_name(metric)}, {name}")
+    title = f"Lift by {trait_name(by)}"
+    caption = f"{title}, over {found.base}. {place_of(summary)}"
+    table = Table(caption, "Arm", heads, arm_rows(summary, arms, columns))
+    has_interval = any(f.low is not None for m in found.lines.values() for line in m.values() for f in line)
+    text = f"Each group's mean divided by that of {found.base} in the same group; above 1 is better. "
+    text += "Bars are paired 95 % intervals." if has_interval else "Ratios of means; they have no intervals."
+    return Plot(f"lift-{by}", title, text, table)

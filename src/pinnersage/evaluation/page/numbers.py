@@ -1,0 +1,69 @@
+"""Numbers as text: one number of decimals a column, a dash where there is nothing to say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+DASH = "\N{EN DASH}"
+_FALLBACK = 3
+
+
+def decimals_of(values: Iterable[float | None]) -> int:
+    """Return how many decimals a column needs, from its largest figure.
+
+    Examples
+    --------
+    >>> decimals_of([0.031, None]), decimals_of([0.31]), decimals_of([7.12]), decimals_of([])
+    (4, 3, 2, 3)
+    """
+    largest = max((abs(x) for x in values if x is not None), default=None)
+    if largest is None:
+        return _FALLBACK
+    return 4 if largest < 0.1 else 3 if largest < 1.5 else 2 if largest < 100 else 1
+
+
+def text_of(value: float | None, decimals: int) -> str:
+    """Return a number, or a dash.
+
+    Examples
+    --------
+    >>> text_of(0.5, 3), text_of(None, 3), text_of(-0.00001, 3), text_of(1234.5, 1)
+    ('0.500', '–', '0.000', '1,234.5')
+    """
+    if value is None or not math.isfinite(value):
+        return DASH
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if not text.strip("-0.,") else text
+
+
+def interval_of(low: float | None, high: float | None, decimals: int) -> str:
+    """Return an interval; empty where there is none.
+
+    Examples
+    --------
+    >>> interval_of(0.1, 0.25, 2), interval_of(None, None, 2)
+    ('[0.10, 0.25]', '')
+    """
+    if low is None or high is None:
+        return ""
+    return f"[{text_of(low, decimals)}, {text_of(high, decimals)}]"
+
+
+def count_of(value: object) -> str:
+    """Return a whole number with thousands apart, other numbers shortly, other things as they are.
+
+    Examples
+    --------
+    >>> count_of(1234), count_of(90.0), count_of(0.25), count_of(None), count_of("real")
+    ('1,234', '90', '0.25', '–', 'real')
+    """
+    if value is None:
+        return DASH
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
+    return str(value)

@@ -1,0 +1,66 @@
+"""The verdict on top: the sentences of ``metrics.json``, by budget, with their outcome."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pinnersage.evaluation.page.blocks import Block, Folded, Heading, Saying, Sayings, Section, Text
+from pinnersage.evaluation.page.summary import Summary
+from pinnersage.evaluation.page.words import budget_name
+
+_BASIS = re.compile(r"^(?P<text>.*) \((?P<basis>[^()]*, budget (?P<budget>[^(),]+))\)\.$", re.DOTALL)
+
+
+def verdict_section(summary: Summary) -> Section:
+    """Return the sentences: those of the plots' budget first, other budgets folded."""
+    by_budget: dict[str, list[Saying]] = {}
+    for sentence in summary.verdict:
+        budget, saying = saying_of(sentence)
+        by_budget.setdefault(budget, []).append(saying)
+    if not by_budget:
+        return Section(
+            "verdict", "Verdict", [Text("These arms allow no comparison that a verdict speaks of.")]
+        )
+    blocks: list[Block] = []
+    if "" in by_budget:
+        blocks.append(Sayings(by_budget.pop("")))
+    first = summary.budget if summary.budget in by_budget else next(iter(by_budget), None)
+    for budget in sorted(by_budget, key=lambda budget: budget != first):
+        blocks += _of_budget(summary, budget, by_budget[budget], folded=budget != first)
+    return Section("verdict", "Verdict", blocks)
+
+
+def _of_budget(summary: Summary, budget: str, sayings: Sequence[Saying], *, folded: bool) -> list[Block]:
+    n_items = summary.about.budgets.get(budget)
+    name = f"First-time items, {budget_name(budget, n_items) if n_items else budget}"
+    block = Sayings(sayings)
+    return [Folded(f"{name}: {_count(sayings)}", [block])] if folded else [Heading(name), block]
+
+
+def _count(sayings: Sequence[Saying]) -> str:
+    counts = [(name, sum(s.outcome == name for s in sayings)) for name in ("won", "lost", "open")]
+    return ", ".join(f"{n} {name}" for name, n in counts if n)
+
+
+def saying_of(sentence: str) -> tuple[str, Saying]:
+    """Return the budget that a sentence speaks of, empty for none, and the sentence in its parts.
+
+    Examples
+    --------
+    >>> saying_of("Ward beat k-means by 1.2x (a against b, first-time items, budget 1%).")
+    ('1%', Saying(outcome='won', text='Ward beat k-means by 1.2x.', basis='a against b'))
+    """
+    found = _BASIS.match(sentence)
+    text = f"{found['text']}." if found else sentence
+    if "do not beat" in text:
+        return _placed(found, Saying("lost", text, ""))
+    won = " beat " in text and "cannot be told apart" not in text
+    return _placed(found, Saying("won" if won else "open", text, ""))
+
+
+def _placed(found: re.Match[str] | None, saying: Saying) -> tuple[str, Saying]:
+    if found is None:
+        return "", saying
+    basis = found["basis"].removesuffix(f", budget {found['budget']}").removesuffix(", first-time items")
+    return found["budget"], Saying(saying.outcome, saying.text, basis)
