@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from pinnersage.model.erasing import erase_everywhere
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.settings import config_with
 from pinnersage.model.updating import update_store
+from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.explain import explain
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.manifest import OWN_KEYS
@@ -201,7 +201,7 @@ class PinnerSage:
         """
         known, record = self._opened.user_of(user_id), self.record(user_id)
         found = self._opened.recommend(
-            record, k, seed=_seed_of(seed, known), mode=mode, n_interests=interests,
+            record, k, seed=seed_of_user(seed, known), mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
         request = (self._opened.path.name, k, interests, seed, mode, include_seen)
@@ -288,9 +288,3 @@ class PinnerSage:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _seed_of(seed: int, user_id: UserId) -> int:
-    """Mix the user into the seed: equal seeds must not draw alike for all users."""
-    digest = hashlib.sha256(f"{seed}/{user_id}".encode(errors="surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "little")

@@ -17,7 +17,7 @@ from pinnersage.ranking.links import ItemLinks
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.ranker import Ranker
 from pinnersage.ranking.statistics import ItemStatistics
-from pinnersage.retrieval._merge import Lists, Rules, make_set, merge
+from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval._scores import as_matrix
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
@@ -113,7 +113,10 @@ class RankedRetriever:
         scores = self.ranker.score(features_of(record, wide.rows, self._moment))
         order = np.argsort(-scores, kind="stable")
         rows, scores = wide.rows[order], scores[order]
-        taken = self._without_twins(rows, seen_rows(record) if leave_out else rows[:0], k)
+        seen = seen_rows(record) if leave_out else rows[:0]
+        cosine = self._retrieval.near_duplicate_cosine
+        rules = Rules(self._moment.pool, make_set(seen, k + 1), self._matrix, cosine)
+        taken = without_near_duplicates(rows, rules, k)
         rows, scores = rows[taken], scores[taken]
         return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
 
@@ -144,16 +147,6 @@ class RankedRetriever:
             exclude_seen=exclude_seen,
         )
         return self._wide.of_user(record, found.rows, slots, repeats=not exclude_seen)
-
-    def _without_twins(self, rows: Int32s, seen: Int32s, k: int) -> npt.NDArray[np.int64]:
-        """Return positions of the first ``k`` rows that are no near-duplicates of earlier ones."""
-        lists = Lists(rows, np.array([0, len(rows)]), np.array([True]), np.array([k], np.int64))
-        cosine = self._retrieval.near_duplicate_cosine
-        rules = Rules(self._moment.pool, make_set(seen, k + 1), self._matrix, cosine)
-        k = min(k, len(rows))
-        places = np.empty(k, np.int64)
-        n, _ = merge(lists, rules, places, np.empty(k, np.int32))
-        return places[:n]
 
     def _nearest_interests(self, record: UserRecord, rows: Int32s) -> Int32s:
         if not record.n_interests:

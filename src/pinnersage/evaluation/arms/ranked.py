@@ -85,7 +85,7 @@ class Ranked:
             record = records.record(u)
             rows = wide.of_user(record, proposed[u], slots, repeats=mode == "all").rows
             scores = ranker.score(features_of(record, rows, moment))
-            best = rows[np.argsort(-scores, kind="stable")[:budget]]
+            best = self._listed(rows[np.argsort(-scores, kind="stable")], budget)
             out[u, : len(best)] = best
         return out
 
@@ -101,6 +101,10 @@ class Ranked:
         ]
         return np.concatenate([np.empty(0, np.float32), *parts])
 
+    def _listed(self, ordered: Int32s, budget: int) -> Int32s:
+        """Return what of the ordered candidates is listed; near-duplicates may be."""
+        return ordered[:budget]
+
     def _ranker(self, day: Day, mode: Mode) -> Ranker:
         if self._fitted_on is None or self._fitted_on[1] > day.start_ms:
             raise UsageError(
@@ -113,7 +117,7 @@ class Ranked:
             self._rankers[mode] = fit_ranker(
                 log,
                 until_ms,
-                partial(_moment_of, log, interests=self.interests),
+                partial(self._moment_of, log),
                 partial(self._propose_at, log, mode),
                 self.interests,
                 config,
@@ -123,11 +127,26 @@ class Ranked:
     def _moment(self, day: Day, known: ReplayLog) -> Moment:
         today = self._today
         if today is None or today.moment_ms != day.start_ms or not np.array_equal(today.pool, day.pool):
-            if self._links is None or day.start_ms - self._links[0] >= self.relink_days * MS_PER_DAY:
-                self._links = (day.start_ms, links_before(known, day.start_ms))
-            moment = _moment_of(known, day.start_ms, self._links[1], interests=self.interests)
+            if self._links is None or not self._is_fresh(self._links[0], day.start_ms):
+                self._links = (day.start_ms, self._links_before(known, day.start_ms))
+            moment = self._moment_of(known, day.start_ms, self._links[1])
             today = self._today = replace(moment, pool=day.pool)
         return today
+
+    def _is_fresh(self, linked_ms: int, now_ms: int) -> bool:
+        """Tell whether links may serve: not of a later time, for days may be asked in any order."""
+        return 0 <= now_ms - linked_ms < self.relink_days * MS_PER_DAY
+
+    def _links_before(self, known: ReplayLog, ms: int) -> tuple[ItemLinks, ItemLinks]:
+        return links_before(known, ms)
+
+    def _moment_of(
+        self, log: ReplayLog, moment_ms: int, links: tuple[ItemLinks, ItemLinks] | None = None
+    ) -> Moment:
+        return moment_before(
+            log, moment_ms, log.embeddings, log.available, categories=log.categories,
+            decay_per_day=self.interests.decay_per_day, links=links or self._links_before(log, moment_ms),
+        )  # fmt: skip
 
     def _propose_at(self, log: ReplayLog, mode: Mode, moment: Moment) -> Propose:
         """Return the base's proposals before a past moment; all its users are asked at once."""
@@ -153,19 +172,6 @@ class Ranked:
         if self.base is None or k < 1:
             return np.full((day.n_users, max(k, 0)), -1, np.int32)
         return self.base.recommend(day, known, k, mode)
-
-
-def _moment_of(
-    log: ReplayLog,
-    moment_ms: int,
-    links: tuple[ItemLinks, ItemLinks] | None = None,
-    *,
-    interests: InterestConfig,
-) -> Moment:
-    return moment_before(
-        log, moment_ms, log.embeddings, log.available,
-        categories=log.categories, decay_per_day=interests.decay_per_day, links=links,
-    )  # fmt: skip
 
 
 def _active_users(log: ReplayLog, since_ms: int) -> Int32s:
