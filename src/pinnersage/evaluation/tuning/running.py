@@ -103,13 +103,16 @@ def tune_log(
 
 def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildConfig]:
     """Return whether a second stage is to be tried, and the configuration to compare with, without one."""
-    repeats = tuning.targets == "all"
+    repeats, mode = tuning.targets == "all", config.retrieval.mode
+    if mode == "ranked" and config.ranking.fit_ranker:
+        mode = "sampled"
     return config.ranking.fit_ranker, with_values(
         config,
         {
             "ranking.fit_ranker": False,
             "ranking.repeats": repeats,
             "retrieval.exclude_seen": not repeats,
+            "retrieval.mode": mode,
         },
     )
 
@@ -175,10 +178,8 @@ def _nothing_chosen(about: dict[str, Any], default: BuildConfig, with_ranker: bo
     choices = []
     for group in groups:
         values = values_of(default, keys_of(group))
-        choices.append(
-            Choice(group.name, values, values, None, f"kept {words.values_text(values, values)}: {why}")
-        )
-    told = words.nothing_chosen(about, why)
+        choices.append(Choice(group.name, values, values, None, why))
+    told = words.nothing_chosen(about, choices, why)
     return TuningResult(about, default, default, tuple(choices), sentences=told)
 
 

@@ -67,7 +67,8 @@ class Step:
     before, after
         Values of the group's keys.
     gain
-        Of the best other option over what stood; its interval holds for all options at once.
+        Of the best other option over what stood; its interval holds for all that stayed in
+        the race at once.
     why
         In words.
     tried
@@ -155,7 +156,7 @@ class Search:
             return config
         chosen, gain, why = self._decided(group, settings, raced)
         if n_left_out:
-            why += f"; {n_left_out} more were not tried: {words.bound_reached(self.max_trials)}"
+            why = f"{why}; {words.left_out(n_left_out, self.max_trials)}"
         self._note(group, config, chosen, gain, why, self._tried(group, settings, raced))
         return chosen
 
@@ -197,25 +198,18 @@ class Search:
     def _decided(
         self, group: Group, settings: Sequence[BuildConfig], raced: Raced
     ) -> tuple[BuildConfig, Estimate | None, str]:
-        stood = words.values_text(values_of(settings[0], keys_of(group)), self._default(group))
         others = [s for s in raced.values if s != 0]
         if not others:
-            return (
-                settings[0],
-                None,
-                f"kept {stood}: nothing else could be tried ({next(iter(raced.failed.values()))})",
-            )
+            return settings[0], None, words.nothing_else(next(iter(raced.failed.values())))
         most = max(len(raced.values[s]) for s in others)
-        best = max((s for s in others if len(raced.values[s]) == most), key=lambda s: mean(raced.values[s]))
-        new = raced.values[best]
-        gain = self.pairs.gain(new, raced.values[0][: len(new)], n_compared=len(others))
-        option = words.values_text(values_of(settings[best], keys_of(group)), None)
+        last = [s for s in others if len(raced.values[s]) == most]
+        best = max(last, key=lambda s: mean(raced.values[s]))
+        # The best of several equals looks better than it is; those that fell behind could not be the best.
+        gain = self.pairs.gain(raced.values[best], raced.values[0][:most], n_compared=len(last))
         if best == raced.winner and gain.low > 0:
-            return settings[best], gain, words.changed(stood, gain)
-        return settings[0], gain, words.kept(stood, option, gain)
-
-    def _default(self, group: Group) -> dict[str, Any]:
-        return values_of(self.first_config, keys_of(group))
+            return settings[best], gain, words.gained(gain)
+        option = words.values_text(values_of(settings[best], keys_of(group)), None)
+        return settings[0], gain, words.not_better(option, gain)
 
     def _tried(self, group: Group, settings: Sequence[BuildConfig], raced: Raced) -> tuple[Tried, ...]:
         told = []

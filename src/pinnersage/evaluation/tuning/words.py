@@ -65,16 +65,26 @@ def figure(estimate: Estimate) -> str:
     return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
 
 
-def changed(stood: str, gain: Estimate) -> str:
-    """Say that a setting was changed."""
-    return f"{figure(gain)} over {stood}, {gain.n_users:,} users"
+def gained(gain: Estimate) -> str:
+    """Say by how much a setting that was chosen did better than what stood."""
+    return f"gains {figure(gain)} over what stood"
 
 
-def kept(stood: str, option: str, gain: Estimate) -> str:
-    """Say that a setting stays as it stood, and how near the best other one came."""
+def not_better(option: str, gain: Estimate) -> str:
+    """Say how near the best other option came to what stood."""
     if gain.high < 0:
-        return f"kept {stood}: it did best; next is {option}, {figure(gain)}"
-    return f"kept {stood}: the best other, {option}, cannot be told apart from it, {figure(gain)}"
+        return f"it did best; next is {option}, {figure(gain)}"
+    return f"the best other, {option}, cannot be told apart from it, {figure(gain)}"
+
+
+def nothing_else(problem: str) -> str:
+    """Say that no option could be asked."""
+    return f"nothing else could be tried ({problem})"
+
+
+def left_out(n: int, max_trials: int | None) -> str:
+    """Say that some options of a group were not tried."""
+    return f"{n} more were not tried: {bound_reached(max_trials)}"
 
 
 def bound_reached(max_trials: int | None) -> str:
@@ -84,7 +94,7 @@ def bound_reached(max_trials: int | None) -> str:
 
 def time_is_up() -> str:
     """Say that there was no more time."""
-    return "not decided: time was up"
+    return "time was up before it could be decided"
 
 
 def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -> str | None:
@@ -111,21 +121,31 @@ def summary(about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldO
     )
 
 
-def nothing_chosen(about: Mapping[str, Any], why: str) -> tuple[str, ...]:
+def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str) -> tuple[str, ...]:
     """Return why the defaults stay."""
-    days = about["tuning"]["train_days"]
+    train = about["train"]
     return (
-        f"The defaults stay: in the {days} training days from {about['train']['from']}, {why}. "
-        "They are safe; a longer log, or more --train-days, would allow a choice.",
+        *map(decided, choices),
+        f"The defaults stay, which are safe: in the {about['tuning']['train_days']} training days from "
+        f"{train['from'][:10]} {why}. A longer log, or more --train-days, would allow a choice.",
     )
+
+
+def decided(choice: Choice) -> str:
+    """Return what came of one group of settings, and why."""
+    default = values_text(choice.default, choice.default)
+    if choice.changed:
+        return f"{choice.group}: {values_text(choice.chosen, None)} in place of {default}; {choice.why}."
+    return f"{choice.group}: kept {default}; {choice.why}."
 
 
 def compared(about: Mapping[str, Any]) -> str:
     """Return what settings were compared on."""
     train, tuning = about["train"], about["tuning"]
+    users = f"{about['n_users_asked']:,} of {train['n_users']:,} users"
     return (
         f"Chosen by {tuning['metric']} in lists of {about['n_items_per_list']:,} items, "
-        f"{_TARGETS[tuning['targets']]}, on up to {about['n_users_asked']:,} of {train['n_users']:,} users "
+        f"{_TARGETS[tuning['targets']]}, on {users} "
         f"from {train['from'][:10]} to {train['until'][:10]} (not included), "
         f"{about['n_settings_tried']} settings tried."
     )
