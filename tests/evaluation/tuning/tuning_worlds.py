@@ -34,7 +34,7 @@ def close_topics_embeddings() -> Float32s:
         topics[t, t // N_CHILDREN] = np.sqrt(0.9)
         topics[t, N_PARENTS + t] = np.sqrt(0.1)
     rows = np.repeat(topics, N_PER_CHILD, axis=0)
-    return unit(rows + 0.02 * rng.standard_normal(rows.shape))
+    return unit(rows + 0.04 * rng.standard_normal(rows.shape))
 
 
 def close_topics_actions(n_users: int = 60) -> list[Action]:
@@ -87,12 +87,13 @@ def changed_from(log: ReplayLog, ms: int) -> ReplayLog:
 
 
 def found_only_by(log: ReplayLog, ms: int, better: BuildConfig, worse: BuildConfig) -> ReplayLog:
-    """Return the log in which, from a time on, everyone acts on what one configuration lists and another not."""
+    """Return the log in which, from a time on, all act on what only one configuration lists."""
     known = log.before(ms)
     day = _empty_day(known, ms, np.arange(log.n_users, dtype=np.int32))
     shared = Shared(lists_for(better, log, 8, with_ranker=False))
     listed, other = (served_arm(c, shared).recommend(day, known, 8, "first_time") for c in (better, worse))
     rows, later, users = log.item_rows.copy(), log.times_ms >= ms, log.users
     for u in range(log.n_users):
-        rows[later & (users == u)] = listed[u][~np.isin(listed[u], other[u])][0]
+        only = listed[u][~np.isin(listed[u], other[u])]
+        rows[later & (users == u)] = only[0] if len(only) else listed[u][0]
     return replace(log, item_rows=rows)

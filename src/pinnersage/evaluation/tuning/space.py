@@ -64,11 +64,11 @@ SPACE: tuple[Group, ...] = (
     ),
     Group(
         "alpha (max_merge_cost)",
-        grid("interests.max_merge_cost", 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5),
+        grid("interests.max_merge_cost", 1.5, 1.25, 2.0, 1.0, 0.75, 2.5, 0.5, 0.25),
     ),
-    Group("lambda (decay_per_day)", grid("interests.decay_per_day", 0.0, 0.003, 0.01, 0.03, 0.1)),
+    Group("lambda (decay_per_day)", grid("interests.decay_per_day", 0.01, 0.003, 0.03, 0.0, 0.1)),
 )
-"""Alpha is a squared distance of unit vectors: two actions join at 0.25 from cosine 0.875 on."""
+"""Of equals the first is taken: what is nearest to the default stands first."""
 
 _RANKER = "ranking.fit_ranker"
 

@@ -74,6 +74,8 @@ def not_better(option: str, gain: Estimate) -> str:
     """Say how near the best other option came to what stood."""
     if gain.high < 0:
         return f"it did best; next is {option}, {figure(gain)}"
+    if gain.value == gain.low == gain.high == 0:
+        return "no other makes a difference"
     return f"the best other, {option}, cannot be told apart from it, {figure(gain)}"
 
 
@@ -114,11 +116,7 @@ def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -
 
 def summary(about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldOut) -> tuple[str, ...]:
     """Return what was compared, what came of each group, and what the held-out days say."""
-    return (
-        compared(about),
-        *(f"{choice.group}: {choice.why}." for choice in choices),
-        judged(about, held_out),
-    )
+    return (compared(about), *map(decided, choices), judged(about, held_out))
 
 
 def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str) -> tuple[str, ...]:
