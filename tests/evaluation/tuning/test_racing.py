@@ -48,7 +48,7 @@ def test_what_cannot_be_asked_is_out_and_said() -> None:
     def score(setting: int, n_users: int) -> Float64s:
         if setting == 1:
             raise DataError("too little")
-        return np.arange(n_users) % 3 + float(setting)
+        return np.asarray(np.arange(n_users) % 3 + setting, np.float64)
 
     raced = race(score, 3, [50, 100], Pairs(100, 0))
     assert raced.failed == {1: "too little"}

@@ -22,7 +22,8 @@ HELD_OUT = UNTIL - 7 * DAY
 
 
 def tuned(log: ReplayLog, tuning: TuningSettings = QUICK, **more: Any) -> TuningResult:
-    return tune_log(log, tuning=tuning, **{"until_ms": UNTIL, "clock": lambda: 0.0} | more)
+    given: dict[str, Any] = {"until_ms": UNTIL, "clock": lambda: 0.0}
+    return tune_log(log, tuning=tuning, **given | more)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import numpy as np
 from pinnersage._arrays import Float32s, Float64s
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
-from pinnersage.errors import DataError
+from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.bootstrap import means, resamples
 from pinnersage.evaluation.measures import Cosines
 from pinnersage.evaluation.replay import Day, ReplayLog
@@ -65,6 +65,8 @@ def tune_log(
 
     Raises
     ------
+    UsageError
+        The mode is ``ranked`` without a second stage.
     DataError
         There is no action before the cut.
     UnavailableError
@@ -104,7 +106,9 @@ def tune_log(
 def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildConfig]:
     """Return whether a second stage is to be tried, and the configuration to compare with, without one."""
     repeats, mode = tuning.targets == "all", config.retrieval.mode
-    if mode == "ranked" and config.ranking.fit_ranker:
+    if mode == "ranked":
+        if not config.ranking.fit_ranker:
+            raise UsageError("mode 'ranked' needs a second stage: add --ranker, or choose another mode")
         mode = "sampled"
     return config.ranking.fit_ranker, with_values(
         config,

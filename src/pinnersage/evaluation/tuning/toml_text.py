@@ -39,7 +39,7 @@ def toml_text(config: BuildConfig, comments: Sequence[str]) -> str:
     comments
         Sentences, put at the top.
     """
-    lines = [f"# {line}" for comment in comments for line in comment.splitlines()]
+    lines = [f"# {_printable(line)}" for comment in comments for line in comment.splitlines()]
     sections = differing(config)
     for section, values in sections.items():
         plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
@@ -56,6 +56,11 @@ def _assignments(values: Mapping[str, Any]) -> Iterator[str]:
     for key, value in values.items():
         if value is not None:
             yield f"{_text(key) if not key.isidentifier() or not key.isascii() else key} = {_value(value)}"
+
+
+def _printable(text: str) -> str:
+    """Return a text without the control characters that TOML forbids in comments."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _value(value: Any) -> str:
