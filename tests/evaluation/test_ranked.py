@@ -84,6 +84,21 @@ def test_popularity_is_counted_anew_every_day() -> None:
     assert any(ms // DAY == CUT // DAY for ms in second_known.times_ms.tolist())
 
 
+def test_links_are_never_of_a_later_day() -> None:
+    log = world()
+    arm = arms(log)["popular-ranked"]
+    arm.relink_days = 7.0
+    by_day = {}
+    for day in [*days(log, 9), *reversed(days(log, 9))]:
+        arm._moment(day, log.before(day.start_ms))
+        assert arm._links is not None
+        assert arm._links[0] <= day.start_ms
+        by_day.setdefault(day.start_ms, []).append(arm._links[0])
+    # Forwards a week is served by one count; backwards every day needs its own.
+    assert [linked[0] for linked in by_day.values()] == [CUT] * 7 + [CUT + 7 * DAY] * 2
+    assert all(linked[1] in {start, CUT + 7 * DAY} for start, linked in by_day.items())
+
+
 def test_deterministic_and_any_base() -> None:
     log = world(2)
     day = days(log, 1)[0].without_targets()

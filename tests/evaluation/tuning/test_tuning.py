@@ -66,6 +66,7 @@ def test_what_comes_at_or_after_the_cut_changes_nothing(found: TuningResult) -> 
     assert (log.times_ms >= HELD_OUT + DAY).any()
     earlier = tuned(log, until_ms=HELD_OUT + DAY)
     assert tuned(changed_from(log, HELD_OUT + DAY), until_ms=HELD_OUT + DAY).to_dict() == earlier.to_dict()
+    assert tuned(log.before(HELD_OUT + DAY), until_ms=HELD_OUT + DAY).to_dict() == earlier.to_dict()
     assert earlier.to_dict() != found.to_dict()
 
 
