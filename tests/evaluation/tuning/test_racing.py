@@ -57,7 +57,7 @@ def test_what_cannot_be_asked_is_out_and_said() -> None:
         race(lambda s, n: score(1, n), 2, [50], Pairs(100, 0))
 
 
-def test_a_gain_is_paired_and_widened_for_many_comparisons() -> None:
+def test_a_gain_is_paired() -> None:
     rng = np.random.default_rng(1)
     old = rng.normal(0, 10, N_USERS)
     new = old + rng.normal(0.1, 0.2, N_USERS)
@@ -69,9 +69,30 @@ def test_a_gain_is_paired_and_widened_for_many_comparisons() -> None:
     # The users' own level, a hundred times the gain, is in both and leaves no trace in the interval.
     error = (new - old)[7:].std() / np.sqrt(N_USERS - 7)
     assert gain.high - gain.low == pytest.approx(2 * 1.96 * error, rel=0.1)
-    many = pairs.gain(new, old, n_compared=5)
-    # 0.5 % on each side: 2.576 standard errors.
-    assert many.high - many.low == pytest.approx(2 * 2.576 * error, rel=0.1)
+
+
+def test_gains_of_many_hold_at_once() -> None:
+    rng = np.random.default_rng(1)
+    old = rng.normal(0, 10, N_USERS)
+    new = [old + rng.normal(0.1, 0.2, N_USERS) for _ in range(5)]
+    pairs = Pairs(4_000, 0)
+    (alone,) = pairs.gains(new[:1], old)
+    error = (new[0] - old).std() / np.sqrt(N_USERS)
+    assert alone.value == pytest.approx((new[0] - old).mean())
+    assert alone.high - alone.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+    # Five independent ones: each has to hold with 0.95 ** (1 / 5), 2.57 standard errors to either side.
+    many = pairs.gains(new, old)[0]
+    assert many.high - many.low == pytest.approx(2 * 2.57 * error, rel=0.06)
+    # Five times the same one is one.
+    same = pairs.gains([new[0]] * 5, old)[3]
+    assert (same.low, same.high) == pytest.approx((alone.low, alone.high))
+
+
+def test_a_gain_without_any_spread_is_certain() -> None:
+    old = np.arange(10.0)
+    none, some = Pairs(50, 0).gains([old, old + 1], old)
+    assert (none.value, none.low, none.high) == (0, 0, 0)
+    assert some.low == some.high == pytest.approx(1)
 
 
 def test_without_a_pair_nothing_is_said() -> None:

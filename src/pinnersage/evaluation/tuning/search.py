@@ -202,10 +202,11 @@ class Search:
         if not others:
             return settings[0], None, words.nothing_else(next(iter(raced.failed.values())))
         most = max(len(raced.values[s]) for s in others)
+        # Those that fell behind could not be the best, and need no allowance.
         last = [s for s in others if len(raced.values[s]) == most]
         best = max(last, key=lambda s: mean(raced.values[s]))
-        # The best of several equals looks better than it is; those that fell behind could not be the best.
-        gain = self.pairs.gain(raced.values[best], raced.values[0][:most], n_compared=len(last))
+        gains = self.pairs.gains([raced.values[s] for s in last], raced.values[0][:most])
+        gain = gains[last.index(best)]
         if best == raced.winner and gain.low > 0:
             return settings[best], gain, words.gained(gain)
         option = words.values_text(values_of(settings[best], keys_of(group)), None)
