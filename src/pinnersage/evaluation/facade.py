@@ -69,6 +69,7 @@ def evaluate(
         wall_clock_ms=time.time_ns() // 1_000_000,
         impressions=impressions,
         embeddings_npy=embeddings_npy,
+        min_quality=config.index.min_quality,
         progress=progress,
     )
     return evaluate_log(

@@ -37,6 +37,7 @@ def tables() -> tuple[pa.Table, pa.Table]:
             "embedding": pa.array(embeddings.tolist(), pa.list_(pa.float32())),
             "created_at": pa.array([0] * n, pa.timestamp("ms", tz="UTC")),
             "category": [f"c{i % 6}" for i in range(n)],
+            "quality": [0.1 if i % 10 == 0 else 0.9 for i in range(n)],
         }
     )
     drawn = [(user, f"i{row:02d}", ms + DAY) for user, row, ms in drawn_actions(4, n_users=30, n=1_500)]
@@ -50,7 +51,9 @@ def tables() -> tuple[pa.Table, pa.Table]:
 def both(
     items: pa.Table, actions: pa.Table, config: BuildConfig, cut: int
 ) -> Iterator[tuple[Any, ReplayLog]]:
-    log, _, _ = read_log(items, actions, config.imports, wall_clock_ms=400 * DAY)
+    log, _, _ = read_log(
+        items, actions, config.imports, wall_clock_ms=400 * DAY, min_quality=config.index.min_quality
+    )
     with PinnerSage.build(items, actions, config=config, now=cut - 1) as model:
         yield model, log
 
@@ -92,6 +95,13 @@ def test_interests_are_asked_as_they_are_served(
 ) -> None:
     given = {"interests": interests, "retrieval": retrieval | {"exclude_seen": mode == "first_time"}}
     assert assert_equal_lists(*tables(), BuildConfig.model_validate(given), CUT, mode) > 30 * K / 2
+
+
+def test_items_below_the_least_quality_are_never_listed() -> None:
+    config = BuildConfig.model_validate({"index": {"min_quality": 0.5}})
+    with both(*tables(), config, CUT) as (model, _):
+        assert not model.pool.all()
+    assert assert_equal_lists(*tables(), config, CUT, "first_time") > 30 * K / 2
 
 
 @pytest.mark.parametrize("mode", ["first_time", "all"])

@@ -67,7 +67,8 @@ def tune(
     config, until_ms = config or BuildConfig(), to_ms(until)
     log, _, reports = read_log(
         items, actions, config.imports,
-        wall_clock_ms=time.time_ns() // 1_000_000, embeddings_npy=embeddings_npy, progress=progress,
+        wall_clock_ms=time.time_ns() // 1_000_000, embeddings_npy=embeddings_npy,
+        min_quality=config.index.min_quality, progress=progress,
     )  # fmt: skip
     result = tune_log(
         log, config=config, tuning=tuning, until_ms=until_ms, about={"tables": reports}, progress=progress,
