@@ -88,7 +88,7 @@ def test_links_are_never_of_a_later_day() -> None:
     log = world()
     arm = arms(log)["popular-ranked"]
     arm.relink_days = 7.0
-    by_day = {}
+    by_day: dict[int, list[int]] = {}
     for day in [*days(log, 9), *reversed(days(log, 9))]:
         arm._moment(day, log.before(day.start_ms))
         assert arm._links is not None

@@ -14,19 +14,21 @@ from pinnersage.evaluation.tuning.words import values_text
 
 
 def tuning_view(found: Answer) -> Group:
-    """Return facts, the table of choices, and the verdict of the held-out days."""
+    """Return facts, the table of choices, and the verdict; only the reason where nothing was compared."""
+    verdict = Text(found["sentences"][-1], style="bold")
+    if found["held_out"] is None:
+        return Group(verdict)
     about = found["about"]
     train, held_out, tuning = about["train"], about["held_out"], about["tuning"]
     facts = {
         "chosen on": f"{span(train['from'], train['until'])} (not included), "
-        f"{train['n_users']:,} users, {train['n_targets']:,} targets",
+        f"{about['n_users_asked']:,} of {train['n_users']:,} users, {train['n_targets']:,} targets",
         "measured on": f"{span(held_out['from'], held_out['until'])} (not included)",
-        "metric": f"{tuning['metric']}, targets: {tuning['targets'].replace('_', '-')}",
+        "metric": f"{tuning['metric']}, targets: {tuning['targets'].replace('_', '-')}, "
+        f"{about['n_items_per_list']:,} items a list",
+        "settings tried": f"{about['n_settings_tried']} in {about['seconds']:.0f} s",
     }
-    if "n_settings_tried" in about:
-        facts["metric"] += f", {about['n_items_per_list']:,} items a list"
-        facts["settings tried"] = f"{about['n_settings_tried']} in {about['seconds']:.0f} s"
-    return Group(facts_table(facts), Text(), _table(found["choices"]), Text(), *_told(found))
+    return Group(facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
 
 
 def _table(choices: list[dict[str, Any]]) -> Table:
@@ -36,9 +38,3 @@ def _table(choices: list[dict[str, Any]]) -> Table:
         style = "bold" if choice["changed"] else "dim"
         table.add_row(Text(choice["group"]), Text(default), Text(chosen, style=style), Text(choice["why"]))
     return table
-
-
-def _told(found: Answer) -> list[Text]:
-    """Return the sentences that the table does not hold: of the whole, and of the held-out days."""
-    sentences = found["sentences"]
-    return [Text(sentences[-1], style="bold")]

@@ -35,7 +35,6 @@ def training_moments(
     log: ReplayLog, until_ms: int, settings: TuningSettings, window_ms: int
 ) -> list[PastMoment]:
     """Return the moments of the training days, oldest first; the targets of the last end at ``until_ms``."""
-    log = log.before(until_ms)
     n_days = min(settings.horizon_days, settings.train_days)
     n_moments = settings.train_days // n_days
     moments = []

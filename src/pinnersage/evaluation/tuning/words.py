@@ -125,7 +125,8 @@ def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str
     return (
         *map(decided, choices),
         f"The defaults stay, which are safe: in the {about['tuning']['train_days']} training days from "
-        f"{train['from'][:10]} {why}. A longer log, or more --train-days, would allow a choice.",
+        f"{train['from'][:10]} {why}. The log begins on {about['data']['oldest_action'][:10]}; "
+        "a longer one, or more --train-days, would allow a choice.",
     )
 
 
