@@ -106,7 +106,8 @@ def main() -> None:
     result: dict[str, Any] = {"days": given.days, "n_users": day.n_users, "budget": budget}
     sources: tuple[VectorSource, ...] = ("given", "fused")
     for source in sources:
-        embeddings = vectors_of(log, source)(cut_ms)
+        vectors_at = vectors_of(log, source)
+        embeddings = vectors_at(cut_ms) if vectors_at else log.embeddings
         result[source] = compared(log, day, embeddings, budget, given.threads)
     print(json.dumps(result))
     if given.out:

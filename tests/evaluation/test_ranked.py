@@ -85,6 +85,18 @@ def test_popularity_is_counted_anew_every_day() -> None:
     assert any(ms // DAY == CUT // DAY for ms in second_known.times_ms.tolist())
 
 
+def test_links_are_of_the_day_whatever_was_asked_before() -> None:
+    log = world()
+    arm, fresh = arms(log)["popular-ranked"], arms(log)["popular-ranked"]
+    first, *_, last = days(log, 9)
+    for day in (last, first):
+        moment = arm._moment(day, log.before(day.start_ms))
+    expected = fresh._moment(first, log.before(first.start_ms))
+    assert moment.moment_ms == first.start_ms
+    assert np.array_equal(moment.regression.strengths, expected.regression.strengths)
+    assert set(arm.parts.links) == {first.start_ms, last.start_ms}
+
+
 def test_deterministic_and_any_base() -> None:
     log = world(2)
     day = days(log, 1)[0].without_targets()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading
+from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, tuning
 
 app = typer.Typer(
     name="pinnersage",
@@ -50,6 +50,10 @@ _VERBS = (
     (reading.recommend, "pinnersage recommend model u42 -k 20 --mode budgeted"),
     (reading.similar, "pinnersage similar model i7 -k 5"),
     (reading.explain, "pinnersage explain model u42 i7"),
+    (
+        tuning.tune,
+        "pinnersage tune --items items.parquet --actions actions.parquet --out tuned.toml",
+    ),
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
     (erasing.erase, "pinnersage erase model u42"),
 )

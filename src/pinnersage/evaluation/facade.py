@@ -70,7 +70,7 @@ def evaluate(
     config = config or BuildConfig()
     log, shown, reports = read_log(
         items, actions, config.imports, wall_clock_ms=time.time_ns() // 1_000_000, impressions=impressions,
-        embeddings_npy=embeddings_npy, progress=progress,
+        embeddings_npy=embeddings_npy, min_quality=config.index.min_quality, progress=progress,
     )  # fmt: skip
     return evaluate_log(
         log, out_dir=out_dir, config=config, first_day_ms=to_ms(first_day), impressions=shown,

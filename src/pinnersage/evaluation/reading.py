@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def read_log(
     wall_clock_ms: int,
     impressions: Any = None,
     embeddings_npy: Any = None,
+    min_quality: float | None = None,
     progress: Progress | None = None,
 ) -> tuple[ReplayLog, ReplayLog | None, dict[str, Any]]:
     """Read items and actions into memory.
@@ -41,6 +43,8 @@ def read_log(
         What users were shown; columns as of actions. None: not known.
     embeddings_npy
         Matrix of embeddings in row order of the items.
+    min_quality
+        As in :class:`~pinnersage.config.IndexConfig`: items below it are never in the pool.
     progress
         Told stage, done, total.
 
@@ -74,5 +78,6 @@ def read_log(
             ) as log:  # fmt: skip
                 log.report.raise_if_too_many(imports)
                 reports[name] = log.report.to_dict()
-                logs.append(ReplayLog.from_action_log(log, table))
+                replayed = ReplayLog.from_action_log(log, table)
+                logs.append(replace(replayed, available=table.candidates(min_quality)))
     return logs[0], logs[1] if len(logs) > 1 else None, reports

@@ -98,9 +98,8 @@ def evaluate_log(
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
     vectors_at = vectors_of(log, vectors)
-    log = replace(log, embeddings=vectors_at(start_ms))
-    parts = _parts(log, config, evaluation, max(budgets.values()))
-    parts.vectors_at = None if vectors == "given" else vectors_at
+    log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
+    parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
     chosen = make_arms(names, log, parts, list(budgets.values()), config.ranking)
     chosen += list(more_arms(log, parts)) if more_arms else []
     _check_names(chosen)

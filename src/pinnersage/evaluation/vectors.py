@@ -73,8 +73,6 @@ class LearntVectors:
         return np.ascontiguousarray(made, np.float32)
 
 
-def vectors_of(log: ReplayLog, source: VectorSource) -> VectorsAt:
-    """Return embeddings as of a moment from a log."""
-    if source == "given":
-        return lambda ms: log.embeddings  # noqa: ARG005
-    return LearntVectors(log, EmbeddingSettings(source))
+def vectors_of(log: ReplayLog, source: VectorSource) -> VectorsAt | None:
+    """Return embeddings as of a moment; None where the log's own are taken, which are of no moment."""
+    return None if source == "given" else LearntVectors(log, EmbeddingSettings(source))

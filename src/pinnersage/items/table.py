@@ -45,6 +45,14 @@ class ItemTable:
     def __len__(self) -> int:
         return len(self.vocabulary)
 
+    def candidates(self, min_quality: float | None) -> Bools:
+        """Return which items may be candidates: in the pool, and good enough where a quality is known."""
+        pool = self.pool.copy()
+        if min_quality is not None and "quality" in self.attributes.column_names:
+            quality = self.attributes.column("quality").to_numpy(zero_copy_only=False).astype(np.float64)
+            pool &= ~(quality < min_quality)
+        return pool
+
     @classmethod
     def open(cls, directory: str | Path) -> ItemTable:
         """Map the files that :func:`~pinnersage.items.importing.import_items` wrote.

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pinnersage._arrays import Bools
 from pinnersage._tables.engine import Progress
 from pinnersage._times import rfc3339
@@ -52,12 +50,7 @@ def wall_clock_ms() -> int:
 
 def pool_of(items: ItemTable, config: BuildConfig) -> Bools:
     """Return which items may be candidates: available, and good enough where a quality is known."""
-    pool = items.pool.copy()
-    least = config.index.min_quality
-    if least is not None and "quality" in items.attributes.column_names:
-        quality = items.attributes.column("quality").to_numpy(zero_copy_only=False).astype(np.float64)
-        pool &= ~(quality < least)
-    return pool
+    return items.candidates(config.index.min_quality)
 
 
 def write_generation(

@@ -16,8 +16,7 @@ from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.model import answers
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.seeds import seed_of
-from pinnersage.retrieval.draw import sample_others
+from pinnersage.retrieval.draw import sample_others, seed_of_user
 from pinnersage.retrieval.retriever import Recommendations
 
 
@@ -143,7 +142,7 @@ def _list_without(
     opened: OpenedGeneration, user_id: UserId, record: UserRecord, left_out: Int64s, request: _Request
 ) -> tuple[UserRecord, Recommendations]:
     """Return the record without some interests, and the list it gets; what stands in it is about that."""
-    mode, n, seed = request.mode, request.interests, seed_of(request.seed, user_id)
+    mode, n, seed = request.mode, request.interests, seed_of_user(request.seed, user_id)
     drawn = mode or (opened.config.retrieval.mode if opened.ranked is None else "ranked")
     if drawn == "sampled":
         wanted = opened.config.retrieval.n_interests if n is None else n

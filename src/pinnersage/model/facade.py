@@ -24,9 +24,9 @@ from pinnersage.model.building import write_generation
 from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.erasing import erase_everywhere
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.seeds import seed_of
 from pinnersage.model.settings import config_with
 from pinnersage.model.updating import update_store
+from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.explain import explain
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.manifest import OWN_KEYS
@@ -202,7 +202,7 @@ class PinnerSage(Counterfactuals):
         """
         known, record = self._opened.user_of(user_id), self.record(user_id)
         found = self._opened.recommend(
-            record, k, seed=seed_of(seed, known), mode=mode, n_interests=interests,
+            record, k, seed=seed_of_user(seed, known), mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
         request = (self._opened.path.name, k, interests, seed, mode, include_seen)

@@ -17,8 +17,9 @@ from pinnersage.ranking.links import ItemLinks
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.ranker import Ranker
 from pinnersage.ranking.statistics import ItemStatistics
+from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval._scores import as_matrix
-from pinnersage.retrieval.candidates import NO_INTEREST, first_distinct
+from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
@@ -113,10 +114,10 @@ class RankedRetriever:
         scores = self.ranker.score(features_of(record, wide.rows, self._moment))
         order = np.argsort(-scores, kind="stable")
         rows, scores = wide.rows[order], scores[order]
-        taken = first_distinct(
-            rows, k, pool=self._moment.pool, seen=seen_rows(record) if leave_out else rows[:0],
-            matrix=self._matrix, near_duplicate_cosine=self._retrieval.near_duplicate_cosine,
-        )  # fmt: skip
+        seen = seen_rows(record) if leave_out else rows[:0]
+        cosine = self._retrieval.near_duplicate_cosine
+        rules = Rules(self._moment.pool, make_set(seen, k + 1), self._matrix, cosine)
+        taken = without_near_duplicates(rows, rules, k)
         rows, scores = rows[taken], scores[taken]
         return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
 

@@ -176,3 +176,12 @@ def _next_place(lists: Lists, rules: Rules, start: int, stop: int, chosen: Float
         if not is_near_duplicate(chosen[n], chosen, n, rules.cosine - COSINE_SLACK):
             return at
     return -1
+
+
+def without_near_duplicates(rows: Int32s, rules: Rules, k: int) -> Int64s:
+    """Return positions of the first ``k`` of ``rows`` that may join a list, in their order."""
+    lists = Lists(rows, np.array([0, len(rows)]), np.array([True]), np.array([k], np.int64))
+    n_most = min(k, len(rows))
+    places = np.empty(n_most, np.int64)
+    n, _ = merge(lists, rules, places, np.empty(n_most, np.int32))
+    return places[:n]

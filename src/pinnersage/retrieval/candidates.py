@@ -91,18 +91,6 @@ def fill(
         depths = [depth_for(2 * d) if s else d for d, s in zip(depths, short.tolist(), strict=True)]
 
 
-def first_distinct(
-    rows: Int32s, k: int, *, pool: Bools, seen: Int32s, matrix: Matrix, near_duplicate_cosine: float
-) -> Int64s:
-    """Return positions of the first ``k`` rows that may be taken, without near-duplicates of earlier ones."""
-    lists = Lists(rows, np.array([0, len(rows)]), np.array([True]), np.array([k], np.int64))
-    rules = Rules(pool, make_set(seen, k + 1), matrix, near_duplicate_cosine)
-    k = min(k, len(rows))
-    places = np.empty(k, np.int64)
-    n, _ = merge(lists, rules, places, np.empty(k, np.int32))
-    return places[:n]
-
-
 def _ragged(lists: list[Neighbors], shares: Int64s) -> Lists:
     starts = np.cumsum([0] + [len(near.rows) for near in lists])
     complete = np.array([near.complete for near in lists])

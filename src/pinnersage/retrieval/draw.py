@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
+from pinnersage._ids import UserId
 from pinnersage.config import Representative
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval._scores import as_float32
+
+
+def seed_of_user(seed: int, user_id: UserId) -> int:
+    """Mix the user into the seed of a request: equal seeds must not draw alike for all users."""
+    digest = hashlib.sha256(f"{seed}/{user_id}".encode(errors="surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "little")
 
 
 def sample_interests(importances: Float64s, n: int, seed: int) -> Int64s:

@@ -49,6 +49,7 @@ def _best_cosines(
 
 class _Looked(NamedTuple):
     start_ms: int
+    users: Int32s
     queries: Queries
     asked: Asked
 
@@ -100,15 +101,16 @@ class QueryArm:
         return scores
 
     def _look_up(self, day: Day, log: ReplayLog) -> _Looked:
-        if self._last is None or self._last.start_ms != day.start_ms:
+        last = self._last
+        if last is None or last.start_ms != day.start_ms or not np.array_equal(last.users, day.users):
             asks = self.queries(day, log)
             asked: Asked
             if asks.item_rows is None:
                 asked = self.neighbors.ask_vectors(asks.offsets, asks.vectors)
             else:
                 asked = self.neighbors.ask_items(asks.offsets, asks.item_rows)
-            self._last = _Looked(day.start_ms, asks, asked)
-        return self._last
+            last = self._last = _Looked(day.start_ms, day.users, asks, asked)
+        return last
 
     def _shares(self, asks: Queries, budget: int) -> Int64s:
         parts: list[Any] = [np.empty(0, np.int64)]

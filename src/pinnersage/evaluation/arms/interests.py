@@ -64,8 +64,11 @@ class Interests(QueryArm):
         n = n_own if self.n_interests is None else min(n_own, self.n_interests)
         if not self.sampled:
             return np.arange(n)
-        seed = user_seed(self.seed, day, log, int(day.users[u]))
+        seed = self._draw_seed(day, log, int(day.users[u]))
         return sample_interests(batch.importances[own], max(1, n), seed)
+
+    def _draw_seed(self, day: Day, log: ReplayLog, user: int) -> int:
+        return user_seed(self.seed, day, log, user)
 
 
 @dataclass

@@ -18,7 +18,7 @@ from pinnersage.config import InterestConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
 from pinnersage.evaluation.neighbors import in_parts
-from pinnersage.evaluation.replay import Day, Mode, ReplayLog
+from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet
@@ -30,6 +30,8 @@ from pinnersage.ranking.ranker import Ranker
 
 RANKED = {"top-40-ranked": "top-40", "mean-0.01-ranked": "mean-0.01", "popular-ranked": None}
 """Name of an arm -> the untrained arm whose items it orders; None: popular and linked items alone."""
+
+_Asked = tuple[int, bytes, int]  # a day, its users, and the length of the lists
 
 _SLOTS_PER_ITEM = 0.25  # the wide set then still holds about three times the longest list
 
@@ -63,7 +65,9 @@ class Ranked:
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
-    _ordered: dict[Mode, tuple[int, Int32s]] = field(default_factory=dict, init=False, repr=False)
+    _ordered: dict[Mode, tuple[tuple[int, bytes, int], Int32s]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         self.interests = self.parts.config
@@ -90,10 +94,10 @@ class Ranked:
             The arm was not fitted, or on more than was known before the day.
         """
         n = max(budget, self.longest)
-        kept = self._ordered.get(mode)
-        if kept is None or kept[0] != day.start_ms or kept[1].shape != (day.n_users, n):
-            kept = self._ordered[mode] = (day.start_ms, self._order(day, log, n, mode))
-        return kept[1][:, :budget].copy()
+        asked = day.start_ms, day.users.tobytes(), n
+        if mode not in self._ordered or self._ordered[mode][0] != asked:
+            self._ordered[mode] = asked, self._order(day, log, n, mode)
+        return self._ordered[mode][1][:, :budget].copy()
 
     def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
         """Return the ranker's score of each item; ranks among its features are ranks among these."""
@@ -109,10 +113,9 @@ class Ranked:
         """Return each user's ``n`` best candidates, padded with -1."""
         ranker, known = self._ranker(day, mode), log.before(day.start_ms)
         moment, records = self._moment(day, known), self._records(day, known)
-        slots = max(self.config.budget, round(_SLOTS_PER_ITEM * n))
-        proposed = self._proposed(
-            self.parts, known, day, round(self.config.n_proposed_per_slot * slots), mode
-        )
+        slots = self._slots(n)
+        n_proposed = round(self.config.n_proposed_per_slot * slots)
+        proposed = self._proposed(self.parts, known, day, n_proposed, mode)
         wide = WideSet(moment, self.config)
         out = np.full((day.n_users, n), -1, np.int32)
 
@@ -121,11 +124,23 @@ class Ranked:
                 record = records.record(u)
                 rows = wide.of_user(record, proposed[u], slots, repeats=mode == "all").rows
                 scores = ranker.score(features_of(record, rows, moment))
-                best = rows[np.argsort(-scores, kind="stable")[:n]]
+                best = self._listed(rows[np.argsort(-scores, kind="stable")], n)
                 out[u, : len(best)] = best
 
         in_parts(work, day.n_users, self.parts.n_threads)
         return out
+
+    def _slots(self, n: int) -> int:
+        """Return how many places the wide set is made for."""
+        return max(self.config.budget, round(_SLOTS_PER_ITEM * n))
+
+    def _listed(self, ordered: Int32s, n: int) -> Int32s:
+        """Return what of the ordered candidates is listed; near-duplicates may be."""
+        return ordered[:n]
+
+    def _proposer(self, known: ReplayLog, parts: Parts) -> Arm | None:
+        """Return what proposes, with the embeddings of ``parts``."""
+        return untrained_arms(known, parts, [self.base])[0] if self.base else None
 
     def _records(self, day: Day, known: ReplayLog) -> RecordBatch:
         users = day.users.astype(np.int64)
@@ -164,10 +179,10 @@ class Ranked:
 
     def _propose_at(self, log: ReplayLog, mode: Mode, moment: Moment) -> Propose:
         """Return the base's proposals before a past moment; all its users are asked at once."""
-        if self.base is None:
-            return nothing
         known = replace(log.before(moment.moment_ms), embeddings=moment.embeddings)
         parts = self.parts.as_of(moment.moment_ms)
+        if self._proposer(known, parts) is None:
+            return nothing
         active = _active_users(known, moment.moment_ms - self.interests.window_ms)
         nobody = np.empty(0, np.int32)
         day = Day(
@@ -184,9 +199,10 @@ class Ranked:
         return propose
 
     def _proposed(self, parts: Parts, known: ReplayLog, day: Day, k: int, mode: Mode) -> Int32s:
-        if self.base is None or k < 1:
+        proposer = self._proposer(known, parts)
+        if proposer is None or k < 1:
             return np.full((day.n_users, max(k, 0)), -1, np.int32)
-        return untrained_arms(known, parts, [self.base])[0].recommend(day, known, k, mode)
+        return proposer.recommend(day, known, k, mode)
 
 
 def _active_users(log: ReplayLog, since_ms: int) -> Int32s:

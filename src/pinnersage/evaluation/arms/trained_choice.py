@@ -36,7 +36,7 @@ class Chosen(Generic[T]):
     n_users: int
 
 
-def span(log: ReplayLog, start_ms: int, n_days: int, *, window_days: int, min_actions: int = 1) -> Day:
+def span(log: ReplayLog, start_ms: int, n_days: int, *, window_days: float, min_actions: int = 1) -> Day:
     """Return several days as if they were one: predicted once, from what was known before the first.
 
     Raises
@@ -50,7 +50,7 @@ def span(log: ReplayLog, start_ms: int, n_days: int, *, window_days: int, min_ac
     known = log.before(end_ms)
     # Births stay as they are: an item born in the span was not there to be recommended.
     at_once = replace(known, times_ms=np.minimum(known.times_ms, start_ms))
-    (day,) = walk(at_once, start_ms, 1, window_ms=window_days * MS_PER_DAY, min_actions=min_actions)
+    (day,) = walk(at_once, start_ms, 1, window_ms=round(window_days * MS_PER_DAY), min_actions=min_actions)
     return day
 
 

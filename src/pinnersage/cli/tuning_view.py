@@ -1,0 +1,40 @@
+"""What tuning found, for people: a row for each group of settings, then what it is worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from pinnersage.cli.tables import Answer, facts_table
+from pinnersage.cli.times import span
+from pinnersage.evaluation.tuning.words import values_text
+
+
+def tuning_view(found: Answer) -> Group:
+    """Return facts, the table of choices, and the verdict; only the reason where nothing was compared."""
+    verdict = Text(found["sentences"][-1], style="bold")
+    if found["held_out"] is None:
+        return Group(verdict)
+    about = found["about"]
+    train, held_out, tuning = about["train"], about["held_out"], about["tuning"]
+    facts = {
+        "chosen on": f"{span(train['from'], train['until'])} (not included), "
+        f"{about['n_users_asked']:,} of {train['n_users']:,} users, {train['n_targets']:,} targets",
+        "measured on": f"{span(held_out['from'], held_out['until'])} (not included)",
+        "metric": f"{tuning['metric']}, targets: {tuning['targets'].replace('_', '-')}, "
+        f"{about['n_items_per_list']:,} items a list",
+        "settings tried": f"{about['n_settings_tried']} in {about['seconds']:.0f} s",
+    }
+    return Group(facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
+
+
+def _table(choices: list[dict[str, Any]]) -> Table:
+    table = Table("Setting", "Default", "Chosen", "Why", box=None, header_style="dim", pad_edge=False)
+    for choice in choices:
+        default, chosen = (values_text(choice[name], None) for name in ("default", "chosen"))
+        style = "bold" if choice["changed"] else "dim"
+        table.add_row(Text(choice["group"]), Text(default), Text(chosen, style=style), Text(choice["why"]))
+    return table

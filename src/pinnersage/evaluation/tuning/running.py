@@ -1,0 +1,211 @@
+"""Chooses settings on the training days of a log, then measures them on the held-out days."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from pinnersage._arrays import Float32s, Float64s
+from pinnersage._times import rfc3339
+from pinnersage.config import MS_PER_DAY, BuildConfig
+from pinnersage.errors import DataError, UsageError
+from pinnersage.evaluation.bootstrap import means, resamples
+from pinnersage.evaluation.cosines import Cosines
+from pinnersage.evaluation.replay import Day, ReplayLog
+from pinnersage.evaluation.settings import n_items_of
+from pinnersage.evaluation.tuning import words
+from pinnersage.evaluation.tuning.comparing import Pairs
+from pinnersage.evaluation.tuning.moments import (
+    drawn_users,
+    held_out_days,
+    n_targets_of,
+    narrowed,
+    training_moments,
+    users_of,
+    walked,
+)
+from pinnersage.evaluation.tuning.result import Choice, HeldOut, TuningResult, choices_of
+from pinnersage.evaluation.tuning.scoring import Measure, Scores, fit_before
+from pinnersage.evaluation.tuning.search import Progress, Search
+from pinnersage.evaluation.tuning.served import Shared, lists_for, served_arm
+from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
+from pinnersage.retrieval._scores import as_matrix
+
+HELD_OUT = "held-out days"
+
+
+def tune_log(
+    log: ReplayLog,
+    *,
+    config: BuildConfig | None = None,
+    tuning: TuningSettings | None = None,
+    until_ms: int | None = None,
+    about: dict[str, Any] | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> TuningResult:
+    """Choose settings on a log.
+
+    Parameters
+    ----------
+    log
+        All actions.
+    config, tuning, progress, clock
+        As in :func:`~pinnersage.evaluation.tuning.facade.tune`.
+    until_ms
+        The cut, rounded down to midnight UTC. None: the end of the day of the newest action.
+    about
+        Said in the result as it is.
+
+    Raises
+    ------
+    UsageError
+        The mode is ``ranked`` without a second stage.
+    DataError
+        There is no action before the cut.
+    UnavailableError
+        A second stage is to be tried, and scikit-learn is not installed.
+    """
+    started, tuning = clock(), tuning or TuningSettings()
+    with_ranker, default = _default(config or BuildConfig(), tuning)
+    until_ms = _cut(log, until_ms)
+    known, judged_ms = log.before(until_ms), until_ms - tuning.held_out_days * MS_PER_DAY
+    moments = training_moments(known, judged_ms, tuning, default.interests.window_ms)
+    days = [moment.day for moment in moments]
+    users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
+    said = _about(known, until_ms, judged_ms, days, tuning) | (about or {})
+    too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
+    if too_little:
+        return _nothing_chosen(said, default, with_ranker, too_little)
+    measure = _measure(known, default, tuning, days[0], with_ranker=with_ranker)
+    said["n_items_per_list"] = measure.n_items
+    asked = drawn_users(users, tuning.max_users, tuning.seed)
+    scores = Scores(known.before(judged_ms), moments, asked, measure)
+    pairs = Pairs(tuning.n_resamples, tuning.seed)
+    search = Search(
+        scores, pairs, default, tuning.min_users, tuning.max_trials,
+        lambda: tuning.max_seconds is not None and clock() - started > tuning.max_seconds, progress,
+    )  # fmt: skip
+    chosen = search.run(with_ranker=with_ranker)
+    gain = pairs.gain(scores.of(chosen, scores.n_users), scores.of(default, scores.n_users))
+    said |= {"n_users_asked": scores.n_users, "n_settings_tried": scores.n_trials}
+    held_out = _held_out(known, judged_ms, default, chosen, measure, pairs, progress)
+    groups = {group.name: values_of(default, keys_of(group)) for group in (*SPACE, *SECOND_STAGE)}
+    choices = choices_of(search.steps, groups)
+    said["seconds"] = round(clock() - started, 3)
+    told = words.summary(said, choices, held_out)
+    return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
+
+
+def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildConfig]:
+    """Return whether a second stage is to be tried, and the configuration to compare with, without one."""
+    repeats, mode = tuning.targets == "all", config.retrieval.mode
+    if mode == "ranked":
+        if not config.ranking.fit_ranker:
+            raise UsageError("mode 'ranked' needs a second stage: add --ranker, or choose another mode")
+        mode = "sampled"
+    return config.ranking.fit_ranker, with_values(
+        config,
+        {
+            "ranking.fit_ranker": False,
+            "ranking.repeats": repeats,
+            "retrieval.exclude_seen": not repeats,
+            "retrieval.mode": mode,
+        },
+    )
+
+
+def _cut(log: ReplayLog, until_ms: int | None) -> int:
+    newest_ms, oldest_ms = int(log.times_ms.max()), int(log.times_ms.min())
+    if until_ms is None:
+        return (newest_ms // MS_PER_DAY + 1) * MS_PER_DAY
+    cut_ms = until_ms // MS_PER_DAY * MS_PER_DAY
+    if cut_ms <= oldest_ms:
+        raise DataError(
+            f"nothing to tune on before {rfc3339(cut_ms)}: expected actions there, the log runs from "
+            f"{rfc3339(oldest_ms)} to {rfc3339(newest_ms)}"
+        )
+    return cut_ms
+
+
+def _measure(
+    log: ReplayLog,
+    config: BuildConfig,
+    tuning: TuningSettings,
+    first_day: Day,
+    *,
+    with_ranker: bool,
+) -> Measure:
+    n_items = n_items_of(tuning.budget, int(first_day.pool.sum()))
+    shared = Shared(lists_for(config, log, n_items, with_ranker=with_ranker))
+    cosines = Cosines(as_matrix(_unit(log.embeddings)), np.empty((0, 0), np.float32))
+    return Measure(tuning, n_items, shared, cosines, config.n_threads or os.cpu_count() or 1)
+
+
+def _unit(embeddings: Float32s) -> Float32s:
+    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return np.ascontiguousarray(embeddings / np.where(norms > 0, norms, 1), np.float32)
+
+
+def _held_out(
+    log: ReplayLog, judged_ms: int, default: BuildConfig, chosen: BuildConfig, measure: Measure, pairs: Pairs,
+    progress: Progress | None,
+) -> HeldOut:  # fmt: skip
+    tuning = measure.settings
+    days = held_out_days(log, judged_ms, tuning, default.interests.window_ms)
+    users = drawn_users(users_of(days), tuning.max_users, tuning.seed)
+    places = np.full(log.n_users, -1, np.int32)
+    places[users] = np.arange(len(users))
+    days = [narrowed(day, places >= 0) for day in days]
+    figures: list[Float64s] = []
+    for n_done, config in enumerate([default, chosen] if chosen != default else [default], 1):
+        arm, sums = served_arm(config, measure.shared, tuning.seed), measure.empty(len(users))
+        fit_before(arm, log, judged_ms)
+        measure.add(arm, walked(log, days), places, sums)
+        figures.append(measure.figures(sums))
+        if progress:
+            progress(HELD_OUT, n_done, 2)
+    old, new = figures[0], figures[-1]
+    told = means(np.stack((old, new), axis=1), resamples(len(users), tuning.n_resamples, tuning.seed))
+    lift = pairs.lift(new, old) if chosen != default else None
+    return HeldOut(told[0], told[1], lift, len(users), n_targets_of(days, tuning.targets))
+
+
+def _nothing_chosen(about: dict[str, Any], default: BuildConfig, with_ranker: bool, why: str) -> TuningResult:
+    groups = (*SPACE, *SECOND_STAGE[: 1 if with_ranker else 0])
+    choices = []
+    for group in groups:
+        values = values_of(default, keys_of(group))
+        choices.append(Choice(group.name, values, values, None, why))
+    told = words.nothing_chosen(about, choices, why)
+    return TuningResult(about, default, default, tuple(choices), sentences=told)
+
+
+def _about(
+    log: ReplayLog, until_ms: int, judged_ms: int, days: list[Day], tuning: TuningSettings
+) -> dict[str, Any]:
+    return {
+        "version": version("pinnersage"),
+        "data": {
+            "n_users": int((np.diff(log.offsets) > 0).sum()),
+            "n_items": log.n_items,
+            "n_actions": len(log.item_rows),
+            "oldest_action": rfc3339(int(log.times_ms.min())),
+            "newest_action": rfc3339(int(log.times_ms.max())),
+        },
+        "train": {
+            "from": rfc3339(judged_ms - tuning.train_days * MS_PER_DAY),
+            "until": rfc3339(judged_ms),
+            "asked_at": [rfc3339(day.start_ms) for day in days],
+            "n_users": len(users_of(days)),
+            "n_targets": n_targets_of(days, tuning.targets),
+        },
+        "held_out": {"from": rfc3339(judged_ms), "until": rfc3339(until_ms)},
+        "tuning": tuning.model_dump(mode="json"),
+    }

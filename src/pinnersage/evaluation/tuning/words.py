@@ -1,0 +1,166 @@
+"""What tuning says, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pinnersage.evaluation.bootstrap import Estimate
+
+if TYPE_CHECKING:
+    from pinnersage.evaluation.tuning.result import Choice, HeldOut
+
+Values = Mapping[str, Any]
+_RULES = {
+    ("retrieval.mode", "sampled"): "retrieval.n_budgeted_interests",
+    ("retrieval.mode", "budgeted"): "retrieval.n_interests",
+}
+_TARGETS = {"first_time": "items new to the user", "all": "all items, repeats among them"}
+_VERDICTS = {
+    "better": "what was chosen has a better {metric} than the default",
+    "not told apart": "what was chosen cannot be told apart from the default on {metric}",
+    "worse": "what was chosen has a worse {metric} than the default, so the default stays",
+    "not measured": "what was chosen could not be compared with the default on {metric}",
+}
+
+
+def relevant(values: Values) -> dict[str, Any]:
+    """Return the values without those that another of them makes idle.
+
+    Examples
+    --------
+    >>> relevant({"retrieval.mode": "budgeted", "retrieval.n_interests": 3})
+    {'retrieval.mode': 'budgeted'}
+    """
+    idle = {_RULES.get((key, value)) for key, value in values.items() if isinstance(value, str)}
+    return {key: value for key, value in values.items() if key not in idle}
+
+
+def values_text(values: Values, default: Values | None) -> str:
+    """Return values as people read them; "the default" goes before them where they are.
+
+    Examples
+    --------
+    >>> values_text({"interests.decay_per_day": 0.01}, {"interests.decay_per_day": 0.01})
+    'the default 0.01'
+    >>> values_text({"ranking.n_trees": 200, "ranking.n_leaves": 15}, None)
+    'n_trees 200, n_leaves 15'
+    """
+    shown = relevant(values)
+    if len(values) == 1:
+        text = str(next(iter(shown.values())))
+    else:
+        text = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in shown.items())
+    return f"the default {text}" if default is not None and values == default else text
+
+
+def figure(estimate: Estimate) -> str:
+    """Return a difference with its interval.
+
+    Examples
+    --------
+    >>> figure(Estimate(0.01234, -0.001, 0.03, 80))
+    '+0.0123 [-0.0010, +0.0300]'
+    """
+    return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
+
+
+def gained(gain: Estimate) -> str:
+    """Say by how much a setting that was chosen did better than what stood."""
+    return f"gains {figure(gain)} over what stood"
+
+
+def not_better(option: str, gain: Estimate) -> str:
+    """Say how near the best other option came to what stood."""
+    if gain.high < 0:
+        return f"it did best; next is {option}, {figure(gain)}"
+    if gain.value == gain.low == gain.high == 0:
+        return "no other makes a difference"
+    return f"the best other, {option}, cannot be told apart from it, {figure(gain)}"
+
+
+def nothing_else(problem: str) -> str:
+    """Say that no option could be asked."""
+    return f"nothing else could be tried ({problem})"
+
+
+def left_out(n: int, max_trials: int | None) -> str:
+    """Say that some options of a group were not tried."""
+    return f"{n} more were not tried: {bound_reached(max_trials)}"
+
+
+def bound_reached(max_trials: int | None) -> str:
+    """Say that no more settings may be tried."""
+    return f"the bound of {max_trials} settings was reached"
+
+
+def time_is_up() -> str:
+    """Say that there was no more time."""
+    return "time was up before it could be decided"
+
+
+def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -> str | None:
+    """Say what there is too little of to choose by; None where there is enough.
+
+    Examples
+    --------
+    >>> too_little(37, 900, 50, 200)
+    '37 users with targets are too few to choose by: 50 are needed'
+    """
+    if n_users < min_users:
+        return f"{n_users:,} users with targets are too few to choose by: {min_users:,} are needed"
+    if n_targets < min_targets:
+        return f"{n_targets:,} targets are too few to choose by: {min_targets:,} are needed"
+    return None
+
+
+def summary(about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldOut) -> tuple[str, ...]:
+    """Return what was compared, what came of each group, and what the held-out days say."""
+    return (compared(about), *map(decided, choices), judged(about, held_out))
+
+
+def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str) -> tuple[str, ...]:
+    """Return why the defaults stay."""
+    train = about["train"]
+    return (
+        *map(decided, choices),
+        f"The defaults stay, which are safe: in the {about['tuning']['train_days']} training days from "
+        f"{train['from'][:10]} {why}. The log begins on {about['data']['oldest_action'][:10]}; "
+        "a longer one, or more --train-days, would allow a choice.",
+    )
+
+
+def decided(choice: Choice) -> str:
+    """Return what came of one group of settings, and why."""
+    default = values_text(choice.default, choice.default)
+    if choice.changed:
+        return f"{choice.group}: {values_text(choice.chosen, None)} in place of {default}; {choice.why}."
+    return f"{choice.group}: kept {default}; {choice.why}."
+
+
+def compared(about: Mapping[str, Any]) -> str:
+    """Return what settings were compared on."""
+    train, tuning = about["train"], about["tuning"]
+    users = f"{about['n_users_asked']:,} of {train['n_users']:,} users"
+    return (
+        f"Chosen by {tuning['metric']} in lists of {about['n_items_per_list']:,} items, "
+        f"{_TARGETS[tuning['targets']]}, on {users} "
+        f"from {train['from'][:10]} to {train['until'][:10]} (not included), "
+        f"{about['n_settings_tried']} settings tried."
+    )
+
+
+def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
+    """Return what the held-out days say."""
+    span, metric = about["held_out"], about["tuning"]["metric"]
+    days = f"On the held-out days from {span['from'][:10]} to {span['until'][:10]} (not included)"
+    rests = f"{held_out.n_users:,} users, {held_out.n_targets:,} targets"
+    before = f"{held_out.default.value:.4f}"
+    if held_out.lift is None:
+        return f"{days} the defaults reach {metric} {before} ({rests}); nothing else was chosen."
+    figures = f"{before} -> {held_out.chosen.value:.4f}, {_times(held_out.lift)}; {rests}"
+    return f"{days}, which chose nothing, {_VERDICTS[held_out.verdict].format(metric=metric)}: {figures}."
+
+
+def _times(lift: Estimate) -> str:
+    return f"{lift.value:.3f}x [{lift.low:.3f}, {lift.high:.3f}]"

@@ -1,0 +1,127 @@
+"""The verb ``tune``, through the same entry point as on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow.parquet as pq
+import pytest
+from tests.cli.conftest import Run
+from tests.evaluation.tuning.tuning_worlds import close_topics_tables
+
+from pinnersage.cli import tuning
+from pinnersage.cli.evaluating import parse_budget
+from pinnersage.cli.settings import load_config
+from pinnersage.config import BuildConfig
+from pinnersage.evaluation.replay import Mode
+from pinnersage.evaluation.tuning.settings import Metric, TuningSettings
+
+SPANS = ("--until", "1970-02-21", "--train-days", 14, "--held-out-days", 7, "--budget", 8)
+
+
+@pytest.fixture
+def topics(tmp_path: Path) -> Path:
+    items, actions = close_topics_tables()
+    pq.write_table(items, tmp_path / "items.parquet")
+    pq.write_table(actions, tmp_path / "actions.parquet")
+    return tmp_path
+
+
+def tables(folder: Path) -> tuple[object, ...]:
+    return ("--items", folder / "items.parquet", "--actions", folder / "actions.parquet")
+
+
+def test_the_file_is_one_that_build_takes(call: Run, topics: Path) -> None:
+    file = topics / "tuned.toml"
+    ran = call("tune", *tables(topics), *SPANS, "--out", file, "--json")
+    assert ran.code == 0, ran.err
+    told = ran.object()
+    config = load_config(file, {})
+    assert config.interests.max_merge_cost < 1
+    assert told["config"] == {"interests": {"max_merge_cost": config.interests.max_merge_cost}}
+    assert told["toml"] == file.read_text()
+    assert told["out"] == str(file)
+    built = call("build", *tables(topics), "--config", file, "--out", topics / "model", "--json")
+    assert built.code == 0, built.err
+    interests = call("interests", topics / "model", "u000", "--json").object()["interests"]
+    assert len(interests) == 2
+
+
+def test_json_holds_choices_spans_and_races(call: Run, topics: Path) -> None:
+    told = call("tune", *tables(topics), *SPANS, "--json").object()
+    assert told["format"] == 1
+    assert list(told) == [
+        "format", "about", "choices", "train_gain", "held_out", "sentences", "config", "toml", "races", "out",
+    ]  # fmt: skip
+    assert told["out"] is None
+    assert told["about"]["train"]["from"] == "1970-01-31T00:00:00Z"
+    assert told["about"]["train"]["until"] == told["about"]["held_out"]["from"] == "1970-02-14T00:00:00Z"
+    assert told["about"]["held_out"]["until"] == "1970-02-21T00:00:00Z"
+    assert told["about"]["tables"]["actions"]["n_good"] > 0
+    groups = [choice["group"] for choice in told["choices"]]
+    assert groups == [
+        "alpha (max_merge_cost)",
+        "budget rule and number of interests",
+        "lambda (decay_per_day)",
+    ]
+    for choice in told["choices"]:
+        assert list(choice) == ["group", "default", "chosen", "changed", "gain", "why"]
+    assert told["held_out"]["verdict"] == "better"
+    assert set(told["races"][0]["tried"][1]) == {"values", "mean", "gain", "n_users", "problem"}
+
+
+def test_people_get_a_table_a_verdict_and_the_file(call: Run, topics: Path) -> None:
+    ran = call("tune", *tables(topics), *SPANS, COLUMNS="160")
+    assert ran.code == 0, ran.err
+    for text in ("alpha (max_merge_cost)", "better recall", "[interests]", "max_merge_cost = "):
+        assert text in ran.out
+    assert "nothing was written" in ran.err
+    assert sorted(path.name for path in topics.iterdir()) == ["actions.parquet", "items.parquet"]
+
+
+def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> None:
+    file = world / "tuned.toml"
+    ran = call("tune", *tables(world), "--out", file, COLUMNS="160")
+    assert ran.code == 0, ran.err
+    assert "The defaults stay, which are safe" in ran.out
+    assert "too few to choose by: 50 are needed" in " ".join(ran.out.split())
+    assert load_config(file, {}) == BuildConfig()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--train-days", 0), 2, "--train-days"),
+        (("--held-out-days", -1), 2, "--held-out-days"),
+        (("--budget", "0"), 2, "--budget like 400"),
+        (("--metric", "luck"), 2, "--metric"),
+        (("--until", "soon"), 2, "expected a time"),
+        (("--until", "1960-01-01"), 3, "nothing to tune on before 1960-01-01"),
+        (("--out", "tuned.json"), 2, "--out: expected a file ending in .toml"),
+        (("--out", "nowhere/tuned.toml"), 2, "--out: expected a file in an existing directory"),
+        (("--mode", "ranked"), 2, "second stage"),
+    ],
+)
+def test_errors_have_their_exit_codes(
+    call: Run, world: Path, more: tuple[object, ...], code: int, message: str
+) -> None:
+    ran = call("tune", *tables(world), *more, "--json")
+    assert ran.code == code
+    assert message in ran.error()["message"]
+    assert ran.out == ""
+
+
+def test_choices_and_defaults_on_the_command_line_are_those_of_the_settings(call: Run) -> None:
+    assert get_args(tuning.MetricName) == get_args(Metric)
+    assert get_args(tuning.TargetsName) == get_args(Mode)
+    parameters: Any = tuning.tune.__signature__.parameters  # type: ignore[attr-defined]
+    given = {name: parameters[name].default for name in ("train_days", "held_out_days", "metric", "targets")}
+    given |= {name: parameters[name].default for name in ("max_users", "max_trials", "seed")}
+    defaults = TuningSettings()
+    assert given == {name: getattr(defaults, name) for name in given}
+    assert parse_budget(parameters["budget"].default) == defaults.budget
+    assert parameters["seconds"].default is defaults.max_seconds is None
+    assert "Example" in call("tune", "--help").out
+    assert json.dumps(given)

@@ -1,0 +1,135 @@
+"""The order of races, on figures that are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from pinnersage._arrays import Float64s
+from pinnersage.config import BuildConfig
+from pinnersage.errors import DataError
+from pinnersage.evaluation.tuning.comparing import Pairs
+from pinnersage.evaluation.tuning.scoring import Scores
+from pinnersage.evaluation.tuning.search import Search
+from pinnersage.evaluation.tuning.space import SPACE, with_values
+
+N_USERS = 200
+BUDGETED_20 = with_values(BuildConfig(), {"retrieval.mode": "budgeted"})
+
+
+class MadeUp:
+    """Figures of a user: their own level, what a function says of the configuration, and noise."""
+
+    def __init__(self, level: Callable[[BuildConfig], float], noise: float = 0.01) -> None:
+        self.level, self.noise = level, noise
+        self.asked: dict[str, int] = {}
+        self.n_users = N_USERS
+
+    @property
+    def n_trials(self) -> int:
+        return len(self.asked)
+
+    def knows(self, config: BuildConfig) -> bool:
+        return config.model_dump_json() in self.asked
+
+    def of(self, config: BuildConfig, n_users: int) -> Float64s:
+        key = config.model_dump_json()
+        level = self.level(config)
+        self.asked[key] = max(n_users, self.asked.get(key, 0))
+        rng = np.random.default_rng(list(key.encode()))
+        users = np.random.default_rng(0).normal(size=N_USERS)
+        return np.asarray((users + level + rng.normal(0, self.noise, N_USERS))[:n_users], np.float64)
+
+    def rest(self) -> None:
+        pass
+
+
+PLAIN = [group for group in SPACE if group.needs is None]
+
+
+def searched(scores: MadeUp, **more: Any) -> Search:
+    return Search(cast(Scores, scores), Pairs(300, 0), BuildConfig(), **more)
+
+
+def test_each_group_is_settled_in_turn_and_again_when_another_changed() -> None:
+    # 20 budgeted interests are best, and alpha 2.0 is only better with them.
+    def level(config: BuildConfig) -> float:
+        good_alpha = config.interests.max_merge_cost == 2.0
+        good_mode = config.retrieval == BUDGETED_20.retrieval
+        return 0.2 * good_mode + 0.5 * (good_alpha and good_mode)
+
+    search = searched(MadeUp(level))
+    chosen = search.run(with_ranker=False)
+    assert chosen == with_values(BUDGETED_20, {"interests.max_merge_cost": 2.0})
+    names = [group.name for group in PLAIN]
+    changed = [step.group for step in search.steps if step.changed]
+    assert [step.group for step in search.steps][:3] == names
+    assert changed[0] == names[1]
+    assert names[0] in changed[1:]
+
+
+def test_what_noise_alone_makes_best_is_not_chosen() -> None:
+    search = searched(MadeUp(lambda config: 0.0, noise=1.0))
+    assert search.run(with_ranker=False) == BuildConfig()
+    assert any(step.gain is not None and step.gain.value > 0 for step in search.steps)
+    assert all("cannot be told apart" in step.why or "did best" in step.why for step in search.steps)
+    # Nothing changed, so nothing is asked twice.
+    assert [step.group for step in search.steps] == [group.name for group in PLAIN]
+
+
+def test_the_second_stage_is_tuned_only_where_it_is_chosen() -> None:
+    without = searched(MadeUp(lambda config: -0.5 * config.ranking.fit_ranker))
+    assert not without.run(with_ranker=True).ranking.fit_ranker
+    assert [step.group for step in without.steps][-1] == "second stage"
+    better = searched(MadeUp(lambda c: 0.5 * c.ranking.fit_ranker + 0.2 * (c.ranking.n_leaves == 15)))
+    chosen = better.run(with_ranker=True).ranking
+    assert (chosen.fit_ranker, chosen.n_leaves, chosen.n_trees) == (True, 15, 200)
+
+
+def test_a_second_stage_that_cannot_be_fitted_is_said() -> None:
+    def level(config: BuildConfig) -> float:
+        if config.ranking.fit_ranker:
+            raise DataError("too little happened")
+        return 0.0
+
+    search = searched(MadeUp(level))
+    assert not search.run(with_ranker=True).ranking.fit_ranker
+    assert search.steps[-1].why == "nothing else could be tried (too little happened)"
+    assert search.steps[-1].tried[1].problem == "too little happened"
+
+
+def test_settings_behind_are_asked_about_few_users() -> None:
+    scores = MadeUp(lambda config: -config.interests.max_merge_cost)
+    search = searched(scores)
+    assert search.run(with_ranker=False).interests.max_merge_cost == 0.25
+    worst = with_values(BuildConfig(), {"interests.max_merge_cost": 2.5}).model_dump_json()
+    assert scores.asked[worst] == 50
+
+
+def test_progress_ends_full() -> None:
+    told: list[tuple[str, int, int | None]] = []
+    searched(MadeUp(lambda config: 0.0), progress=lambda name, n, total: told.append((name, n, total))).run(
+        with_ranker=False
+    )
+    for group in PLAIN:
+        own = [(n, total) for name, n, total in told if name == group.name]
+        assert own[-1][0] == own[-1][1]
+        assert all(total is not None and n <= total for n, total in own)
+
+
+@pytest.mark.parametrize("bound", [1, 5, 30])
+def test_the_bound_on_settings_holds(bound: int) -> None:
+    scores = MadeUp(lambda config: -config.interests.max_merge_cost)
+    searched(scores, max_trials=bound).run(with_ranker=True)
+    assert scores.n_trials <= bound + 1
+
+
+def test_the_balance_is_tuned_where_balanced_lists_are_chosen() -> None:
+    def level(config: BuildConfig) -> float:
+        return 0.5 * (config.retrieval.mode == "balanced") + 0.2 * (config.retrieval.sharpness == 12.0)
+
+    chosen = searched(MadeUp(level)).run(with_ranker=False).retrieval
+    assert (chosen.mode, chosen.sharpness, chosen.saturation) == ("balanced", 12.0, 30.0)
