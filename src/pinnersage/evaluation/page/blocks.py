@@ -80,7 +80,7 @@ class Facts:
 class Saying:
     """A sentence of the verdict: its outcome, what it says, and on which arms it rests."""
 
-    outcome: Literal["won", "lost", "open"]
+    outcome: Literal["won", "lost", "open", "short"]
     text: str
     basis: str
 

@@ -11,6 +11,8 @@ from pinnersage.evaluation.page.words import budget_name
 
 _BASIS = re.compile(r"^(?P<text>.*) \((?P<basis>[^()]*, budget (?P<budget>[^(),]+))\)\.$", re.DOTALL)
 
+_SHORT = "In short, "
+
 
 def verdict_section(summary: Summary) -> Section:
     """Return the sentences: those of the plots' budget first, other budgets folded."""
@@ -53,6 +55,9 @@ def saying_of(sentence: str) -> tuple[str, Saying]:
     """
     found = _BASIS.match(sentence)
     text = f"{found['text']}." if found else sentence
+    if text.startswith(_SHORT):
+        rest = text.removeprefix(_SHORT)
+        return _placed(found, Saying("short", rest[:1].upper() + rest[1:], ""))
     if "do not beat" in text:
         return _placed(found, Saying("lost", text, ""))
     won = " beat " in text and "cannot be told apart" not in text

@@ -1,0 +1,25 @@
+"""Sentences of the verdict, taken apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from pinnersage.evaluation.bootstrap import Estimate
+from pinnersage.evaluation.page.verdict_section import saying_of
+from pinnersage.evaluation.verdict import _told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"), [(1.1, 1.3, "won"), (0.7, 0.9, "lost"), (0.9, 1.1, "open")]
+)
+def test_the_outcome_is_read_from_what_the_verdict_says(low: float, high: float, outcome: str) -> None:
+    told = _told(Estimate((low + high) / 2, low, high, 9), "many interests", "one vector", "recall")
+    budget, saying = saying_of(f"{told} (top-20 against mean-0, first-time items, budget 5%).")
+    assert (budget, saying.outcome, saying.basis) == ("5%", outcome, "top-20 against mean-0")
+
+
+def test_what_is_said_in_short_is_neither_won_nor_lost() -> None:
+    sentence = "In short, many interests find 2.00 times (recall of first-time items, budget 1%)."
+    budget, saying = saying_of(sentence)
+    assert (budget, saying.outcome) == ("1%", "short")
+    assert saying.text == "Many interests find 2.00 times."
