@@ -15,6 +15,7 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 from pinnersage._arrays import Int32s
 from pinnersage.config import BuildConfig, RankingConfig
 from pinnersage.errors import DataError, NotFoundError, UsageError
+from pinnersage.evaluation.arms.ranked import RANKED
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
@@ -181,3 +182,14 @@ def test_oracles_bound_the_arms_they_know_more_than(world: ReplayLog, tmp_path: 
     report = run(world, tmp_path)
     oracle = report.mean("oracle-past-items", "recall", budget="10").value
     assert oracle > report.mean("last-item", "recall", budget="10").value
+
+
+def test_an_arm_of_a_group_that_cannot_learn_is_left_out_and_told(world: ReplayLog, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    long = BuildConfig(ranking=RankingConfig(horizon_days=900))
+    report = run(world, tmp_path / "group", arms=["popular", "ranked"], config=long)
+    assert list(report.arms) == ["popular"]
+    assert set(report.about["arms_left_out"]) == set(RANKED)
+    assert "give a longer log" in report.about["arms_left_out"]["top-40-ranked"]
+    with pytest.raises(DataError, match="give a longer log"):
+        run(world, tmp_path / "named", arms=["top-40-ranked"], config=long)

@@ -14,7 +14,7 @@ from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
 from pinnersage.evaluation.about import about_of
-from pinnersage.evaluation.arms.registry import arm_names, make_arms
+from pinnersage.evaluation.arms.registry import GROUPS, arm_names, make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
@@ -101,17 +101,17 @@ def evaluate_log(
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
     chosen = make_arms(names, log, parts, list(budgets.values()), config.ranking)
-    chosen += list(more_arms(log, parts)) if more_arms else []
-    _check_names(chosen)
+    chosen = _with_more(chosen, more_arms(log, parts) if more_arms else ())
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions) | {"vectors": vectors}
     inputs = saved.inputs_digest(log, said | {"impressions_digest": _digest_of(impressions)})
     saved.open_report_directory(Path(out_dir))
     course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
-    results = {arm.name: _result(arm, course, Path(out_dir), inputs, progress, resume) for arm in chosen}
-    said |= {"arms_left_out": left_out} | (about or {})
+    place = saved.Place(Path(out_dir), inputs, resume)
+    results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
+    said |= {"arms_left_out": left_out | unable} | (about or {})
     fairness = _fairness_of(log, days, who, config, evaluation, progress)
-    resampling = evaluation.n_resamples, evaluation.seed
-    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *resampling, *fairness)
+    draws = evaluation.n_resamples, evaluation.seed
+    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *draws, *fairness)
     values = report.to_dict(sentences(report), baselines(report), pairs(report))
     report.write(Path(out_dir), values, page=page)
     return report
@@ -122,21 +122,38 @@ def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict
     return arm_names(asked, has_categories=has_categories)
 
 
-def _result(
-    arm: Arm, course: Course, directory: Path, inputs: str, progress: Progress | None, resume: bool
-) -> saved.ArmResult:
-    digest, n_days = saved.arm_digest(inputs, arm), len(course.contexts)
+def _results(
+    arms: Sequence[Arm], asked: Sequence[str] | None, measured: Callable[[Arm], saved.ArmResult]
+) -> tuple[dict[str, saved.ArmResult], dict[str, str]]:
+    """Return results by name, and the arms of a group that could not learn here, with the reason.
+
+    An arm that was asked for by its own name, or made by the caller, fails with the error itself.
+    """
+    results, unable = {}, {}
+    of_groups = {name for names in GROUPS.values() for name in names} - {*(asked or ())}
+    for arm in arms:
+        try:
+            results[arm.name] = measured(arm)
+        except DataError as error:
+            if arm.name not in of_groups:
+                raise
+            unable[arm.name] = str(error)
+    return results, unable
+
+
+def _result(arm: Arm, course: Course, place: saved.Place, progress: Progress | None) -> saved.ArmResult:
+    digest, n_days = saved.arm_digest(place.inputs, arm), len(course.contexts)
 
     def tell(n_done: int) -> None:
         if progress:
             progress(arm.name, n_done, n_days)
 
-    kept = saved.load(directory, arm.name, digest) if resume else None
+    kept = saved.load(place.directory, arm.name, digest) if place.resume else None
     if kept is not None:
         tell(n_days)
         return kept
     result = measure(arm, course, tell)
-    saved.save(directory, digest, result)
+    saved.save(place.directory, digest, result)
     return result
 
 
@@ -179,11 +196,12 @@ def _parts(log: ReplayLog, config: BuildConfig, evaluation: EvaluationConfig, la
     )  # fmt: skip
 
 
-def _check_names(arms: Sequence[Arm]) -> None:
-    names = [arm.name for arm in arms]
+def _with_more(arms: list[Arm], more: Sequence[Arm]) -> list[Arm]:
+    names = [arm.name for arm in (*arms, *more)]
     doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled or not arms:
+    if doubled or not names:
         raise UsageError(f"expected arms, each name once; twice: {', '.join(doubled) or 'none given'}")
+    return [*arms, *more]
 
 
 def _course(

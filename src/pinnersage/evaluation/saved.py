@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,6 +50,14 @@ class ArmResult:
     by_rank: Float64s
     cost: dict[str, float]
     settings: dict[str, Any]
+
+
+class Place(NamedTuple):
+    """Where results are kept, of which inputs, and whether those that are there are taken."""
+
+    directory: Path
+    inputs: str
+    resume: bool
 
 
 def settings_of(arm: Arm) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
-from pinnersage.errors import UsageError
+from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.arms.trained import TrainedArm
 from pinnersage.evaluation.arms.trained_choice import Chosen, choose
 from pinnersage.evaluation.arms.trained_registry import TRAINED
@@ -47,15 +47,18 @@ class TunedArm:
 
         Raises
         ------
-        UsageError
-            The days before the cut hold no user to choose by.
+        DataError
+            Too little happened before the cut to choose by or to learn from.
         UnavailableError
             A library is missing; the message names the extra.
         """
         candidates = [replace(arm, n_threads=self.n_threads) for arm in TRAINED[self.name]()]
-        found = choose(candidates, log, until_ms, budget=self.budget, n_days=self.n_days)
-        self._chosen = replace(found, arm=replace(found.arm, refit_days=self.refit_days))
-        self._arm.fit(log, until_ms)
+        try:
+            found = choose(candidates, log, until_ms, budget=self.budget, n_days=self.n_days)
+            self._chosen = replace(found, arm=replace(found.arm, refit_days=self.refit_days))
+            self._arm.fit(log, until_ms)
+        except UsageError as error:
+            raise DataError(f"{self.name}: {error}") from error
 
     def fitted(self) -> dict[str, Any]:
         """Return the settings chosen, and the recall of every candidate on the days before the cut."""
