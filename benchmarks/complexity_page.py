@@ -23,34 +23,43 @@ AXES = {
 }
 ASKED = ("recommend, sampled", "recommend, budgeted")
 COLD_WARM = tuple(f"{asked}, {word}" for asked in ASKED for word in ("cold", "warm"))
-TICKS = {"actions": "125", "users": "125", "items": "136", "dimensions": "123456789"}
+LABELS = {
+    ("dimensions", "build_records"): "build_records, 200 users of 90",
+    ("dimensions", "ward_clusters"): "ward_clusters, 500 actions",
+    ("dimensions", "scipy linkage"): "scipy linkage, 500 actions",
+    ("dimensions", "index"): "index, 25,000 items",
+    ("users", "whole build"): "whole build, Parquet to index",
+}
+"""What a curve is called in a figure, where the quantity alone does not say it."""
+TICKS = {"actions": "125", "users": "125", "items": "13", "dimensions": "123456789"}
 """First digits of the sizes that are written on an axis."""
 PANELS: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
     "actions": [
-        ("processor time", "seconds",
+        ("processor time", "s",
          ("ward_clusters", "ward_clusters, all merged", "scipy linkage", "build_records", *ASKED)),
         ("peak memory of one call", "MB", ("ward_clusters, peak", "scipy linkage, peak")),
     ],
     "users": [
-        ("processor time, and of one request", "seconds",
+        ("processor time, and of one request", "s",
          ("whole build", "build_records", "recommend, sampled, warm", "recommend, budgeted, warm")),
         ("size of the store", "bytes", ("store",)),
     ],
     "items": [
-        ("processor time, once", "seconds", ("import of items", "index", "index, few alike")),
-        ("processor time of one request", "seconds",
+        ("processor time, once", "s", ("import of items", "index", "index, few alike")),
+        ("processor time of one request", "s",
          (*COLD_WARM, *(f"{asked}, cold, few alike" for asked in ASKED))),
     ],
     "dimensions": [
-        ("processor time, once", "seconds", ("index", "build_records", "scipy linkage", "ward_clusters")),
-        ("processor time of one request", "seconds", COLD_WARM),
+        ("processor time, once", "s", ("index", "build_records", "scipy linkage", "ward_clusters")),
+        ("processor time of one request", "s", COLD_WARM),
     ],
 }  # fmt: skip
 
 
 def short(n: int) -> str:
     """Return a size as it stands on an axis."""
-    return f"{n / 1e6:g} M" if n >= 1e6 else f"{n / 1e3:g} k" if n >= 1e3 else str(n)
+    factor, unit = (1_000_000, " M") if n % 1_000_000 == 0 else (1_000, " k") if n % 1_000 == 0 else (1, "")
+    return f"{n // factor:,}{unit}"
 
 
 def curves() -> dict[tuple[str, str], dict[str, Any]]:
@@ -181,6 +190,7 @@ def block() -> str:
         f"actions for `build_records`, {setting['n_items_of_others']:,} items for the index. Users' "
         f'catalogue: {setting["n_items_of_users"]:,} items. "Kept" allows {TOLERANCE}.',
         exponents(),
+        "In the figures, the exponent stands in brackets.",
         *(f"![{AXES[axis]}](img/complexity-{axis}.svg)" for axis in AXES),
         "### A user",
         user_costs(),
@@ -199,16 +209,33 @@ def draw() -> None:
         drawn, places = figure(len(panels))
         for place, (title, unit, names) in zip(places, panels, strict=True):
             for color, name in zip(COLORS, names, strict=False):
-                curve = found[axis, name]
-                medians = [statistics.median(s) for s in curve["samples"]]
-                label = f"{name} ({curve['fit']['exponent']:.2f})"
-                place.loglog(curve["sizes"], medians, "o-", color=color, markersize=3.5, lw=1.4, label=label)
-            place.set(title=title, xlabel=AXES[axis], ylabel=unit)
-            ticks = [n for n in curve["sizes"] if f"{n}"[0] in TICKS[axis]]
+                draw_curve(place, found[axis, name], color)
+            sizes = found[axis, names[0]]["sizes"]
+            ticks = [n for n in sizes if f"{n}"[0] in TICKS[axis]]
+            place.set(title=title, xlabel=AXES[axis])
             place.set_xticks(ticks, [short(n) for n in ticks])
             place.minorticks_off()
+            label_values(place, unit)
             place.legend(fontsize=7.5, frameon=False)
         save_figure(drawn, f"complexity-{axis}")
+
+
+def draw_curve(place: Any, curve: dict[str, Any], color: str) -> None:
+    """Draw medians, and the exponent in the legend."""
+    medians = [statistics.median(samples) for samples in curve["samples"]]
+    name = LABELS.get((curve["axis"], curve["what"]), curve["what"])
+    label = f"{name} ({curve['fit']['exponent']:.2f})"
+    place.loglog(curve["sizes"], medians, "o-", color=color, markersize=3.5, lw=1.4, label=label)
+
+
+def label_values(place: Any, unit: str) -> None:
+    """Write amounts in the units one would say, closer together where the range is small."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = place.get_ylim()
+    steps = (1.0,) if high / low > 100 else (1.0, 2.0, 5.0)
+    place.yaxis.set_major_locator(LogLocator(subs=steps))
+    place.yaxis.set_major_formatter(lambda value, _: amount(value, unit))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,7 @@ def test_a_process_that_fails_is_no_figure(capfd: pytest.CaptureFixture[str]) ->
     assert "no figure" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["complexity_page"])
+@pytest.mark.parametrize("name", ["complexity_page", "planted_page"])
 def test_a_page_shows_the_committed_figures(name: str) -> None:
     import importlib
 
