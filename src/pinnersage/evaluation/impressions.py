@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Int32s, Int64s
+from pinnersage._arrays import Int32s, Int64s
 from pinnersage.config import MS_PER_DAY
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import ragged, user_seed
@@ -39,30 +39,41 @@ def candidates_to_rank(
         int32; of each user first the targets, as in ``day``, then impressions.
     """
     real = None if shown is None else _of_day(shown, day.start_ms)
-    parts, lengths = [np.empty(0, np.int32)], []
+    everywhere, nothing = np.flatnonzero(day.pool).astype(np.int32), np.empty(0, np.int32)
+    parts, lengths = [nothing], []
     for u, user in enumerate(day.users.tolist()):
         own = slice(day.target_offsets[u], day.target_offsets[u + 1])
         rows, counted = day.target_rows[own], day.first_time[own]
-        allowed = _allowed(day, known, user, rows, mode)
+        others: Int32s = everywhere
         if real is not None:
-            there = np.zeros(len(allowed), np.bool_)
-            there[real.get(known.user_ids[user], np.empty(0, np.int32))] = True
-            allowed &= there
+            there = np.unique(real.get(known.user_ids[user], nothing))
+            others = there[day.pool[there]]
         n = n_per_target * (int(counted.sum()) if mode == "first_time" else len(rows))
-        others = np.flatnonzero(allowed)
         rng = np.random.default_rng(user_seed(seed, day, known, user))
-        drawn = rng.choice(others, min(n, len(others)), replace=False)
-        parts += [rows, drawn.astype(np.int32)]
+        drawn = _drawn(rng, others, _barred(known, user, rows, mode), n)
+        parts += [rows, drawn]
         lengths.append(len(rows) + len(drawn))
     return ragged(lengths), np.concatenate(parts)
 
 
-def _allowed(day: Day, known: ReplayLog, user: int, targets: Int32s, mode: Mode) -> Bools:
-    allowed = day.pool.copy()
-    allowed[targets] = False
-    if mode == "first_time":
-        allowed[known.item_rows[known.offsets[user] : known.offsets[user + 1]]] = False
-    return allowed
+def _barred(known: ReplayLog, user: int, targets: Int32s, mode: Mode) -> Int32s:
+    """Return what is no impression, ascending, none twice."""
+    if mode == "all":
+        return np.unique(targets)
+    seen = known.item_rows[known.offsets[user] : known.offsets[user + 1]]
+    return np.unique(np.concatenate((targets, seen)))
+
+
+def _drawn(rng: np.random.Generator, rows: Int32s, barred: Int32s, n: int) -> Int32s:
+    """Draw up to ``n`` of ``rows`` (ascending) that are not barred, without going through all of them."""
+    places = np.searchsorted(rows, barred)
+    inside = places < len(rows)
+    places, barred = places[inside], barred[inside]
+    gone = places[rows[places] == barred]
+    n_left = len(rows) - len(gone)
+    drawn = rng.choice(n_left, min(n, n_left), replace=False)
+    chosen: Int32s = rows[drawn + np.searchsorted(gone - np.arange(len(gone)), drawn, side="right")]
+    return chosen
 
 
 def _of_day(shown: ReplayLog, start_ms: int) -> dict[str | int, Int32s]:
