@@ -1,0 +1,80 @@
+"""The page of results says what the committed results say, and its commands are those of the program."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def page() -> ModuleType:
+    return script("results_page")
+
+
+def test_the_tables_are_made_from_the_results(page: ModuleType) -> None:
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    inside = text.split(page.START)[1].split(page.END)[0]
+    assert inside == f"\n{page.page(page.read(ROOT / 'docs' / 'results'))}\n"
+
+
+def test_every_result_names_a_command_of_its_own(page: ModuleType) -> None:
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for results in page.read(ROOT / "docs" / "results").values():
+        about = results["about"]
+        command = re.search(
+            rf"`pinnersage evaluate [^`]*{results['data']}[^`]*--vectors {about['vectors']} [^`]*`", text
+        )
+        assert command is not None
+        assert f"--from {about['span']['from'][:10]} --days {about['span']['n_days']}" in command[0]
+
+
+def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
+    assert page.figure([0.1234, 0.1, 0.15]) == ".123 [.100, .150]"
+    assert page.figure(None) == "-"
+    assert page.figure(12.3456) == "12.346"
+    assert page.times([1.239, 1.2, 1.301]) == "1.24 [1.20, 1.30]"
+
+
+def report(*, recall: float) -> dict[str, Any]:
+    metric = {"value": recall, "low": recall, "high": recall, "n_users": 3}
+    metrics = {"recall": metric, "relevance": metric, "coverage": {"value": 0.5}}
+    row = {"arm": "a", "budget": "1%", "slice": "first_time", "metrics": metrics}
+    lift = row | {"over": "ease"}
+    exposure = {"gini": 0.1, "coverage": 0.5, "popularity_lift": 0.0, "top_1_percent_share": 0.2}
+    return {
+        "about": {"budgets": {"1%": 3}, "tables": {"items": "where"}},
+        "verdict": ["In short."],
+        "results": [row, row | {"arm": "ease"}],
+        "lifts": [lift],
+        "pairs": [lift],
+        "groups": [row | {"by": "activity", "group": "low"}],
+        "exposure": [row | exposure],
+        "interest_quality": {"n_users": 3},
+        "costs": {"a": {"recommend_seconds": 1.0, "settings": {"fitted": {}}}},
+    }
+
+
+def test_short_results_hold_no_places_of_files_and_every_figure() -> None:
+    short = script("compact_results").compact(report(recall=0.25))
+    assert "where" not in json.dumps(short)
+    assert short["results"]["1% first_time"]["a"]["recall"] == [0.25, 0.25, 0.25]
+    assert short["lifts"]["1%"]["a"]["ease"]["recall"] == [0.25, 0.25, 0.25]
+    assert short["rival"] == {"1%": "ease"}
+    assert short["groups"]["low"]["a"]["recall"] == 0.25
