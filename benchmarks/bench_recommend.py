@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage.config import IndexConfig, RetrievalConfig
+from pinnersage.config import IndexConfig, RecommendMode, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval.draw import sample_interests
 from pinnersage.retrieval.faiss_index import build_index, open_index
@@ -88,7 +88,8 @@ def timed_us(call: Callable[[int], Any], n: int) -> dict[str, float]:
 def scan(items: Vectors, record: UserRecord, mode: str, seed: int) -> None:
     """Go the plain numpy way to the same neighbors."""
     n = record.n_interests
-    asked = sample_interests(record.importances, 3, seed) if mode == "sampled" else np.arange(min(20, n))
+    most = {"budgeted": 20, "balanced": 40}.get(mode, 3)
+    asked = sample_interests(record.importances, 3, seed) if mode == "sampled" else np.arange(min(most, n))
     scores = items[record.medoid_rows[asked]] @ items.T
     np.argpartition(scores, -(400 // len(asked)), axis=1)
 
@@ -121,10 +122,11 @@ def run(quick: bool = False) -> dict[str, Any]:
 def measure(
     index: Any, mapped: Vectors, items: Vectors, pool: npt.NDArray[np.bool_], records: list[UserRecord]
 ) -> dict[str, Any]:
-    """Return the latencies of both paths, warm, cold and by scan."""
+    """Return the latencies of every path, warm, cold and by scan."""
     figures: dict[str, Any] = {}
     n_cold = min(300, len(records))
-    for mode in ("sampled", "budgeted"):
+    modes: tuple[RecommendMode, ...] = ("sampled", "budgeted", "balanced")
+    for mode in modes:
         config = RetrievalConfig(mode=mode)
         warm = Retriever(index, mapped, pool, config, cache_size=200_000)
         cold = Retriever(index, mapped, pool, config, cache_size=0)

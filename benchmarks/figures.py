@@ -56,7 +56,7 @@ def table() -> str:
         f"| size of the store, about 90 actions in the window a user "
         f"| {memory['store_bytes_per_user']:.0f} bytes a user | `python benchmarks/bench_memory.py` |",
     ]
-    for mode in ("sampled", "budgeted"):
+    for mode in ("sampled", "budgeted", "balanced"):
         found = recommend[mode]
         lines.append(
             f"| `recommend`, {mode}, k=100, 100,000 items x 256-d "

@@ -31,21 +31,13 @@ from pinnersage.retrieval._scores import Matrix, dot
 
 
 @kernel
-def _gain(near: Float32s, weights: Float64s) -> float:
-    total = 0.0
-    for a in range(weights.shape[0]):
-        total += weights[a] * near[a]
-    return total
-
-
-@kernel
-def _best(near: Float32s, weights: Float64s, bounds: Float64s) -> int:
+def _best(near: Float32s, left: Float32s, bounds: Float32s) -> int:
     """Return the item of largest gain, the first of equals; gains computed on the way replace bounds."""
     best = int(np.argmax(bounds))
-    bounds[best] = _gain(near[best], weights)
+    bounds[best] = dot(left, near[best])
     for i in range(bounds.shape[0]):
         if bounds[i] > bounds[best] or (bounds[i] == bounds[best] and i < best):
-            bounds[i] = _gain(near[i], weights)
+            bounds[i] = dot(left, near[i])
             if bounds[i] > bounds[best] or (bounds[i] == bounds[best] and i < best):
                 best = i
     return best
@@ -66,8 +58,8 @@ def choose(near: Float32s, weights: Float64s, saturation: float, chosen: Int32s,
     chosen, gains
         int32 and float32 ``(n,)``.
     """
-    left, covered = weights.copy(), np.zeros(weights.shape[0])
-    bounds = np.full(near.shape[0], np.inf)
+    left, covered = weights.astype(np.float32), np.zeros(weights.shape[0])
+    bounds = np.full(near.shape[0], np.inf, np.float32)
     n = min(chosen.shape[0], near.shape[0])
     for k in range(n):
         best = _best(near, left, bounds)

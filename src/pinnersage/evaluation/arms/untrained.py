@@ -151,7 +151,6 @@ UNTRAINED: dict[str, MakeArm] = {
     "all-interests": partial(_top, n=None),
     "all-interests-fixed-k": _fixed,
     "balanced-40": partial(_balanced, n=40),
-    "balanced-all": partial(_balanced, n=None),
     "oracle-kmeans-3": _interest_oracle,
     "oracle-past-items": lambda name, parts: PastItemsOracle(name, parts.neighbors),
 }

@@ -18,7 +18,7 @@ _BASES = ("mean-0.01", "last-item")
 _FIRST_OF = (
     ("sampled-3",),
     ("top-20", "top-40", "all-interests"),
-    ("balanced-40", "balanced-all"),
+    ("balanced-40",),
     ("top-40-ranked",),
 )
 _FAMILIES_ADDED = ("popularity", "trained", "second-stage")
