@@ -80,6 +80,18 @@ def compared(log: ReplayLog, day: Day, embeddings: Float32s, budget: int, n_thre
     return result
 
 
+def table(kept: dict[str, Any]) -> str:
+    """Return recall (relevance) of every arm on every span, in Markdown."""
+    columns = [(span, source) for span in kept for source in ("given", "fused")]
+    lines = ["| | " + " | ".join(f"{span}, {source}" for span, source in columns) + " |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for arm in next(iter(kept.values()))["given"]:
+        cells = [kept[span][source][arm] for span, source in columns]
+        figures = " | ".join(f"{cell['recall']:.3f} ({cell['relevance']:.3f})" for cell in cells)
+        lines.append(f"| {arm} | {figures} |")
+    return "\n".join(lines)
+
+
 def with_embeddings(items: Any) -> Any:
     return embed_tables(
         items, None, settings=EmbeddingSettings("text"), imports=ImportConfig(), wall_clock_ms=NOW_MS
@@ -95,7 +107,11 @@ def main() -> None:
     for name, default in (("days", 14), ("users", 200), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--table", type=Path, help="print the table of such a file, and measure nothing")
     given = parser.parse_args()
+    if given.table:
+        print(table(json.loads(given.table.read_text())))
+        return
     items, actions = (given.items, given.actions) if given.items else world()
     log, _, _ = read_log(
         items if given.items else with_embeddings(items), actions, wall_clock_ms=time.time_ns() // 1_000_000

@@ -69,7 +69,7 @@ def compact(report: dict[str, Any]) -> dict[str, Any]:
         key = f"{row['budget']} {row['slice']}"
         with_intervals = row["slice"] == "first_time"
         results.setdefault(key, {})[row["arm"]] = figures(row, with_intervals=with_intervals)
-    about = {name: value for name, value in report["about"].items() if name != "tables"}
+    about = {name: value for name, value in report["about"].items() if name not in ("tables", "command")}
     costs = {
         arm: {k: v for k, v in cost.items() if k != "settings"} | {"fitted": cost["settings"]["fitted"]}
         for arm, cost in report["costs"].items()

@@ -140,3 +140,16 @@ def test_learnt_embeddings_of_a_training_moment_know_nothing_later() -> None:
     assert set(asked) == {CUT - 2 * horizon_ms, CUT - horizon_ms}
     moment = arm._past_moment(log, CUT - horizon_ms)
     assert np.array_equal(moment.embeddings, drawn_embeddings((CUT - horizon_ms) // DAY))
+
+
+def test_scores_do_not_depend_on_where_an_item_stands() -> None:
+    """Targets stand first in what is ranked against impressions: equals must not be told apart by it."""
+    log = world(5)
+    day = days(log, 1)[0].without_targets()
+    rows = np.random.default_rng(0).permutation(log.n_items).astype(np.int32)
+    offsets = np.arange(day.n_users + 1) * len(rows)
+    back = np.argsort(rows)
+    for name, arm in arms(log).items():
+        shuffled = arm.score(day, log.before(CUT), offsets, np.tile(rows, day.n_users))
+        ascending = arm.score(day, log.before(CUT), offsets, np.tile(rows[back], day.n_users))
+        assert np.array_equal(shuffled.reshape(day.n_users, -1)[:, back].ravel(), ascending), name

@@ -164,7 +164,7 @@ def test_what_cannot_be_measured_is_said(world: ReplayLog, tmp_path: Path) -> No
         run(world, tmp_path, first_day_ms=900 * DAY)
     with pytest.raises(UsageError, match="no arm best"):
         run(world, tmp_path, arms=["best"])
-    with pytest.raises(UsageError, match="twice: counting"):
+    with pytest.raises(UsageError, match="counting twice"):
         run(world, tmp_path, more_arms=lambda _log, _parts: [Counting(), Counting()])
 
 
@@ -193,3 +193,18 @@ def test_an_arm_of_a_group_that_cannot_learn_is_left_out_and_told(world: ReplayL
     assert "give a longer log" in report.about["arms_left_out"]["top-40-ranked"]
     with pytest.raises(DataError, match="give a longer log"):
         run(world, tmp_path / "named", arms=["top-40-ranked"], config=long)
+
+
+def test_no_arm_at_all_is_an_error_in_words(world: ReplayLog, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    long = BuildConfig(ranking=RankingConfig(horizon_days=900))
+    with pytest.raises(DataError, match=r"no arm could be measured: .*give a longer log"):
+        run(world, tmp_path, arms=["ranked"], config=long)
+
+
+def test_a_first_day_without_a_pool_shortens_no_list(tmp_path: Path) -> None:
+    later = [(user, row, ms + 50 * DAY) for user, row, ms in drawn_actions(6)]
+    report = run(
+        log_of(later, drawn_embeddings(6)), tmp_path, first_day_ms=48 * DAY, n_days=12, arms=["popular"]
+    )
+    assert report.budgets["10"] == 10

@@ -8,23 +8,23 @@ from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.saved import ArmResult
-from pinnersage.evaluation.verdict import baselines, pairs, sentences
+from pinnersage.evaluation.verdict import LEAST_USERS, baselines, pairs, sentences
 
 N_USERS = 40
 
 
-def report_of(recalls: dict[str, float]) -> Report:
+def report_of(recalls: dict[str, float], n_users: int = N_USERS) -> Report:
     """Every user of an arm has the same relevance and recall: of 100 targets so many are found."""
     arms = {}
     for name, recall in recalls.items():
-        sums = np.zeros((N_USERS, 2, len(SLICES), len(METRICS), 2))
+        sums = np.zeros((n_users, 2, len(SLICES), len(METRICS), 2))
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
         exposed, by_rank = np.zeros((2, 2, 5), np.int32), np.zeros((2, 2, N_RANKS, 3))
         arms[name] = ArmResult(name, False, sums, exposed, by_rank, {}, {})
     budgets = {"400": 400, "1%": 30}
     return Report(
-        {}, budgets, arms, {"activity": np.arange(N_USERS, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0
+        {}, budgets, arms, {"activity": np.arange(n_users, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0
     )
 
 
@@ -64,3 +64,10 @@ def test_pairs_are_those_that_were_measured() -> None:
         ("400", round(0.3 / 0.2, 6)),
         ("1%", round(0.3 / 0.2, 6)),
     ]
+
+
+def test_of_few_users_nothing_is_claimed() -> None:
+    told = sentences(report_of({"mean-0": 0.1, "balanced-40": 0.0}, n_users=LEAST_USERS - 1))
+    assert told
+    assert all(line.startswith("Too little happens here") for line in told)
+    assert any(f"{LEAST_USERS - 1} users of {LEAST_USERS}" in line for line in told)

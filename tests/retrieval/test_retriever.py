@@ -446,3 +446,12 @@ def test_bad_calls(items: Float32s) -> None:
         retriever.neighbors(N_ITEMS, 3)
     with pytest.raises(UsageError):
         Retriever(ExactIndex(items), items, np.ones(3, np.bool_))
+
+
+def test_balanced_lists_look_at_cosines_whatever_the_lengths(items: Float32s) -> None:
+    long = (items * np.linspace(0.5, 30, len(items))[:, None]).astype(np.float32)
+    pool = np.ones(len(items), np.bool_)
+    config = RetrievalConfig(mode="balanced", near_duplicate_cosine=1.01, candidate_budget=N_ITEMS)
+    one, other = (Retriever(ExactIndex(m), m, pool, config).recommend(USER, 20) for m in (items, long))
+    assert one.rows.tolist() == other.rows.tolist()
+    assert np.allclose(one.scores, other.scores, rtol=1e-4)

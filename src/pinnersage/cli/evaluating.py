@@ -29,7 +29,7 @@ From = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
-Days = Annotated[int, typer.Option("--days", min=1, help="Days measured.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=3_660, help="Days measured.")]
 Budgets = Annotated[
     list[str] | None,
     typer.Option(
@@ -41,7 +41,7 @@ ArmNames = Annotated[
     str | None,
     typer.Option(
         "--arms", metavar="A,B", show_default=False,
-        help="Names of arms, or groups: untrained (the default), ranked, trained, all.",
+        help="Names of arms, or groups: untrained (the default), ranked, trained, knobs; all: all but knobs.",
     ),
 ]  # fmt: skip
 Vectors = Annotated[
@@ -58,7 +58,7 @@ Impressions = Annotated[
 MinActions = Annotated[
     int, typer.Option("--min-actions", min=1, help="Measure users with this many actions in the window.")
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Of draws, impressions and intervals.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of draws, impressions and intervals.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Measure every arm anew, also those already measured.")]
 
 

@@ -41,7 +41,7 @@ TrainDays = Annotated[
 HeldOutDays = Annotated[
     int,
     _option(
-        "--held-out-days", min=1, panel=_SPANS,
+        "--held-out-days", min=1, max=3_660, panel=_SPANS,
         help="What was chosen is then measured on so many days, the last before --until.",
     ),
 ]  # fmt: skip
@@ -62,7 +62,7 @@ Seconds = Annotated[
         help="No further setting is tried after so many seconds.",
     ),
 ]  # fmt: skip
-Seed = Annotated[int, _option("--seed", help="Of the order of users and of intervals.")]
+Seed = Annotated[int, _option("--seed", min=0, help="Of the order of users and of intervals.")]
 
 
 @options.with_settings()

@@ -16,6 +16,7 @@ from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.state import RecordCache, n_users_per_item
 from pinnersage.interests.record import RecordBatch
 from pinnersage.retrieval._scores import as_matrix
+from pinnersage.retrieval.balance import unit_rows
 
 MODES: tuple[Mode, ...] = ("first_time", "all")
 _MOST_IN_TABLE = 18_000
@@ -136,8 +137,7 @@ def _by_rank(day: Day, taste: Taste, cosines: Cosines, mode: Mode) -> Float64s:
 
 def cosines_of(embeddings: Float32s) -> Cosines:
     """Scale embeddings to unit length, and multiply all with all where that takes 1.3 GB at most."""
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    unit = np.ascontiguousarray(embeddings / np.where(norms > 0, norms, 1), np.float32)
+    unit = unit_rows(embeddings)
     n = len(unit) if len(unit) <= _MOST_IN_TABLE else 0
     table = np.empty((n, n), np.float32)
     for start in range(0, n, _ROWS_AT_ONCE):

@@ -117,7 +117,8 @@ def _of_user(record: UserRecord, log: ReplayLog, config: InterestConfig, seed: i
     record = _cut(record, log, config, seed)
     rows, labels = item_labels(record)
     rows, labels = rows[labels >= 0], labels[labels >= 0]
-    found[1] = silhouette(log.embeddings[rows], labels)
+    known = log.embeddings[rows].any(axis=1)
+    found[1] = silhouette(log.embeddings[rows[known]], labels[known])
     if log.categories is not None:
         classes = log.categories[rows]
         found[2:5] = _against(labels[classes >= 0], classes[classes >= 0], seed)

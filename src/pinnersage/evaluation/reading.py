@@ -10,6 +10,7 @@ from typing import Any
 from pinnersage._tables.engine import Progress
 from pinnersage.actions.staging import stage_actions
 from pinnersage.config import ImportConfig
+from pinnersage.errors import DataError
 from pinnersage.evaluation.replay import ReplayLog
 from pinnersage.items.importing import import_items
 
@@ -80,4 +81,10 @@ def read_log(
                 reports[name] = log.report.to_dict()
                 replayed = ReplayLog.from_action_log(log, table)
                 logs.append(replace(replayed, available=table.candidates(min_quality)))
-    return logs[0], logs[1] if len(logs) > 1 else None, reports
+    shown = logs[1] if len(logs) > 1 else None
+    if shown is not None and not {*shown.user_ids} & {*logs[0].user_ids}:
+        raise DataError(
+            f"impressions: expected users of the actions ({logs[0].user_ids[0]!r}, ...), found none of them "
+            f"({shown.user_ids[0]!r}, ...); give both tables the same ids, of the same type"
+        )
+    return logs[0], shown, reports

@@ -31,6 +31,7 @@ from pinnersage.evaluation.verdict import baselines, pairs, sentences
 Progress = Callable[[str, int, int | None], None]
 MakeArms = Callable[[ReplayLog, Parts], Sequence[Arm]]
 DEFAULT_DAYS = 14
+MAX_DAYS = 3_660
 _SPARE_DEPTH = 512
 _KEPT_BYTES = 800_000_000
 _BYTES_PER_ACTION = 26
@@ -138,6 +139,8 @@ def _results(
             if arm.name not in of_groups:
                 raise
             unable[arm.name] = str(error)
+    if not results:
+        raise DataError(f"no arm could be measured: {'; '.join(unable.values())}")
     return results, unable
 
 
@@ -158,8 +161,8 @@ def _result(arm: Arm, course: Course, place: saved.Place, progress: Progress | N
 
 
 def _first_day(log: ReplayLog, first_day_ms: int | None, n_days: int) -> int:
-    if n_days < 1:
-        raise UsageError(f"expected at least 1 day to measure, got {n_days}")
+    if not 1 <= n_days <= MAX_DAYS:
+        raise UsageError(f"expected 1 to {MAX_DAYS:,} days to measure, got {n_days}")
     if first_day_ms is None:
         newest_day = int(log.times_ms.max()) // MS_PER_DAY
         return (newest_day - n_days + 1) * MS_PER_DAY
@@ -182,7 +185,7 @@ def _days(
 
 
 def _budgets(days: list[Day], evaluation: EvaluationConfig) -> dict[str, int]:
-    n_pool = int(days[0].pool.sum())
+    n_pool = int(next(day for day in days if day.n_users).pool.sum())
     return {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
 
 
@@ -200,7 +203,8 @@ def _with_more(arms: list[Arm], more: Sequence[Arm]) -> list[Arm]:
     names = [arm.name for arm in (*arms, *more)]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled or not names:
-        raise UsageError(f"expected arms, each name once; twice: {', '.join(doubled) or 'none given'}")
+        wrong = f"got {', '.join(doubled)} twice" if doubled else "got none that these data allow"
+        raise UsageError(f"expected arms, each name once; {wrong}")
     return [*arms, *more]
 
 

@@ -37,7 +37,7 @@ class EvaluationConfig(BaseModel):
     n_impressions_per_action: int = Field(default=20, ge=1)
     min_actions: int = Field(default=1, ge=1)
     n_resamples: int = Field(default=1_000, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
     @field_validator("budgets")
     @classmethod

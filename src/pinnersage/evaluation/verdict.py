@@ -10,6 +10,9 @@ _MANY = ("balanced-40", "top-20", "top-40", "all-interests")
 _SECOND_STAGE = ("top-40-ranked",)
 _POPULAR = ("popular", "popular-90d", "popular-30d", "popular-category")
 _MEANS = ("mean-0", "mean-0.01", "mean-0.1", "mean-0.25")
+LEAST_USERS = 30
+"""With fewer users an interval over resampled users says little, and of none that met a target nothing."""
+
 _SINGLE_RANKED = (
     ("mean-0.01-ranked", "one vector with the same second stage"),
     ("popular-ranked", "the same second stage without either"),
@@ -94,7 +97,7 @@ def _in_short(report: Report, many: str | None, staged: str | None) -> str | Non
     ):
         if arm and other:
             lift = report.lift(arm, other, "recall", budget=budget)
-            if lift.value == lift.value:
+            if lift.value == lift.value and lift.n_users >= LEAST_USERS:
                 parts.append(words.format(f"{lift.value:.2f}"))
     return f"In short, {', '.join(parts)} (recall of first-time items, budget {budget})." if parts else None
 
@@ -120,6 +123,11 @@ def _versus(report: Report, a: str, b: str, words_a: str, words_b: str, metric: 
 
 
 def _told(lift: Estimate, a: str, b: str, metric: str) -> str:
+    if 0 < lift.n_users < LEAST_USERS:
+        return (
+            f"Too little happens here to say more of {a} and {b} on {metric}: "
+            f"{lift.n_users} users of {LEAST_USERS} that a comparison needs"
+        )
     if lift.value != lift.value:
         return f"Nothing can be said of {a} and {b} on {metric}: there is nothing to divide by"
     figures = f"{lift.value:.2f}x [{lift.low:.2f}, {lift.high:.2f}]"

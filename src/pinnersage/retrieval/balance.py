@@ -23,11 +23,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s
 from pinnersage._kernel import kernel
 from pinnersage.interests.history import History
-from pinnersage.retrieval._scores import Matrix, dot
+from pinnersage.retrieval._scores import as_float32, dot
 
 
 @kernel
@@ -72,26 +73,32 @@ def choose(near: Float32s, weights: Float64s, saturation: float, chosen: Int32s,
 
 
 @kernel
-def _nearness(matrix: Matrix, vectors: Float32s, rows: Int32s, sharpness: float, out: Float32s) -> None:
-    for i in range(rows.shape[0]):
+def _nearness(candidates: Float32s, vectors: Float32s, sharpness: float, out: Float32s) -> None:
+    for i in range(candidates.shape[0]):
         for a in range(vectors.shape[0]):
-            out[i, a] = np.exp(sharpness * (dot(vectors[a], matrix[rows[i]]) - 1.0))
+            out[i, a] = np.exp(sharpness * (dot(vectors[a], candidates[i]) - 1.0))
+
+
+def unit_rows(vectors: Float32s) -> Float32s:
+    """Return rows at unit length; zeros stay."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.ascontiguousarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
 
 
 def balanced(
-    history: History, vectors: Float32s, rows: Int32s, matrix: Matrix, k: int,
+    history: History, rows: Int32s, embeddings: npt.NDArray[Any], k: int,
     *, sharpness: float, saturation: float,
 ) -> tuple[Int32s, Float32s]:  # fmt: skip
     """Choose ``k`` of a user's candidates.
 
     Parameters
     ----------
-    history, vectors
-        The user's window, and float32 ``(n_items, dim)`` embeddings of its items.
+    history
+        The user's window.
     rows
         int32 ``(n,)``: candidates, each once.
-    matrix
-        All embeddings, from :func:`~pinnersage.retrieval._scores.as_matrix`.
+    embeddings
+        float32 or float16 ``(n_items, dim)``, of any length: cosines count.
     k
         Items wanted.
     sharpness, saturation
@@ -106,7 +113,8 @@ def balanced(
     total: Any = history.weights.sum(dtype=np.float64)
     weights = history.weights.astype(np.float64) / (total if total > 0 else 1.0)
     near = np.empty((len(ordered), len(weights)), np.float32)
-    _nearness(matrix, vectors, ordered, sharpness, near)
+    candidates, vectors = (unit_rows(as_float32(embeddings, which)) for which in (ordered, history.rows))
+    _nearness(candidates, vectors, sharpness, near)
     n = min(k, len(ordered))
     chosen, gains = np.empty(n, np.int32), np.empty(n, np.float32)
     choose(near, weights, saturation, chosen, gains)

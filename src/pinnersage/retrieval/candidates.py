@@ -54,7 +54,8 @@ class Recommendations:
     rows
         int32 ``(n,)`` item rows.
     scores
-        float32 ``(n,)`` cosine to the interest that stands behind the item.
+        float32 ``(n,)`` cosine to the interest that stands behind the item; what an item adds to those
+        before it (``balanced``); log-odds (``ranked``).
     interests
         int32 ``(n,)`` position of that interest in the user's record; :data:`NO_INTEREST` for items of
         a user without any.

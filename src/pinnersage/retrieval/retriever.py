@@ -20,7 +20,7 @@ from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval import draw
-from pinnersage.retrieval._scores import as_float32, as_matrix, nearest_position, nearest_query
+from pinnersage.retrieval._scores import as_matrix, nearest_position, nearest_query
 from pinnersage.retrieval.balance import balanced
 from pinnersage.retrieval.base import VectorIndex, check_allowed
 from pinnersage.retrieval.candidates import Ask, Filled, Recommendations, fill
@@ -148,7 +148,7 @@ class Retriever:
         wide = self._fill(ask, self._n_wide(k), self.config.near_duplicate_cosine).rows
         history = history_of(record, self._decay_per_day)
         rows, gains = balanced(
-            history, as_float32(self._embeddings, history.rows), wide, self._matrix, k,
+            history, wide, self._embeddings, k,
             sharpness=self.config.sharpness, saturation=self.config.saturation,
         )  # fmt: skip
         return Recommendations(rows, gains, nearest_position(ask.queries, self._matrix, rows), len(wide))

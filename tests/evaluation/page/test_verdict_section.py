@@ -13,7 +13,7 @@ from pinnersage.evaluation.verdict import _told
     ("low", "high", "outcome"), [(1.1, 1.3, "won"), (0.7, 0.9, "lost"), (0.9, 1.1, "open")]
 )
 def test_the_outcome_is_read_from_what_the_verdict_says(low: float, high: float, outcome: str) -> None:
-    told = _told(Estimate((low + high) / 2, low, high, 9), "many interests", "one vector", "recall")
+    told = _told(Estimate((low + high) / 2, low, high, 99), "many interests", "one vector", "recall")
     budget, saying = saying_of(f"{told} (top-20 against mean-0, first-time items, budget 5%).")
     assert (budget, saying.outcome, saying.basis) == ("5%", outcome, "top-20 against mean-0")
 

@@ -16,7 +16,7 @@ from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import barred, decayed_weights
 from pinnersage.retrieval._scores import as_matrix
-from pinnersage.retrieval.balance import choose
+from pinnersage.retrieval.balance import choose, unit_rows
 
 
 @kernel
@@ -100,8 +100,8 @@ class Balanced(Interests):
         return out
 
     def _all_cosines(self, log: ReplayLog) -> Cosines:
-        if self.cosines is None or len(self.cosines.matrix) != log.n_items:
-            self.cosines = Cosines(as_matrix(log.embeddings), np.empty((0, 0), np.float32))
+        if self.cosines is None:
+            self.cosines = Cosines(as_matrix(unit_rows(log.embeddings)), np.empty((0, 0), np.float32))
         return self.cosines
 
 

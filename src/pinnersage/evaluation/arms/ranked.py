@@ -103,11 +103,13 @@ class Ranked:
         """Return the ranker's score of each item; ranks among its features are ranks among these."""
         ranker, known = self._ranker(day, "all"), log.before(day.start_ms)
         moment, records = self._moment(day, known), self._records(day, known)
-        parts = [
-            ranker.score(features_of(records.record(u), item_rows[offsets[u] : offsets[u + 1]], moment))
-            for u in range(day.n_users)
-        ]
-        return np.concatenate([np.empty(0, np.float32), *parts])
+        scores = np.empty(len(item_rows), np.float32)
+        for u in range(day.n_users):
+            own = slice(offsets[u], offsets[u + 1])
+            # Targets stand first in what is to be ranked: ranks among equals must not tell.
+            rows, at = np.unique(item_rows[own], return_inverse=True)
+            scores[own] = ranker.score(features_of(records.record(u), rows, moment))[at]
+        return scores
 
     def _order(self, day: Day, log: ReplayLog, n: int, mode: Mode) -> Int32s:
         """Return each user's ``n`` best candidates, padded with -1."""

@@ -115,8 +115,9 @@ class TuningResult:
 
     @property
     def config(self) -> BuildConfig:
-        """What to build with: what was chosen, unless it is worse than the default on the held-out days."""
-        return self.default if self.held_out and self.held_out.verdict == "worse" else self.chosen
+        """What to build with: what was chosen, unless held-out days speak against it or could not speak."""
+        unproved = ("worse", "not measured")
+        return self.default if self.held_out and self.held_out.verdict in unproved else self.chosen
 
     def toml(self) -> str:
         """Return :attr:`config` as a file for ``--config``: what differs from the defaults, and why."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Float64s
+from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
@@ -36,6 +36,7 @@ from pinnersage.evaluation.tuning.served import Shared, lists_for, served_arm
 from pinnersage.evaluation.tuning.settings import TuningSettings
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
 from pinnersage.retrieval._scores import as_matrix
+from pinnersage.retrieval.balance import unit_rows
 
 HELD_OUT = "held-out days"
 
@@ -106,6 +107,11 @@ def tune_log(
 def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildConfig]:
     """Return whether a second stage is to be tried, and the configuration to compare with, without one."""
     repeats, mode = tuning.targets == "all", config.retrieval.mode
+    if not repeats and not config.retrieval.exclude_seen:
+        raise UsageError(
+            "retrieval.exclude_seen is false, so lists may repeat what was seen; tune for such lists with "
+            "--targets all"
+        )
     if mode == "ranked":
         if not config.ranking.fit_ranker:
             raise UsageError("mode 'ranked' needs a second stage: add --ranker, or choose another mode")
@@ -125,7 +131,7 @@ def _cut(log: ReplayLog, until_ms: int | None) -> int:
     newest_ms, oldest_ms = int(log.times_ms.max()), int(log.times_ms.min())
     if until_ms is None:
         return (newest_ms // MS_PER_DAY + 1) * MS_PER_DAY
-    cut_ms = until_ms // MS_PER_DAY * MS_PER_DAY
+    cut_ms = min(until_ms, newest_ms + MS_PER_DAY) // MS_PER_DAY * MS_PER_DAY
     if cut_ms <= oldest_ms:
         raise DataError(
             f"nothing to tune on before {rfc3339(cut_ms)}: expected actions there, the log runs from "
@@ -144,13 +150,8 @@ def _measure(
 ) -> Measure:
     n_items = n_items_of(tuning.budget, int(first_day.pool.sum()))
     shared = Shared(lists_for(config, log, n_items, with_ranker=with_ranker))
-    cosines = Cosines(as_matrix(_unit(log.embeddings)), np.empty((0, 0), np.float32))
+    cosines = Cosines(as_matrix(unit_rows(log.embeddings)), np.empty((0, 0), np.float32))
     return Measure(tuning, n_items, shared, cosines, config.n_threads or os.cpu_count() or 1)
-
-
-def _unit(embeddings: Float32s) -> Float32s:
-    norms = np.linalg.norm(embeddings, axis=1, keepdims=True)
-    return np.ascontiguousarray(embeddings / np.where(norms > 0, norms, 1), np.float32)
 
 
 def _held_out(
@@ -200,7 +201,7 @@ def _about(
             "newest_action": rfc3339(int(log.times_ms.max())),
         },
         "train": {
-            "from": rfc3339(judged_ms - tuning.train_days * MS_PER_DAY),
+            "from": rfc3339(days[0].start_ms),
             "until": rfc3339(judged_ms),
             "asked_at": [rfc3339(day.start_ms) for day in days],
             "n_users": len(users_of(days)),

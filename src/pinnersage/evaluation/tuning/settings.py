@@ -48,8 +48,8 @@ class TuningSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    train_days: int = Field(default=28, ge=1)
-    held_out_days: int = Field(default=14, ge=1)
+    train_days: int = Field(default=28, ge=1, le=3_660)
+    held_out_days: int = Field(default=14, ge=1, le=3_660)
     horizon_days: int = Field(default=7, ge=1)
     budget: int | float = 0.01
     metric: Metric = "recall"
@@ -61,7 +61,7 @@ class TuningSettings(BaseModel):
     max_trials: int | None = Field(default=None, ge=1)
     max_seconds: float | None = Field(default=None, gt=0)
     n_resamples: int = Field(default=2_000, ge=1)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
 
     @field_validator("budget")
     @classmethod

@@ -11,16 +11,18 @@ if TYPE_CHECKING:
     from pinnersage.evaluation.tuning.result import Choice, HeldOut
 
 Values = Mapping[str, Any]
-_RULES = {
-    ("retrieval.mode", "sampled"): "retrieval.n_budgeted_interests",
-    ("retrieval.mode", "budgeted"): "retrieval.n_interests",
+_NUMBERS = {
+    "sampled": "retrieval.n_interests",
+    "budgeted": "retrieval.n_budgeted_interests",
+    "balanced": "retrieval.n_balanced_interests",
 }
+"""Mode -> the number of interests that counts in it."""
 _TARGETS = {"first_time": "items new to the user", "all": "all items, repeats among them"}
 _VERDICTS = {
     "better": "what was chosen has a better {metric} than the default",
     "not told apart": "what was chosen cannot be told apart from the default on {metric}",
     "worse": "what was chosen has a worse {metric} than the default, so the default stays",
-    "not measured": "what was chosen could not be compared with the default on {metric}",
+    "not measured": "nobody acts then, so what was chosen is not proved, and the default stays",
 }
 
 
@@ -32,7 +34,8 @@ def relevant(values: Values) -> dict[str, Any]:
     >>> relevant({"retrieval.mode": "budgeted", "retrieval.n_interests": 3})
     {'retrieval.mode': 'budgeted'}
     """
-    idle = {_RULES.get((key, value)) for key, value in values.items() if isinstance(value, str)}
+    mode = values.get("retrieval.mode")
+    idle = {key for other, key in _NUMBERS.items() if mode is not None and other != mode}
     return {key: value for key, value in values.items() if key not in idle}
 
 
@@ -158,6 +161,8 @@ def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
     before = f"{held_out.default.value:.4f}"
     if held_out.lift is None:
         return f"{days} the defaults reach {metric} {before} ({rests}); nothing else was chosen."
+    if held_out.verdict == "not measured":
+        return f"{days} {_VERDICTS['not measured']}."
     figures = f"{before} -> {held_out.chosen.value:.4f}, {_times(held_out.lift)}; {rests}"
     return f"{days}, which chose nothing, {_VERDICTS[held_out.verdict].format(metric=metric)}: {figures}."
 
