@@ -78,3 +78,14 @@ def test_short_results_hold_no_places_of_files_and_every_figure() -> None:
     assert short["lifts"]["1%"]["a"]["ease"]["recall"] == [0.25, 0.25, 0.25]
     assert short["rival"] == {"1%": "ease"}
     assert short["groups"]["low"]["a"]["recall"] == 0.25
+
+
+def test_the_decision_on_balanced_lists_shows_the_committed_comparison(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import bench_balance
+
+    kept = json.loads((ROOT / "benchmarks" / "results" / "balance.json").read_text())
+    text = (ROOT / "docs" / "adr" / "0006-balanced-list.md").read_text(encoding="utf-8")
+    assert f"<!-- balance -->\n{bench_balance.table(kept)}\n<!-- end of balance -->" in text

@@ -45,7 +45,7 @@ def evaluation_view(summary: Answer) -> Group:
 
 def _tables(summary: Answer) -> Iterator[RenderableType]:
     for label, n_items in summary["about"]["budgets"].items():
-        size = label if label == str(n_items) else f"{label} of the pool, {n_items:,}"
+        size = f"{label} of the pool, {n_items:,}" if label.endswith("%") else f"{n_items:,}"
         table = Table(title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
         table.add_column("Arm", no_wrap=True)
         for name in _COLUMNS.values():
