@@ -140,10 +140,15 @@ def pairs(n: int) -> str:
     return amount(4 * n * n / 2**20, "MB")
 
 
+def measured(found: dict[tuple[str, str], dict[str, Any]], what: str) -> dict[str, Any]:
+    """Return a curve along items; that of catalogues with few items alike where there is no other."""
+    return found.get(("items", what)) or found["items", f"{what}, few alike"]
+
+
 def machine() -> str:
     """Return what follows for a machine, from the largest sizes measured."""
     found, setting = curves(), result("complexity")["setting"]
-    users, items = found["users", "whole build"], found["items", "index"]
+    users, items = found["users", "whole build"], measured(found, "index")
     n_users, n_items = users["sizes"][-1], items["sizes"][-1]
     per_user = median_at(users, n_users) / n_users
     store = median_at(found["users", "store"], n_users) / n_users
@@ -151,9 +156,10 @@ def machine() -> str:
     imported = median_at(found["items", "import of items"], n_items)
     index = median_at(items, n_items)
     d = setting["narrow_dim"]
-    each = {what: median_at(found["items", what], n_items) for what in COLD_WARM}
+    told = {what: measured(found, what) for what in COLD_WARM}
+    each = {curve["what"]: median_at(curve, n_items) for curve in told.values()}
     asked = ", ".join(f"{what.removeprefix('recommend, ')} {amount(s, 's')}" for what, s in each.items())
-    rates = [f"{1 / each[what]:,.0f}" for what in COLD_WARM[:2]]
+    rates = [f"{1 / median_at(told[what], n_items):,.0f}" for what in COLD_WARM[:2]]
     lines = [
         f"A million users with {setting['actions_per_user']} actions each and {d}-d embeddings: "
         f"{per_user * 1e6 / 60:,.0f} minutes of one core for the build, "
@@ -181,8 +187,9 @@ def against_scipy() -> str:
 
 def block() -> str:
     """Return all that stands between the markers."""
-    setting = result("complexity")["setting"]
+    setting, note = result("complexity")["setting"], result("complexity").get("note")
     parts = [
+        *([note] if note else []),
         "### Exponents",
         f"`ward_clusters` and `build_records` of one user: {setting['dim']} dimensions; all else along users "
         f"and items: {setting['narrow_dim']}. Along dimensions: {setting['n_actions_of_dimensions']} actions "
@@ -208,9 +215,10 @@ def draw() -> None:
     for axis, panels in PANELS.items():
         drawn, places = figure(len(panels))
         for place, (title, unit, names) in zip(places, panels, strict=True):
-            for color, name in zip(COLORS, names, strict=False):
+            there = [name for name in names if (axis, name) in found]
+            for color, name in zip(COLORS, there, strict=False):
                 draw_curve(place, found[axis, name], color)
-            sizes = found[axis, names[0]]["sizes"]
+            sizes = found[axis, there[0]]["sizes"]
             ticks = [n for n in sizes if f"{n}"[0] in TICKS[axis]]
             place.set(title=title, xlabel=AXES[axis])
             place.set_xticks(ticks, [short(n) for n in ticks])
