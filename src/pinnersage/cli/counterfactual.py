@@ -23,7 +23,7 @@ def recommendations_view(answer: Answer, title_of: TitleOf) -> RenderableType:
         Text.assemble("Without the interest ", (left_out, "cyan")),
         table,
         _changed("gone", answer["gone"], title_of),
-        _changed("come", answer["come"], title_of),
+        _changed("new in their place", answer["come"], title_of),
     )
 
 
