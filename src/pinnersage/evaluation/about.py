@@ -14,6 +14,11 @@ from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.settings import EvaluationConfig
 
 
+def n_items_of_first_day(days: list[Day]) -> int:
+    """Return the size of the pool on the first day that has users; earlier ones may have no pool yet."""
+    return int(next(day for day in days if day.n_users).pool.sum())
+
+
 def about_of(
     log: ReplayLog,
     days: list[Day],
@@ -45,7 +50,10 @@ def about_of(
             "n_left_out_not_in_pool": sum(day.n_not_in_pool for day in days),
             "n_left_out_too_few_actions": sum(day.n_newcomers for day in days),
         },
-        "pool": {"n_items_first_day": int(days[0].pool.sum()), "n_items_last_day": int(days[-1].pool.sum())},
+        "pool": {
+            "n_items_first_day": n_items_of_first_day(days),
+            "n_items_last_day": int(days[-1].pool.sum()),
+        },
         "budgets": budgets,
         "impressions": "drawn evenly from the pool" if impressions is None else "real",
         "config": config.model_dump(mode="json", include={"interests", "retrieval", "ranking"}),

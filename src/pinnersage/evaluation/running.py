@@ -13,7 +13,7 @@ from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
-from pinnersage.evaluation.about import about_of
+from pinnersage.evaluation.about import about_of, n_items_of_first_day
 from pinnersage.evaluation.arms.registry import GROUPS, arm_names, make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
@@ -185,7 +185,7 @@ def _days(
 
 
 def _budgets(days: list[Day], evaluation: EvaluationConfig) -> dict[str, int]:
-    n_pool = int(next(day for day in days if day.n_users).pool.sum())
+    n_pool = n_items_of_first_day(days)
     return {label(budget): n_items_of(budget, n_pool) for budget in evaluation.budgets}
 
 
