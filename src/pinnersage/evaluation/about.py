@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,6 @@ def about_of(
 ) -> dict[str, Any]:
     """Return the facts of an evaluation, as plain values; results are kept under a digest of them."""
     span = (days[0].start_ms, days[0].start_ms + n_days * MS_PER_DAY)
-    n_targets = sum(len(day.target_rows) for day in days)
-    n_first = int(sum(day.first_time.sum() for day in days))
     return {
         "data": {
             "n_users": log.n_users,
@@ -41,15 +40,7 @@ def about_of(
             "newest_action": rfc3339(int(log.times_ms.max())),
         },
         "span": {"from": rfc3339(span[0]), "until": rfc3339(span[1]), "n_days": n_days},
-        "measured": {
-            "n_users": len(np.unique(np.concatenate([day.users for day in days]))),
-            "n_user_days": sum(day.n_users for day in days),
-            "n_targets": n_targets,
-            "n_first_time_targets": n_first,
-            "n_repeat_targets": n_targets - n_first,
-            "n_left_out_not_in_pool": sum(day.n_not_in_pool for day in days),
-            "n_left_out_too_few_actions": sum(day.n_newcomers for day in days),
-        },
+        "measured": _measured(days),
         "pool": {
             "n_items_first_day": n_items_of_first_day(days),
             "n_items_last_day": int(days[-1].pool.sum()),
@@ -58,8 +49,37 @@ def about_of(
         "impressions": "drawn evenly from the pool" if impressions is None else "real",
         "config": config.model_dump(mode="json", include={"interests", "retrieval", "ranking"}),
         "evaluation": evaluation.model_dump(mode="json"),
-        "versions": {
-            **{name: version(name) for name in ("pinnersage", "numpy", "numba")},
-            "python": platform.python_version(),
-        },
+        "versions": _versions(),
     }
+
+
+def _measured(days: list[Day]) -> dict[str, int]:
+    n_targets = sum(len(day.target_rows) for day in days)
+    n_first = int(sum(day.first_time.sum() for day in days))
+    return {
+        "n_users": len(np.unique(np.concatenate([day.users for day in days]))),
+        "n_user_days": sum(day.n_users for day in days),
+        "n_targets": n_targets,
+        "n_first_time_targets": n_first,
+        "n_repeat_targets": n_targets - n_first,
+        "n_left_out_not_in_pool": sum(day.n_not_in_pool for day in days),
+        "n_left_out_too_few_actions": sum(day.n_newcomers for day in days),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of all that figures may depend on, as far as it is installed."""
+    found = {"python": platform.python_version()}
+    for name in (
+        "pinnersage",
+        "numpy",
+        "numba",
+        "scikit-learn",
+        "scipy",
+        "implicit",
+        "torch",
+        "torch-rechub",
+    ):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
