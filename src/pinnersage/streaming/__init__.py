@@ -1,0 +1,1 @@
+"""Actions as they come: journal, fold, and what the drivers share."""
