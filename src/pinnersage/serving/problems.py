@@ -1,7 +1,7 @@
 """The one place where errors become answers: HTTP status and ``application/problem+json`` (RFC 9457).
 
-A problem is ``{"type", "title", "status", "detail", "instance"?, "errors"?: [{"field", "message"}]}``. What went
-wrong inside is logged, never told.
+A problem is ``{"type", "title", "status", "detail", "instance"?, "errors"?: [{"field", "message"}]}``. What
+went wrong inside is logged, never told.
 """
 
 from __future__ import annotations

@@ -42,7 +42,8 @@ class ActionsIn(Struct, frozen=True):
 class ActionResult(Struct, frozen=True, omit_defaults=True):
     """What became of one action.
 
-    ``parked`` waits for its item to appear. ``reason``, ``field`` and ``message`` say why one was parked or rejected.
+    ``parked`` waits for its item to appear. ``reason``, ``field`` and ``message`` say why one was parked or
+    rejected.
     """
 
     status: Literal["accepted", "duplicate", "parked", "rejected"]

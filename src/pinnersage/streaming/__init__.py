@@ -1,1 +1,0 @@
-"""Actions as they come: journal, fold, and what the drivers share."""
