@@ -51,7 +51,7 @@ def decayed_sums(
 
 
 @kernel
-def _ranking(importances: Float64s, newest_ms: Int64s, medoid_rows: Int32s) -> Int64s:
+def ranking(importances: Float64s, newest_ms: Int64s, medoid_rows: Int32s) -> Int64s:
     """Order clusters by importance, then newest action, both descending, then by medoid row."""
     order = stable_order(medoid_rows.astype(np.int64))
     order = order[stable_order(-newest_ms[order])]
@@ -101,7 +101,7 @@ def interests_of(
     for i in clustered:
         cluster_newest_ms[labels[i]] = max(cluster_newest_ms[labels[i]], newest_ms[i])
     importances = decayed_sums(window, labels[point_of], n, rule.decay_per_day, now_ms)
-    order = _ranking(importances, cluster_newest_ms, medoid_rows)
+    order = ranking(importances, cluster_newest_ms, medoid_rows)
     rank = np.full(n + 1, -1, np.int32)
     rank[order] = np.arange(n)
     return rank[labels[point_of]], medoid_rows[order], importances[order]

@@ -54,7 +54,7 @@ def newest(directory: Path) -> Path | None:
     return max(numbered, default=None)
 
 
-def open_newest(directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
+def open_newest(directory: Path, *, create: bool, sync: bool, map_bytes: int) -> DataFile:
     """Open the data file that counts; a compaction may replace it meanwhile."""
     while True:
         path = newest(directory)
@@ -63,7 +63,7 @@ def open_newest(directory: Path, *, create: bool, bulk: bool, map_bytes: int) ->
                 f"no store in {directory}: run `pinnersage build` first, or check the path"
             )
         path = path or directory / "records-00000001.mdb"
-        opened = _open(path, create=create, bulk=bulk, map_bytes=map_bytes)
+        opened = _open(path, create=create, sync=sync, map_bytes=map_bytes)
         if newest(directory) == path and opened.is_current():
             _sweep_older(path)
             return opened
@@ -103,7 +103,7 @@ def rewrite_beside(txn: Any, old: DataFile) -> None:
     _sweep_older(new)
 
 
-def _open(path: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
+def _open(path: Path, *, create: bool, sync: bool, map_bytes: int) -> DataFile:
     writable = os.access(path.parent, os.W_OK)
     if not create and path.stat().st_size == 0:
         raise _damaged(path, "it is empty")
@@ -115,7 +115,7 @@ def _open(path: Path, *, create: bool, bulk: bool, map_bytes: int) -> DataFile:
             max_readers=MAX_READERS,
             max_spare_txns=8,
             readahead=False,
-            sync=not bulk,
+            sync=sync,
             readonly=not writable,
             lock=writable,
         )

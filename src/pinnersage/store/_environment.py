@@ -30,14 +30,17 @@ class _ReplacedError(Exception):
 class Environment:
     """The open data file of one directory; runs work in transactions and reopens or grows it when needed."""
 
-    def __init__(self, directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> None:
+    def __init__(
+        self, directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: bool = True
+    ) -> None:
         self.directory = directory
         self.bulk = bulk
+        self.syncs_each_write = sync and not bulk
         self.n_stores = 0
         self._is_closed = False
         self._map_bytes = map_bytes
         self._gate = Gate()
-        self._file = open_newest(directory, create=create, bulk=bulk, map_bytes=map_bytes)
+        self._file = open_newest(directory, create=create, sync=self.syncs_each_write, map_bytes=map_bytes)
 
     def read(self, work: Work[T]) -> T:
         """Return what ``work`` makes of one moment of the store; it may run again, and keeps no buffer."""
@@ -82,9 +85,14 @@ class Environment:
     def close(self) -> None:
         """Wait for running transactions, make a bulk load durable, and close the file."""
         with self._gate.exclusive():
-            if self.bulk:
+            if not self.syncs_each_write:
                 self._sync()
             self._file.env.close()
+
+    def sync(self) -> None:
+        """Wait until the disk has all that was written."""
+        with self._gate.shared:
+            self._sync()
 
     @contextmanager
     def closed_for_fork(self) -> Iterator[None]:
@@ -114,7 +122,7 @@ class Environment:
             if self._is_closed or not self._file.is_current():
                 self._file.env.close()
                 self._file = open_newest(
-                    self.directory, create=False, bulk=self.bulk, map_bytes=self._map_bytes
+                    self.directory, create=False, sync=self.syncs_each_write, map_bytes=self._map_bytes
                 )
                 self._is_closed = False
         return True
@@ -130,13 +138,16 @@ _environments: dict[str, Environment] = {}
 _lock = threading.Lock()
 
 
-def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int) -> Environment:
-    """Return this process's environment of the directory, opened if need be; :func:`release` it once."""
+def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: bool = True) -> Environment:
+    """Return this process's environment of the directory, opened if need be; :func:`release` it once.
+
+    ``sync`` False: a write returns before the disk has it (what is open already stays as it is).
+    """
     with _lock:
         key = os.path.realpath(directory)
         environment = _environments.get(key)
         if environment is None:
-            environment = Environment(Path(key), create=create, bulk=bulk, map_bytes=map_bytes)
+            environment = Environment(Path(key), create=create, bulk=bulk, map_bytes=map_bytes, sync=sync)
             _environments[key] = environment
         elif bulk or environment.bulk:
             raise UsageError(

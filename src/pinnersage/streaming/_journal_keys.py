@@ -1,0 +1,112 @@
+"""How the journal's entries are found: its keys inside an LMDB transaction.
+
+Keys begin with a byte that says what they are::
+
+    0 n "head", "items", "layout"       numbers of the whole journal
+    1 SEQUENCE                          an entry
+    2 USER SEQUENCE                     which entries concern a user
+    3 SEQUENCE                          which entries concern items
+    4 ITEM SEQUENCE                     parked actions on an item
+    5 USER                              preferences, JSON
+    6 USER SEQUENCE                     what a user took back
+
+SEQUENCE is 8 bytes, highest first; USER and ITEM are 16-byte digests of the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from typing import Any
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage.store.keys import user_key
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry
+
+ENTRY, OF_USER, OF_ITEMS, PARKED, PREFERENCES, RETRACTED = b"\1", b"\2", b"\3", b"\4", b"\5", b"\6"
+_DIGEST_BYTES = 16
+
+
+def indexed(entry: Entry, at: bytes, *, is_parked: bool) -> Iterator[bytes]:
+    """Yield the keys under which an entry is found again."""
+    if isinstance(entry, ItemEntry):
+        yield OF_ITEMS + at
+        return
+    digest = user_digest(entry.user_id)
+    yield OF_USER + digest + at
+    if entry.retract:
+        yield RETRACTED + digest + at
+    if is_parked:
+        yield parked_key(entry, at)
+
+
+def parked_key(entry: Entry, at: bytes) -> bytes:
+    return PARKED + item_digest(entry.item_id) + at
+
+
+def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool) -> None:
+    at = sequence_bytes(sequence)
+    for key in (ENTRY + at, *indexed(entry, at, is_parked=True)):
+        if not (keep_retraction and key.startswith(RETRACTED)):
+            txn.delete(key)
+
+
+def delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
+    """Delete an entry that nothing needs any more; tell whether it was one."""
+    at = sequence_bytes(sequence)
+    if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) is not None:
+        return 0
+    delete_entry(txn, sequence, entry, keep_retraction=True)
+    return 1
+
+
+def listed(txn: Any, prefix: bytes, after: int = 0) -> Iterator[int]:
+    """Yield the sequence numbers at the ends of the keys with a prefix, ascending."""
+    for key in keys_of(txn, prefix, after):
+        yield number_of(key[-8:])
+
+
+def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
+    cursor = txn.cursor()
+    more = cursor.set_range(prefix + sequence_bytes(after + 1) if after else prefix)
+    while more:
+        key = bytes(cursor.key())
+        if not key.startswith(prefix):
+            return
+        yield key
+        more = cursor.next()
+
+
+def entries_at(txn: Any, sequences: Iterable[int]) -> Iterator[tuple[int, Entry]]:
+    for sequence in sequences:
+        data = txn.get(ENTRY + sequence_bytes(sequence))
+        if data is not None:
+            yield sequence, decode_entry(data)
+
+
+def about_user(txn: Any, sequences: Iterable[int], user_id: UserId) -> list[tuple[int, ActionEntry]]:
+    return [
+        (sequence, entry)
+        for sequence, entry in entries_at(txn, sequences)
+        if isinstance(entry, ActionEntry) and entry.user_id == user_id
+    ]
+
+
+def user_digest(user_id: UserId) -> bytes:
+    return blake2b(user_key(user_id), digest_size=_DIGEST_BYTES).digest()
+
+
+def item_digest(item_id: ItemId) -> bytes:
+    return blake2b(str(item_id).encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+
+
+def sequence_bytes(sequence: int) -> bytes:
+    return sequence.to_bytes(8, "big")
+
+
+def number_of(value: bytes | memoryview | None) -> int:
+    return 0 if value is None else int.from_bytes(value, "big")
+
+
+def copied(value: bytes | memoryview | None) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -1,0 +1,60 @@
+"""What comes in one at a time: an action, or one taken back; and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from pinnersage._ids import ItemId, UserId
+
+Status = Literal["accepted", "duplicate", "parked", "rejected"]
+
+
+@dataclass(frozen=True, slots=True)
+class NewAction:
+    """One action as it arrives, with external ids.
+
+    Attributes
+    ----------
+    user_id, item_id
+        Text or 64-bit integers, as in the model's tables.
+    time_ms
+        When it happened, milliseconds since 1970 in UTC.
+    kind
+        The column ``action``; empty for none.
+    weight
+        Finite, >= 0.
+    event_id
+        Two actions of a user with the same id are the same action, whatever else differs.
+    retract
+        Take the action back: the one with this ``event_id``, or without one the one equal in all
+        other columns. What has been taken back never counts again, also if it arrives later.
+    """
+
+    user_id: UserId
+    item_id: ItemId
+    time_ms: int
+    kind: str = ""
+    weight: float = 1.0
+    event_id: str | int | None = None
+    retract: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of one action.
+
+    Attributes
+    ----------
+    status
+        ``accepted``: on the disk and in the user's record. ``duplicate``: known before, nothing
+        changed. ``parked``: on the disk, applied once its item appears. ``rejected``: nothing kept.
+    reason
+        Why it was rejected, or parked.
+    """
+
+    status: Status
+    reason: str | None = None
+
+
+ACCEPTED = Outcome("accepted")
+DUPLICATE = Outcome("duplicate")

@@ -1,0 +1,173 @@
+"""Records on a live catalogue: extended, or seen at a later moment, as a fresh batch would build them.
+
+A batch numbers items by id and action kinds by name; both orders settle ties. Rows behind those of the
+build and kinds that came later stand at the end instead. So users who have any are renumbered for the
+computation, in the order of the batch, and back.
+
+Actions on items that were taken out stay in the record, in no interest, in case the item returns;
+:func:`live_record` leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pinnersage._arrays import Bools, Int32s, UInt8s
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.config import InterestConfig
+from pinnersage.interests.extend import extend_records, nothing_new
+from pinnersage.interests.moving import record_at
+from pinnersage.interests.record import UserRecord
+from pinnersage.items.live import GONE, LiveItems
+
+_COLUMNS = ("item_rows", "times_ms", "weights", "kinds", "event_keys", "labels")
+
+
+def live_record(
+    record: UserRecord,
+    items: LiveItems,
+    kinds: Sequence[str],
+    config: InterestConfig,
+    now_ms: int,
+) -> UserRecord:
+    """Return a stored record as of ``now_ms`` on the catalogue as it is: what a fresh batch would build."""
+    gone = _gone(record, items)
+    settled = not (record.labels[gone] >= 0).any()
+    living = with_rows(without(record, gone), items) if items.n_retired else record
+    if settled and not _has_new(living, items):
+        return record_at(living, now_ms, items.embeddings, config)
+    return _rebuilt([living], nothing_new(0), items, kinds, config, now_ms)[0]
+
+
+def extended(
+    records: Sequence[UserRecord | None],
+    actions: ActionBatch,
+    items: LiveItems,
+    kinds: Sequence[str],
+    config: InterestConfig,
+    now_ms: int,
+) -> list[UserRecord]:
+    """Return the records to store once ``actions`` are added; see :func:`extend_records`.
+
+    Parameters
+    ----------
+    records
+        As stored, for each user of ``actions``; ``None`` for a new one.
+    actions
+        On items of the catalogue; kinds are codes of ``kinds``.
+    """
+    gone = [_gone(record, items) for record in records]
+    living = [
+        record if record is None else with_rows(without(record, out), items)
+        for record, out in zip(records, gone, strict=True)
+    ]
+    built = _rebuilt(living, actions, items, kinds, config, now_ms)
+    return [
+        _with_gone(new, record, out, now_ms - config.window_ms) if out.any() and record is not None else new
+        for new, record, out in zip(built, records, gone, strict=True)
+    ]
+
+
+def without(record: UserRecord, left_out: Bools) -> UserRecord:
+    """Return a record without some of its actions; labels and interests are stale then."""
+    if not left_out.any():
+        return record
+    return replace(record, **{name: getattr(record, name)[~left_out] for name in _COLUMNS})
+
+
+def with_rows(record: UserRecord, items: LiveItems) -> UserRecord:
+    """Return a record whose actions, and what was seen, name the rows that stand for their items now."""
+    now = items.current_rows[record.seen_rows]
+    seen = np.unique(np.where(now == GONE, record.seen_rows, now)).astype(np.int32)
+    return replace(record, item_rows=items.current_rows[record.item_rows], seen_rows=seen)
+
+
+def _gone(record: UserRecord | None, items: LiveItems) -> Bools:
+    if record is None:
+        return np.zeros(0, np.bool_)
+    found: Bools = items.current_rows[record.item_rows] == GONE
+    return found
+
+
+def _has_new(record: UserRecord, items: LiveItems) -> bool:
+    return bool(record.n_actions) and int(record.item_rows.max()) >= items.n_base
+
+
+def _rebuilt(
+    records: Sequence[UserRecord | None],
+    actions: ActionBatch,
+    items: LiveItems,
+    kinds: Sequence[str],
+    config: InterestConfig,
+    now_ms: int,
+) -> list[UserRecord]:
+    """Extend records, with rows and kinds numbered as in a batch meanwhile."""
+    rank, code = _kind_orders(kinds)
+    ranked = replace(actions, kinds=rank[actions.kinds])
+    known = [None if r is None else replace(r, kinds=rank[r.kinds]) for r in records]
+    used = np.unique(np.concatenate([actions.item_rows, *(r.item_rows for r in known if r is not None)]))
+    embeddings: npt.NDArray[Any] = items.embeddings
+    numbering = None
+    if len(used) and used[-1] >= items.n_base:
+        numbering = _in_id_order(used, items)
+        embeddings = np.asarray(embeddings[numbering], np.float32)
+        ranked = replace(ranked, item_rows=_numbers(numbering, ranked.item_rows))
+        known = [None if r is None else _renumbered(r, numbering) for r in known]
+    batch = extend_records(known, ranked, embeddings, config, now_ms)
+    built = [batch.record(u) for u in range(batch.n_users)]
+    return [_restored(new, old, code, numbering) for new, old in zip(built, records, strict=True)]
+
+
+def _restored(new: UserRecord, old: UserRecord | None, code: UInt8s, numbering: Int32s | None) -> UserRecord:
+    new = replace(new, kinds=code[new.kinds])
+    if numbering is None:
+        return new
+    rows = numbering[new.item_rows]
+    before = np.empty(0, np.int32) if old is None else old.seen_rows
+    seen = np.setdiff1d(np.union1d(numbering[new.seen_rows], before), rows).astype(np.int32)
+    return replace(new, item_rows=rows, medoid_rows=numbering[new.medoid_rows], seen_rows=seen)
+
+
+def _renumbered(record: UserRecord, numbering: Int32s) -> UserRecord:
+    """Return a record in numbers of ``numbering``; what was seen before joins again afterwards."""
+    rows = _numbers(numbering, record.item_rows)
+    return replace(record, item_rows=rows, seen_rows=np.empty(0, np.int32))
+
+
+def _in_id_order(rows: Int32s, items: LiveItems) -> Int32s:
+    """Return rows in the order in which a batch would number their items."""
+    ids = items.vocabulary.ids_of(rows)
+    integers = items.vocabulary.kind == "integer"
+    order = sorted(range(len(ids)), key=lambda i: ids[i] if integers else str(ids[i]).encode())
+    return rows[order].astype(np.int32)
+
+
+def _numbers(numbering: Int32s, rows: Int32s) -> Int32s:
+    """Return the position of each row in ``numbering``."""
+    order = np.argsort(numbering)
+    found: Int32s = order[np.searchsorted(numbering, rows, sorter=order)].astype(np.int32)
+    return found
+
+
+def _kind_orders(kinds: Sequence[str]) -> tuple[UInt8s, UInt8s]:
+    """Return the position of each code in the order of names, and the code at each position."""
+    code = np.array(sorted(range(len(kinds)), key=lambda c: kinds[c].encode()), np.uint8)
+    rank = np.empty(len(kinds), np.uint8)
+    rank[code] = np.arange(len(kinds))
+    return rank, code
+
+
+def _with_gone(new: UserRecord, old: UserRecord, gone: Bools, oldest_ms: int) -> UserRecord:
+    """Put the window's actions on items taken out back among the others, in no interest."""
+    kept = gone & (old.times_ms > oldest_ms)
+    columns = {name: np.concatenate((getattr(new, name), getattr(old, name)[kept])) for name in _COLUMNS[:-1]}
+    labels = np.concatenate((new.labels, np.full(int(kept.sum()), -1, np.int32)))
+    order = np.argsort(columns["times_ms"], kind="stable")
+    seen = np.union1d(new.seen_rows, old.item_rows[gone & ~kept]).astype(np.int32)
+    sorted_columns: dict[str, Any] = {name: column[order] for name, column in columns.items()}
+    return replace(new, labels=labels[order], seen_rows=seen, **sorted_columns)

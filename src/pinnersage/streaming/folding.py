@@ -1,0 +1,265 @@
+"""Events into records: a pure function from what is known and what comes to what is to be written.
+
+The state of a user is a set of actions, so order, repetition and grouping of events do not matter:
+however they come, the record is the one a batch over their union builds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pinnersage._arrays import Bools, Int32s
+from pinnersage._ids import UserId
+from pinnersage.actions.batch import ActionBatch
+from pinnersage.config import InterestConfig
+from pinnersage.errors import UsageError
+from pinnersage.interests.record import UserRecord
+from pinnersage.items.live import LiveItems
+from pinnersage.items.vocabulary import UNKNOWN
+from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.events import ACCEPTED, DUPLICATE, Outcome
+from pinnersage.streaming.extending import extended, without
+
+MAX_KINDS = 255
+NO_KIND = -1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What holds for a whole store.
+
+    Attributes
+    ----------
+    now_ms
+        The moment interests refer to: the newest action, or the build's "now" if that is later.
+    kinds
+        The values of the column ``action``; the position is the code. Codes never change.
+    applied
+        Sequence number of the last journal entry in the records: the watermark.
+    """
+
+    now_ms: int
+    kinds: tuple[str, ...]
+    applied: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the journal and the store hold of the users that events concern.
+
+    Attributes
+    ----------
+    records
+        As stored; users without one are missing.
+    retractions
+        What users took back earlier; users without any are missing.
+    """
+
+    records: Mapping[UserId, UserRecord]
+    retractions: Mapping[UserId, Sequence[ActionEntry]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Writes:
+    """What a fold wants written.
+
+    Attributes
+    ----------
+    records
+        Of the users whose record changed.
+    outcomes
+        One per event, in their order.
+    needless
+        Positions of events that repeat a known one in every column: the journal can do without.
+    """
+
+    records: Mapping[UserId, UserRecord]
+    outcomes: Sequence[Outcome]
+    needless: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An event on a known item, as the columns of a record hold it."""
+
+    item_row: int
+    kind: int
+    entry: ActionEntry
+
+
+def fold(
+    state: State,
+    events: Sequence[ActionEntry],
+    known: Known,
+    items: LiveItems,
+    config: InterestConfig,
+) -> tuple[State, Writes]:
+    """Return the state and what to write once ``events`` are taken in.
+
+    Parameters
+    ----------
+    state
+        Before the events; ``applied`` is left to the caller, who numbers them.
+    events
+        In the order of the journal.
+    known
+        Everything held of the users of ``events``.
+    items
+        The catalogue as it is.
+    config
+        How actions become interests.
+
+    Raises
+    ------
+    UsageError
+        The events bring more kinds of action than a model may have.
+    """
+    outcomes: list[Outcome] = [ACCEPTED] * len(events)
+    rows = items.vocabulary.rows_of([event.item_id for event in events])
+    kinds = _with_new_kinds(state.kinds, events, rows)
+    code = {kind: position for position, kind in enumerate(kinds)}
+    by_user: dict[UserId, list[_Row]] = {}
+    needless: set[int] = set()
+    for position, (event, row) in enumerate(zip(events, rows.tolist(), strict=True)):
+        if row == UNKNOWN and not (event.retract and event.event_key):
+            outcomes[position] = Outcome("parked", "unknown_item")
+            continue
+        own = by_user.setdefault(event.user_id, [])
+        mine = _Row(row, code.get(event.kind, NO_KIND), event)
+        same = _known_same(mine, own, known, items)
+        if same is not None:
+            outcomes[position] = DUPLICATE
+            needless |= {position} if same else set()
+        own.append(mine)
+    changed = _changed(by_user, known, items, code)
+    taken = [row.entry.time_ms for own in by_user.values() for row in own if not row.entry.retract]
+    now_ms = max([state.now_ms, *taken])
+    records = _fold_users(changed, items, kinds, config, now_ms)
+    return State(now_ms, kinds, state.applied), Writes(records, outcomes, frozenset(needless))
+
+
+@dataclass(slots=True)
+class _Change:
+    """One user's record to start from, and the actions that join it."""
+
+    record: UserRecord | None
+    joining: list[_Row]
+
+
+def _changed(
+    by_user: Mapping[UserId, list[_Row]], known: Known, items: LiveItems, code: Mapping[str, int]
+) -> dict[UserId, _Change]:
+    """Return what each user starts from, with all that was ever taken back left out."""
+    changes = {}
+    for user_id, own in by_user.items():
+        record = known.records.get(user_id)
+        earlier = _rows(known.retractions.get(user_id, ()), items, code)
+        taken_back = [row for row in own if row.entry.retract] + earlier
+        joining = [row for row in own if not row.entry.retract]
+        if taken_back:
+            joining = [row for row in joining if not any(_same(row, gone) for gone in taken_back)]
+            record = record and _without_taken_back(record, taken_back, items)
+        if joining or record is not known.records.get(user_id):
+            changes[user_id] = _Change(record, joining)
+    return changes
+
+
+def _fold_users(
+    changes: Mapping[UserId, _Change],
+    items: LiveItems,
+    kinds: Sequence[str],
+    config: InterestConfig,
+    now_ms: int,
+) -> dict[UserId, UserRecord]:
+    if not changes:
+        return {}
+    users = list(changes)
+    joining = [row for change in changes.values() for row in change.joining]
+    lengths = [len(change.joining) for change in changes.values()]
+    batch = ActionBatch(
+        users,  # type: ignore[arg-type]
+        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        np.array([row.item_row for row in joining], np.int32),
+        np.array([row.entry.time_ms for row in joining], np.int64),
+        np.array([row.entry.weight for row in joining], np.float32),
+        np.array([row.kind for row in joining], np.uint8),
+        np.array([row.entry.event_key for row in joining], np.uint64),
+    )
+    records = [change.record for change in changes.values()]
+    return dict(zip(users, extended(records, batch, items, kinds, config, now_ms), strict=True))
+
+
+def _with_new_kinds(kinds: tuple[str, ...], events: Sequence[ActionEntry], rows: Int32s) -> tuple[str, ...]:
+    new = dict.fromkeys(
+        event.kind
+        for event, row in zip(events, rows.tolist(), strict=True)
+        if row != UNKNOWN and not event.retract
+    )
+    together = kinds + tuple(kind for kind in new if kind not in kinds)
+    if len(together) > MAX_KINDS:
+        raise UsageError(f"action: expected at most {MAX_KINDS} kinds in a model, got {len(together):,}")
+    return together
+
+
+def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: Mapping[str, int]) -> list[_Row]:
+    rows = items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
+    return [_Row(row, code.get(e.kind, NO_KIND), e) for row, e in zip(rows, entries, strict=True)]
+
+
+def _same(a: _Row, b: _Row) -> bool:
+    """Tell whether two events of a user are the same action."""
+    if a.entry.event_key or b.entry.event_key:
+        return a.entry.event_key == b.entry.event_key
+    return _columns(a) == _columns(b)
+
+
+def _columns(row: _Row) -> tuple[int, int, int, float]:
+    return row.item_row, row.kind, row.entry.time_ms, row.entry.weight
+
+
+def _known_same(row: _Row, before: Sequence[_Row], known: Known, items: LiveItems) -> bool | None:
+    """Tell whether an event repeats a known one in every column, or only its event id; None if neither."""
+    same = [other for other in before if other.entry.retract == row.entry.retract and _same(row, other)]
+    if same:
+        return any(_columns(other) == _columns(row) for other in same)
+    if row.entry.retract:
+        earlier = known.retractions.get(row.entry.user_id, ())
+        return True if any(_repeats(row.entry, other) for other in earlier) else None
+    record = known.records.get(row.entry.user_id)
+    if record is None or not (found := _where(record, row, items)).any():
+        return None
+    at = int(np.flatnonzero(found)[0])
+    return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
+            int(record.times_ms[at]), float(record.weights[at])) == _columns(row)  # fmt: skip
+
+
+def _repeats(a: ActionEntry, b: ActionEntry) -> bool:
+    """Tell whether two retractions take the same action back."""
+    if a.event_key or b.event_key:
+        return a.event_key == b.event_key
+    return (str(a.item_id), a.time_ms, a.kind, a.weight) == (str(b.item_id), b.time_ms, b.kind, b.weight)
+
+
+def _where(record: UserRecord, row: _Row, items: LiveItems) -> Bools:
+    """Mark the actions of a record that an event is the same as."""
+    if row.entry.event_key:
+        by_key: Bools = record.event_keys == np.uint64(row.entry.event_key)
+        return by_key
+    found: Bools = (
+        (record.times_ms == row.entry.time_ms)
+        & (items.current_rows[record.item_rows] == row.item_row)
+        & (record.kinds == row.kind)
+        & (record.weights == np.float32(row.entry.weight))
+        & (record.event_keys == 0)
+    )
+    return found
+
+
+def _without_taken_back(record: UserRecord, taken_back: Sequence[_Row], items: LiveItems) -> UserRecord:
+    gone = np.zeros(record.n_actions, np.bool_)
+    for row in taken_back:
+        gone |= _where(record, row, items)
+    return without(record, gone)

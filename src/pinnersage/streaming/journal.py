@@ -1,0 +1,123 @@
+"""The journal: every action in the order it was taken, durable before it is acknowledged.
+
+A journal belongs to a model's directory and outlives its generations: a new batch lands and replays
+it, so nothing taken meanwhile is lost, and a set of actions cannot count one twice. It also holds what
+belongs to no generation: items put and taken out, actions whose item is not known yet (*parked*),
+what was taken back, and what users prefer.
+
+A backend implements the abstract methods; its tests subclass
+``pinnersage.testing.journal.JournalConformance``. ``MemoryJournal`` is the reference, ``LmdbJournal``
+the default; an adapter for a log server needs no more than this.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
+
+
+class Heads(NamedTuple):
+    """Sequence numbers of the newest entry of any kind, and of the newest about an item; 0 for none."""
+
+    all: int
+    items: int
+
+
+class Forgotten(NamedTuple):
+    """What an erasure removed from the journal."""
+
+    n_entries: int
+    n_preferences: int
+
+
+class Journal(ABC):
+    """Entries numbered from 1; each append is atomic, and durable when the call returns."""
+
+    @abstractmethod
+    def heads(self) -> Heads:
+        """Return the newest sequence numbers; they never go back."""
+
+    @abstractmethod
+    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+        """Write all these entries or none; return the last one's sequence number.
+
+        Parameters
+        ----------
+        parked
+            Positions of actions whose item is not known.
+
+        Raises
+        ------
+        StorageFullError
+            There is no room; nothing was written.
+        """
+
+    @abstractmethod
+    def read(self, after: int, limit: int = 10_000) -> list[tuple[int, Entry]]:
+        """Return the first ``limit`` entries after a sequence number, ascending."""
+
+    @abstractmethod
+    def read_items(self, after: int) -> list[tuple[int, ItemEntry]]:
+        """Return all entries about items after a sequence number, ascending."""
+
+    @abstractmethod
+    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
+        """Return the entries about a user, ascending; only the last ``newest`` if given."""
+
+    @abstractmethod
+    def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
+        """Return the parked actions on an item, ascending."""
+
+    @abstractmethod
+    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+        """Park entries, or tell that they are applied, by sequence number."""
+
+    @abstractmethod
+    def n_parked(self) -> int:
+        """Count the parked actions."""
+
+    @abstractmethod
+    def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
+        """Return what was taken back, for those of the users who took anything back."""
+
+    @abstractmethod
+    def preferences(self, user_id: UserId) -> dict[str, Any]:
+        """Return a user's preferences, empty where there are none."""
+
+    @abstractmethod
+    def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
+        """Replace a user's preferences (JSON values); empty removes them."""
+
+    @abstractmethod
+    def forget(self, user_id: UserId) -> Forgotten:
+        """Remove all that concerns a user; :meth:`compact` removes the last bytes."""
+
+    @abstractmethod
+    def trim(self, received_before_ms: int, applied: int) -> int:
+        """Remove action entries received before a time, up to sequence number ``applied``; count them.
+
+        Parked actions and what was taken back stay.
+        """
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Rewrite the journal so that nothing of removed entries is left in its files."""
+
+    @property
+    @abstractmethod
+    def n_bytes(self) -> int:
+        """Bytes the journal takes, on disk or in memory."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the resources back; calling it again does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

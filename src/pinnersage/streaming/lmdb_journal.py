@@ -1,0 +1,258 @@
+"""The default journal: an LMDB file beside the generations of a model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.store._data_file import DataFile, rewrite_beside
+from pinnersage.store._environment import Environment, acquire, release
+from pinnersage.streaming._journal_keys import (
+    ENTRY,
+    OF_ITEMS,
+    OF_USER,
+    PARKED,
+    PREFERENCES,
+    RETRACTED,
+    about_user,
+    copied,
+    delete_entry,
+    delete_unneeded,
+    entries_at,
+    indexed,
+    item_digest,
+    keys_of,
+    listed,
+    number_of,
+    parked_key,
+    sequence_bytes,
+    user_digest,
+)
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
+from pinnersage.streaming.journal import Forgotten, Heads, Journal
+
+T = TypeVar("T")
+
+LAYOUT_VERSION = b"1"
+MAP_BYTES = 1 << 28
+_LAYOUT, _HEAD, _ITEMS_HEAD = b"\0nlayout", b"\0nhead", b"\0nitems"
+
+
+class LmdbJournal(Journal):
+    """A journal in one LMDB file; many processes may read, one at a time writes.
+
+    Parameters
+    ----------
+    path
+        Directory of the file; made when missing.
+    durability
+        ``disk``: an append returns when the disk has it. ``process``: when the operating system has
+        it; a killed process loses nothing, a power cut may lose the last second or damage the file.
+
+    Raises
+    ------
+    StoredFormatError
+        The file is damaged or of a newer layout.
+    """
+
+    _environment: Environment | None = None
+
+    def __init__(self, path: str | Path, *, create: bool = True, durability: str = "disk") -> None:
+        directory = Path(path)
+        if create:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._environment = acquire(
+            directory, create=create, bulk=False, map_bytes=MAP_BYTES, sync=durability == "disk"
+        )
+        try:
+            self._check_layout(create)
+        except BaseException:
+            self.close()
+            raise
+
+    def heads(self) -> Heads:
+        """See the base class."""
+        return self._read(lambda txn: Heads(number_of(txn.get(_HEAD)), number_of(txn.get(_ITEMS_HEAD))))
+
+    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+        """See the base class."""
+        encoded = [encode_entry(entry) for entry in entries]
+
+        def work(txn: Any) -> int:
+            sequence = number_of(txn.get(_HEAD))
+            for position, (entry, data) in enumerate(zip(entries, encoded, strict=True)):
+                sequence += 1
+                at = sequence_bytes(sequence)
+                txn.put(ENTRY + at, data, append=False)
+                for key in indexed(entry, at, is_parked=position in parked):
+                    txn.put(key, b"")
+                if isinstance(entry, ItemEntry):
+                    txn.put(_ITEMS_HEAD, at)
+            txn.put(_HEAD, sequence_bytes(sequence))
+            return sequence
+
+        return self._write(work)
+
+    def read(self, after: int, limit: int = 10_000) -> list[tuple[int, Entry]]:
+        """See the base class."""
+
+        def work(txn: Any) -> list[tuple[int, Entry]]:
+            found: list[tuple[int, Entry]] = []
+            cursor = txn.cursor()
+            more = cursor.set_range(ENTRY + sequence_bytes(after + 1))
+            while more and len(found) < limit and bytes(cursor.key()[:1]) == ENTRY:
+                found.append((number_of(cursor.key()[1:]), decode_entry(cursor.value())))
+                more = cursor.next()
+            return found
+
+        return self._read(work)
+
+    def read_items(self, after: int) -> list[tuple[int, ItemEntry]]:
+        """See the base class."""
+        return self._read(
+            lambda txn: [
+                (sequence, entry)
+                for sequence, entry in entries_at(txn, listed(txn, OF_ITEMS, after))
+                if isinstance(entry, ItemEntry)
+            ]
+        )
+
+    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
+        """See the base class."""
+        prefix = OF_USER + user_digest(user_id)
+
+        def work(txn: Any) -> list[tuple[int, ActionEntry]]:
+            own = list(listed(txn, prefix))
+            return about_user(txn, own[-newest:] if newest else own, user_id)
+
+        return self._read(work)
+
+    def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
+        """See the base class."""
+        prefix = PARKED + item_digest(item_id)
+        return self._read(
+            lambda txn: [
+                (sequence, entry)
+                for sequence, entry in entries_at(txn, listed(txn, prefix))
+                if isinstance(entry, ActionEntry) and str(entry.item_id) == str(item_id)
+            ]
+        )
+
+    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+        """See the base class."""
+        added, removed = list(add), list(remove)
+
+        def work(txn: Any) -> None:
+            for sequence, entry in entries_at(txn, added):
+                txn.put(parked_key(entry, sequence_bytes(sequence)), b"")
+            for sequence, entry in entries_at(txn, removed):
+                txn.delete(parked_key(entry, sequence_bytes(sequence)))
+
+        if added or removed:
+            self._write(work)
+
+    def n_parked(self) -> int:
+        """See the base class."""
+        return self._read(lambda txn: sum(1 for _ in keys_of(txn, PARKED)))
+
+    def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
+        """See the base class."""
+
+        def work(txn: Any) -> dict[UserId, list[ActionEntry]]:
+            found = {}
+            for user_id in user_ids:
+                own = list(listed(txn, RETRACTED + user_digest(user_id)))
+                if own:
+                    found[user_id] = [entry for _, entry in about_user(txn, own, user_id)]
+            return found
+
+        return self._read(work)
+
+    def preferences(self, user_id: UserId) -> dict[str, Any]:
+        """See the base class."""
+        key = PREFERENCES + user_digest(user_id)
+        value = self._read(lambda txn: copied(txn.get(key)))
+        found: dict[str, Any] = {} if value is None else json.loads(value)
+        return found
+
+    def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
+        """See the base class."""
+        key = PREFERENCES + user_digest(user_id)
+        if preferences:
+            self._write(lambda txn: txn.put(key, json.dumps(dict(preferences)).encode()))
+        else:
+            self._write(lambda txn: txn.delete(key))
+
+    def forget(self, user_id: UserId) -> Forgotten:
+        """See the base class."""
+        digest = user_digest(user_id)
+
+        def work(txn: Any) -> Forgotten:
+            own = about_user(txn, list(listed(txn, OF_USER + digest)), user_id)
+            for sequence, entry in own:
+                delete_entry(txn, sequence, entry, keep_retraction=False)
+            return Forgotten(len(own), int(txn.delete(PREFERENCES + digest)))
+
+        return self._write(work)
+
+    def trim(self, received_before_ms: int, applied: int) -> int:
+        """See the base class."""
+
+        def work(txn: Any) -> int:
+            n = 0
+            for sequence in list(listed(txn, ENTRY)):
+                entry = decode_entry(txn.get(ENTRY + sequence_bytes(sequence)))
+                if sequence > applied or entry.received_ms >= received_before_ms:
+                    break
+                n += delete_unneeded(txn, sequence, entry)
+            return n
+
+        return self._write(work)
+
+    def compact(self) -> None:
+        """See the base class."""
+        self._opened().write(rewrite_beside)
+
+    @property
+    def n_bytes(self) -> int:
+        """See the base class."""
+
+        def work(_: Any, file: DataFile) -> int:
+            return int((file.env.info()["last_pgno"] + 1) * file.env.stat()["psize"])
+
+        return self._opened().read(work)
+
+    def sync(self) -> None:
+        """Wait until the disk has all; with durability ``disk`` it has it already."""
+        self._opened().sync()
+
+    def close(self) -> None:
+        """See the base class."""
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            release(environment)
+
+    def _read(self, work: Callable[[Any], T]) -> T:
+        return self._opened().read(lambda txn, _: work(txn))
+
+    def _write(self, work: Callable[[Any], T]) -> T:
+        return self._opened().write(lambda txn, _: work(txn))
+
+    def _opened(self) -> Environment:
+        if self._environment is None:
+            raise UsageError("this journal is closed: open it again")
+        return self._environment
+
+    def _check_layout(self, create: bool) -> None:
+        layout = self._read(lambda txn: copied(txn.get(_LAYOUT)))
+        if layout is None and create:
+            self._write(lambda txn: txn.put(_LAYOUT, LAYOUT_VERSION))
+        elif layout != LAYOUT_VERSION:
+            raise StoredFormatError(
+                f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
+                "upgrade pinnersage (pip install --upgrade pinnersage)"
+            )

@@ -1,0 +1,132 @@
+"""The reference journal: one process, nothing kept when it ends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
+from pinnersage.streaming.journal import Forgotten, Heads, Journal
+
+
+class MemoryJournal(Journal):
+    """Keeps encoded entries in a dictionary, and looks through all of them for every question."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: dict[int, bytes] = {}
+        self._parked: set[int] = set()
+        self._retracted: dict[int, ActionEntry] = {}
+        self._preferences: dict[UserId, str] = {}
+        self._heads = Heads(0, 0)
+
+    def heads(self) -> Heads:
+        """See the base class."""
+        return self._heads
+
+    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+        """See the base class."""
+        with self._lock:
+            for position, (entry, data) in enumerate([(e, encode_entry(e)) for e in entries]):
+                at = self._heads.all + 1
+                self._entries[at] = data
+                if position in parked:
+                    self._parked.add(at)
+                if isinstance(entry, ActionEntry) and entry.retract:
+                    self._retracted[at] = entry
+                self._heads = Heads(at, at if isinstance(entry, ItemEntry) else self._heads.items)
+            return self._heads.all
+
+    def read(self, after: int, limit: int = 10_000) -> list[tuple[int, Entry]]:
+        """See the base class."""
+        with self._lock:
+            chosen = sorted(at for at in self._entries if at > after)[:limit]
+            return [(at, decode_entry(self._entries[at])) for at in chosen]
+
+    def read_items(self, after: int) -> list[tuple[int, ItemEntry]]:
+        """See the base class."""
+        return [(at, e) for at, e in self._all() if at > after and isinstance(e, ItemEntry)]
+
+    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
+        """See the base class."""
+        own = [(at, e) for at, e in self._all() if isinstance(e, ActionEntry) and e.user_id == user_id]
+        return own[-newest:] if newest else own
+
+    def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
+        """See the base class."""
+        return [
+            (at, e)
+            for at, e in self._all()
+            if at in self._parked and isinstance(e, ActionEntry) and str(e.item_id) == str(item_id)
+        ]
+
+    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+        """See the base class."""
+        with self._lock:
+            self._parked = (self._parked | set(add)) - set(remove)
+
+    def n_parked(self) -> int:
+        """See the base class."""
+        return len(self._parked)
+
+    def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
+        """See the base class."""
+        found: dict[UserId, list[ActionEntry]] = {}
+        for user_id in user_ids:
+            own = [entry for _, entry in sorted(self._retracted.items()) if entry.user_id == user_id]
+            if own:
+                found[user_id] = own
+        return found
+
+    def preferences(self, user_id: UserId) -> dict[str, Any]:
+        """See the base class."""
+        found: dict[str, Any] = json.loads(self._preferences.get(user_id, "{}"))
+        return found
+
+    def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
+        """See the base class."""
+        self._preferences.pop(user_id, None)
+        if preferences:
+            self._preferences[user_id] = json.dumps(dict(preferences))
+
+    def forget(self, user_id: UserId) -> Forgotten:
+        """See the base class."""
+        with self._lock:
+            own = [at for at, _ in self.of_user(user_id)]
+            for at in own:
+                self._drop(at)
+                self._retracted.pop(at, None)
+            return Forgotten(len(own), int(self._preferences.pop(user_id, None) is not None))
+
+    def trim(self, received_before_ms: int, applied: int) -> int:
+        """See the base class."""
+        n = 0
+        with self._lock:
+            for at, entry in self._all():
+                if at > applied or entry.received_ms >= received_before_ms:
+                    break
+                if isinstance(entry, ActionEntry) and not entry.retract and at not in self._parked:
+                    self._drop(at)
+                    n += 1
+        return n
+
+    def compact(self) -> None:
+        """See the base class; here nothing removed stays anyway."""
+
+    @property
+    def n_bytes(self) -> int:
+        """See the base class."""
+        return sum(map(len, self._entries.values()))
+
+    def close(self) -> None:
+        """See the base class."""
+
+    def _all(self) -> list[tuple[int, Entry]]:
+        return self.read(0, len(self._entries) + 1)
+
+    def _drop(self, at: int) -> None:
+        self._entries.pop(at)
+        self._parked.discard(at)
