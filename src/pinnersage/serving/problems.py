@@ -6,6 +6,7 @@ went wrong inside is logged, never told.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -128,7 +129,9 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer for a defect of this program; its traceback goes to the log."""
-    structlog.get_logger().error("defect", exc_info=error)
+    # Frames and type only: the message of an unexpected error may hold an id.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    structlog.get_logger().error("defect", error=type(error).__name__, traceback=frames)
     return _respond(request, 500, "a defect of the service; its log says more under this request id")
 
 

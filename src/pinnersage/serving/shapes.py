@@ -148,3 +148,44 @@ class PreferenceIn(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user says about an interest."""
 
     preference: Literal["muted", "pinned"]
+
+
+class ItemIn(Struct, frozen=True):
+    """An item: its embedding, as wide as the model's, and attributes; further ones are kept where the model has them."""
+
+    embedding: Annotated[list[float], Meta(min_length=1)]
+    title: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    category: str | None = None
+    provider: str | None = None
+    quality: float | None = None
+    created_at: Time | None = None
+    available: bool | None = None
+
+
+class ItemOut(Struct, frozen=True):
+    """What became of an item; ``n_applied`` parked actions on it count now."""
+
+    item_id: Id
+    created: bool
+    n_applied: int
+
+
+class ExportedAction(Struct, frozen=True):
+    """One action held of a user."""
+
+    item_id: Id
+    timestamp: ReadTime
+    action: str
+    weight: float
+
+
+class UserExport(Struct, frozen=True):
+    """Everything held of one user."""
+
+    user_id: Id
+    as_of: ReadTime
+    interests: list[Interest]
+    actions: list[ExportedAction]
+    seen_item_ids: list[Id]
