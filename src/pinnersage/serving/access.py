@@ -7,6 +7,7 @@ import binascii
 import time
 from typing import Any, cast
 
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Send
 from litestar.types import Scope as AsgiScope
 
@@ -23,14 +24,14 @@ _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 def access_middleware(keys: KeyRing | None, rate_per_s: float) -> Any:
     """Return a Litestar middleware that asks for a key and holds a client to its rate.
 
-    A route says what it needs by ``opt={"scope": "open" | "read" | "write" | "admin"}``; a route that says nothing
-    needs ``read`` to be read and ``write`` for the rest. Without ``keys`` everything is open.
+    A route says what it needs by ``opt={"scope": "open" | "read" | "write" | "admin"}``; a route that says
+    nothing needs ``read`` for GET and ``write`` for the rest. Without ``keys`` everything is open.
     """
     limit = RateLimit(rate_per_s)
 
     def create(app: ASGIApp) -> ASGIApp:
         async def checked(scope: AsgiScope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http":
+            if scope["type"] == ScopeType.HTTP:
                 _check(cast("dict[str, Any]", scope), keys, limit)
             await app(scope, receive, send)
 

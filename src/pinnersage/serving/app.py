@@ -11,7 +11,7 @@ from pinnersage.serving.access import access_middleware
 from pinnersage.serving.backend import Backend
 from pinnersage.serving.edge import Edge
 from pinnersage.serving.keys import KeyRing
-from pinnersage.serving.openapi import COMMON_REFUSALS, openapi_config
+from pinnersage.serving.openapi import finish_document, openapi_config
 from pinnersage.serving.operations import OPERATIONS
 from pinnersage.serving.problems import EXCEPTION_HANDLERS
 from pinnersage.serving.routes import ROUTES
@@ -56,8 +56,9 @@ def create_app(
         openapi_config=openapi_config(),
         plugins=plugins,
         request_max_body_size=service.settings.max_body_bytes,
-        responses=COMMON_REFUSALS,
     )
     app.state.service = service
-    app.asgi_handler = Edge(app.asgi_handler, service.settings, service.metrics, allowed_hosts)
+    finish_document(app)
+    edge: Any = Edge(app.asgi_handler, service.settings, service.metrics, allowed_hosts)
+    app.asgi_handler = edge
     return app

@@ -81,7 +81,7 @@ class CommitQueue:
             return []
         if self.n_queued and self.n_queued + len(actions) > self._max_queued:
             raise UnavailableError(
-                f"{self.n_queued:,} actions wait to be written; none of yours was taken, send them again later"
+                f"{self.n_queued:,} actions wait to be written; none of yours was taken, send them later"
             )
         loop = asyncio.get_running_loop()
         waiting = _Waiting(actions, loop.create_future(), loop, time.perf_counter())

@@ -19,12 +19,13 @@ from pinnersage.serving.settings import ServiceSettings
 Message = dict[str, Any]
 AsgiApp = Callable[..., Any]
 
-SLASH = "\ue02f"
-"""Stands for an escaped slash inside an id while the path is taken apart."""
+SLASH = "\udc2f"
+"""Stands for an escaped slash inside an id while the path is taken apart; no UTF-8 holds it."""
 
 _MAX_PATH_BYTES = 16_384
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
 _NO_ROUTE = "(no route)"
 _LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 
@@ -111,9 +112,8 @@ class Edge:
         if len(raw) > _MAX_PATH_BYTES:
             return RequestError(f"expected a path of at most {_MAX_PATH_BYTES:,} bytes", status=414)
         if b"%2" in raw:
-            scope["path"] = unquote(
-                raw.replace(b"%2f", b"%2F").replace(b"%2F", SLASH.encode()).decode("latin-1")
-            )
+            pieces = _ESCAPED_SLASH.split(raw.partition(b"?")[0].decode("latin-1"))
+            scope["path"] = SLASH.join(unquote(piece) for piece in pieces)
         if b"//" in raw:
             return RequestError("an id in the path is empty", field="path")
         if scope["method"] not in _WITH_BODY:

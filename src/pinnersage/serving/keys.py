@@ -1,8 +1,8 @@
 """API keys: made here, shown once, kept as hashes in a JSON file that running services read anew.
 
-A key is ``ps_ID_SECRET``; the file holds the id, a name, scopes and the SHA-256 of the secret. The secret is 32 random
-bytes, so a plain hash is enough: there is nothing to guess. Scopes: ``read``, ``write``, and ``admin``, which
-includes both.
+A key is ``ps_ID_SECRET``; the file holds the id, a name, scopes and the SHA-256 of the secret. The secret is
+32 random bytes, so a plain hash is enough: there is nothing to guess. Scopes: ``read``, ``write``, and
+``admin``, which includes both.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Prometheus metrics of one worker; with several workers, of all of them together.
 
-With ``PROMETHEUS_MULTIPROC_DIR`` in the environment (``pinnersage serve --workers`` sets it) every worker writes its
-values into files there, and whichever worker is asked adds them up.
+With ``PROMETHEUS_MULTIPROC_DIR`` in the environment (``pinnersage serve --workers`` sets it) every worker
+writes its values into files there, and whichever worker is asked adds them up.
 """
 
 from __future__ import annotations
@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.values import MutexValue, ValueClass
 
@@ -23,6 +30,7 @@ class Metrics:
     """All metrics; names begin with ``pinnersage_``, times are seconds."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = registry = CollectorRegistry()
         self._requests = Counter(
             "pinnersage_requests", "Requests answered.", ["route", "method", "status"], registry=registry
@@ -33,7 +41,7 @@ class Metrics:
         self._stage_s = _histogram("pinnersage_stage_seconds", "Time of stages.", ["stage"], registry)
         self._freshness_s = _histogram(
             "pinnersage_freshness_seconds",
-            "From the arrival of actions until every reader of every worker sees them; then they are acknowledged.",
+            "From the arrival of actions until all readers of all workers see them; then comes the answer.",
             [], registry,
         )  # fmt: skip
         self._actions = Counter("pinnersage_actions", "Actions by outcome.", ["status"], registry=registry)
@@ -106,7 +114,7 @@ class Metrics:
         if ValueClass is MutexValue:
             return generate_latest(self._registry)
         together = CollectorRegistry()
-        MultiProcessCollector(together)
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
 
 

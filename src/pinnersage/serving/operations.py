@@ -19,7 +19,7 @@ def live() -> dict[str, str]:
     return {"status": "live"}
 
 
-@get("/health/ready", opt=OPEN, tags=["operations"], responses=refusals(503))
+@get("/health/ready", opt=OPEN, tags=["operations"], responses=refusals(503, with_keys=False))
 async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Tell that requests can be answered; 503 when store, journal or index is gone."""
     service = service_of(request)
@@ -30,7 +30,7 @@ async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
     return {"status": "ready", "generation": service.backend.generation}
 
 
-@get("/metrics", tags=["operations"], media_type="text/plain")
+@get("/metrics", tags=["operations"], responses=refusals(), media_type="text/plain")
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Show metrics in Prometheus' text format, of all workers together."""
     service = service_of(request)

@@ -92,7 +92,7 @@ def problem_body(
     """Return a problem as JSON bytes; ``members`` are added to it."""
     instance = f"urn:pinnersage:request:{request_id}" if request_id else None
     problem = Problem(HTTPStatus(status).phrase, status, detail, instance=instance, errors=list(errors))
-    found = msgspec.to_builtins(problem) | {"type": problem.type} | dict(members or {})
+    found = {"type": problem.type} | msgspec.to_builtins(problem) | dict(members or {})
     return msgspec.json.encode(found)
 
 

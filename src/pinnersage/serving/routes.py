@@ -1,7 +1,7 @@
 """The routes of the contract: each asks the model one thing and sends what it says.
 
-What stands around them: ids, times and logs in ``edge``, keys and rates in ``access``, errors in ``problems``, commits
-shared by concurrent requests in ``commits``.
+What stands around them: ids, times and logs in ``edge``, keys and rates in ``access``, errors in
+``problems``, commits shared by concurrent requests in ``commits``.
 """
 
 from __future__ import annotations
@@ -41,16 +41,17 @@ NInterests = Annotated[int | None, Parameter(ge=1, le=10_000, description="How m
 Seed = Annotated[int, Parameter(ge=0, le=2**63 - 1, description="Equal seeds give equal lists.")]
 UserId = Annotated[str, Parameter(description="A user.", min_length=1)]
 ItemId = Annotated[str, Parameter(description="An item.", min_length=1)]
-WRITE, ADMIN = {"scope": "write"}, {"scope": "admin"}
+READ, WRITE, ADMIN = {"scope": "read"}, {"scope": "write"}, {"scope": "admin"}
 
 
-@post("/v1/actions", status_code=202, opt=WRITE, tags=["write"], responses=refusals(400, 413, 415, 422, 503),
-      operation_class=takes(ActionsIn, **examples.ACTIONS))  # fmt: skip
+@post("/v1/actions", status_code=202, opt=WRITE | takes(ActionsIn, **examples.ACTIONS), tags=["write"],
+      response_description="Durable and visible; one result per action.", responses=refusals(400, 413, 415, 422, 503),
+)  # fmt: skip
 async def add_actions(request: AnyRequest, body: bytes) -> Response[ActionsOut]:
     """Take actions; the answer comes when they are on the disk and count in every recommendation.
 
-    Each action is judged by itself. `duplicate` changes nothing, so send again whatever got no answer. An action on an
-    unknown item is `parked` until the item appears. 422 if every action was rejected.
+    Each action is judged by itself. `duplicate` changes nothing, so send again whatever got no answer. An
+    action on an unknown item is `parked` until the item appears. 422 if every action was rejected.
     """
     service = service_of(request)
     bounds = service.settings
@@ -85,8 +86,8 @@ def recommend(
     return service.respond(_recommended(service, service.path_id(user_id, "user_id"), k, options))
 
 
-@post("/v1/recommendations", status_code=200, opt={"scope": "read"}, tags=["read"], responses=refusals(400, 413, 415, 503),
-      operation_class=takes(RecommendationsIn, **examples.RECOMMENDATIONS))  # fmt: skip
+@post("/v1/recommendations", status_code=200, opt=READ | takes(RecommendationsIn, **examples.RECOMMENDATIONS),
+      tags=["read"], responses=refusals(400, 413, 415, 503))  # fmt: skip
 async def recommend_many(
     request: AnyRequest, body: bytes
 ) -> Response[Recommendations | RecommendationsBatch]:
@@ -148,8 +149,8 @@ async def explain(request: AnyRequest, user_id: UserId, item_id: ItemId) -> Resp
 _PREFERENCE = "/v1/users/{user_id:str}/interests/{medoid_item_id:str}/preference"
 
 
-@put(_PREFERENCE, opt=WRITE, tags=["write"], responses=refusals(400, 404, 415, 503),
-     operation_class=takes(PreferenceIn, **examples.PREFERENCE))  # fmt: skip
+@put(_PREFERENCE, opt=WRITE | takes(PreferenceIn, **examples.PREFERENCE), tags=["write"],
+     responses=refusals(400, 404, 415, 503))  # fmt: skip
 async def set_preference(
     request: AnyRequest, user_id: UserId, medoid_item_id: ItemId, body: bytes
 ) -> Response[Answer]:
@@ -168,8 +169,8 @@ async def forget_preference(request: AnyRequest, user_id: UserId, medoid_item_id
     return service.respond(await service.slow(service.backend.set_preference, user, medoid, None))
 
 
-@put("/v1/items/{item_id:str}", opt=WRITE, tags=["write"], responses=refusals(400, 413, 415, 422, 503),
-     operation_class=takes(ItemIn, **examples.ITEM))  # fmt: skip
+@put("/v1/items/{item_id:str}", opt=WRITE | takes(ItemIn, **examples.ITEM), tags=["write"],
+     responses=refusals(400, 413, 415, 422, 503))  # fmt: skip
 async def put_item(request: AnyRequest, item_id: ItemId, body: bytes) -> Response[ItemOut]:
     """Add an item or replace it; it can be recommended at once, and actions parked for it count."""
     service = service_of(request)

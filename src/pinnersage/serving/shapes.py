@@ -151,7 +151,7 @@ class PreferenceIn(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ItemIn(Struct, frozen=True):
-    """An item: its embedding, as wide as the model's, and attributes; further ones are kept where the model has them."""
+    """An item: its embedding, as wide as the model's, and attributes, also others that the model has."""
 
     embedding: Annotated[list[float], Meta(min_length=1)]
     title: str | None = None
