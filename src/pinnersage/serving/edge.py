@@ -64,7 +64,7 @@ class Edge:
         began_s = time.perf_counter()
         headers = dict(scope["headers"])
         exchange = _Exchange(scope, headers, send)
-        self._metrics.in_flight(1)
+        self._metrics.n_in_flight += 1
         try:
             refused = self._refused(scope, headers)
             if refused is not None:
@@ -74,7 +74,7 @@ class Edge:
             else:
                 await self._app(scope, receive, exchange.send)
         finally:
-            self._metrics.in_flight(-1)
+            self._metrics.n_in_flight -= 1
             self._finish(scope, exchange, time.perf_counter() - began_s)
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:

@@ -52,6 +52,7 @@ class Metrics:
         self._in_flight = _gauge(
             "pinnersage_requests_in_flight", "Requests being answered.", "livesum", registry
         )
+        self.n_in_flight = 0
         self._status: dict[str, Any] = {}
         self.freshness = self._freshness_s.observe
         self._stages = {stage: self._stage_s.labels(stage).observe for stage in STAGES}
@@ -81,13 +82,10 @@ class Metrics:
         """Count a change of generation."""
         self._swaps.inc()
 
-    def in_flight(self, change: int) -> None:
-        """Count a request that comes (1) or goes (-1)."""
-        self._in_flight.inc(change)
-
-    def depth(self, n_queued: int) -> None:
-        """Set how many actions wait."""
+    def load(self, *, n_queued: int) -> None:
+        """Set how many actions wait, and how many requests are being answered."""
         self._queued.set(n_queued)
+        self._in_flight.set(self.n_in_flight)
 
     def status(self, facts: Mapping[str, Any], prefix: str = "") -> None:
         """Set a gauge for every number of the model's status."""

@@ -45,7 +45,8 @@ READ, WRITE, ADMIN = {"scope": "read"}, {"scope": "write"}, {"scope": "admin"}
 
 
 @post("/v1/actions", status_code=202, opt=WRITE | takes(ActionsIn, **examples.ACTIONS), tags=["write"],
-      response_description="Durable and visible; one result per action.", responses=refusals(400, 413, 415, 422, 503),
+      response_description="Durable and visible; one result per action.",
+      responses=refusals(400, 413, 415, 422, 503),
 )  # fmt: skip
 async def add_actions(request: AnyRequest, body: bytes) -> Response[ActionsOut]:
     """Take actions; the answer comes when they are on the disk and count in every recommendation.

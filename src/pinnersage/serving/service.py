@@ -19,6 +19,7 @@ from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
 from pinnersage.serving.edge import SLASH
+from pinnersage.serving.encoded import EncodedJson
 from pinnersage.serving.intake import BadActionError, Taken, checked_id
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.problems import RequestError
@@ -72,7 +73,7 @@ class Service:
     def respond(self, answer: Answer | msgspec.Struct, status: int = 200) -> Response[Any]:
         """Return an answer as JSON."""
         body = self.timed("encode", _encode, answer)
-        return Response(body, status_code=status, media_type="application/json")
+        return EncodedJson(body, status)
 
     async def take(self, taken: Taken) -> list[ActionResult]:
         """Commit the readable actions of a request and return a result for each that was given."""
@@ -125,7 +126,7 @@ class Service:
 
     def observe_status(self) -> None:
         """Bring the gauges up to date."""
-        self.metrics.depth(self.commits.n_queued)
+        self.metrics.load(n_queued=self.commits.n_queued)
         with contextlib.suppress(PinnerSageError):
             self.metrics.status(self.backend.status())
 
