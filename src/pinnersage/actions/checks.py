@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import duckdb
 
 from pinnersage._tables.columns import quoted
 from pinnersage._tables.idcolumns import IdColumn, IdKind, id_column
@@ -89,6 +92,23 @@ def checked_sql(
 def users_are_integers(parts: Sequence[tuple[Part, dict[str, str]]]) -> bool:
     """Return whether the type of every part's user column is an integer that fits in 64 bits."""
     return all(_user(part, columns).is_integer == "true" for part, columns in parts)
+
+
+def unknown_item_ids(
+    connection: duckdb.DuckDBPyConnection, parts: Sequence[tuple[Part, dict[str, str]]], kind: IdKind
+) -> list[Any]:
+    """Return the ids of items acted on that the vocabulary lacks, ascending."""
+    keys = []
+    for part, columns in parts:
+        name = columns["item_id"]
+        item = id_column(part.pieces[0].name, "item_id", name, part.types[name])
+        keys.append(f"SELECT {item.integer if kind == 'integer' else item.text} AS key FROM {part.relation}")
+    empty = "" if kind == "integer" else "AND key <> ''"
+    rows = connection.sql(
+        f"SELECT DISTINCT key FROM ({' UNION ALL '.join(keys)}) "
+        f"ANTI JOIN {VOCABULARY} ON key = vocabulary_id WHERE key IS NOT NULL {empty} ORDER BY key"
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _user(part: Part, columns: dict[str, str]) -> IdColumn:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 import duckdb
 
@@ -38,6 +39,8 @@ class ActionLog:
     kinds
         The values of the ``action`` column in good rows, sorted; the position is the code. ``""``
         stands for a missing value; in a log without the column it is the only one.
+    unknown_item_ids
+        Ids of the rows behind those of the vocabulary, when actions on unknown items are kept.
     """
 
     report: ImportReport
@@ -46,6 +49,7 @@ class ActionLog:
     newest_ms: int
     user_kind: IdKind
     kinds: list[str]
+    unknown_item_ids: list[Any]
     _connection: duckdb.DuckDBPyConnection = field(repr=False)
     _relation: str = field(repr=False)
     _given: frozenset[str] = field(repr=False)

@@ -18,7 +18,14 @@ from pinnersage._tables.engine import Progress, open_engine, run, translated
 from pinnersage._tables.idcolumns import IdKind
 from pinnersage._tables.parts import Rejects, csv_rejects
 from pinnersage._tables.sources import Piece, TableSource, resolve_source
-from pinnersage.actions.checks import REASONS, VOCABULARY, Checks, checked_sql, users_are_integers
+from pinnersage.actions.checks import (
+    REASONS,
+    VOCABULARY,
+    Checks,
+    checked_sql,
+    unknown_item_ids,
+    users_are_integers,
+)
 from pinnersage.actions.examples import show_bad_rows
 from pinnersage.actions.log import ActionLog
 from pinnersage.actions.opening import ActionPart, open_action_parts
@@ -40,6 +47,7 @@ def stage_actions(
     work_dir: str | Path,
     n_threads: int | None = None,
     progress: Progress | None = None,
+    keep_unknown: bool = False,
 ) -> ActionLog:
     """Check a log of actions against the items.
 
@@ -65,6 +73,9 @@ def stage_actions(
         Of the table engine; None: as many as cores.
     progress
         Told the stage, the bytes done and the bytes in all.
+    keep_unknown
+        Keep actions on items that are not in the vocabulary: they get rows behind its own, those of
+        :attr:`ActionLog.unknown_item_ids`.
 
     Raises
     ------
@@ -89,9 +100,14 @@ def stage_actions(
         connection = open_engine(scratch, config.memory_limit_mb, n_threads)
         stack.callback(connection.close)
         with translated(_names(pieces)):
-            _register(connection, vocabulary)
             parts = open_action_parts(connection, pieces, config, wall_clock_ms)
-            read = _Reading(connection, pieces, parts, checks)
+            _register(connection, vocabulary.ids)
+            unknown = unknown_item_ids(connection, parts, vocabulary.kind) if keep_unknown else []
+            if unknown:
+                _register(
+                    connection, pa.concat_arrays([vocabulary.ids, pa.array(unknown, vocabulary.ids.type)])
+                )
+            read = _Reading(connection, pieces, parts, checks, unknown)
             read.check_all(progress)
         return read.log(config, stack)
 
@@ -101,9 +117,9 @@ def _names(pieces: Sequence[Piece]) -> str:
     return ", ".join(piece.name for piece in pieces[:3]) + more
 
 
-def _register(connection: duckdb.DuckDBPyConnection, vocabulary: ItemVocabulary) -> None:
-    rows = pa.array(np.arange(len(vocabulary), dtype=np.int32))
-    table = pa.table({"vocabulary_id": vocabulary.ids, "item_row": rows})
+def _register(connection: duckdb.DuckDBPyConnection, ids: pa.Array) -> None:
+    rows = pa.array(np.arange(len(ids), dtype=np.int32))
+    table = pa.table({"vocabulary_id": ids, "item_row": rows})
     connection.register(VOCABULARY, table)
 
 
@@ -115,6 +131,7 @@ class _Reading:
     pieces: list[Piece]
     parts: list[ActionPart]
     checks: Checks
+    unknown_item_ids: list[Any]
     relation: str = ""
     bad: BadRowCounter = field(default_factory=BadRowCounter)
     rejects: Rejects = field(default_factory=dict)
@@ -171,6 +188,7 @@ class _Reading:
             newest_ms=max(self.times_ms),
             user_kind=self._user_kind(),
             kinds=sorted(self.kinds, key=str.encode),
+            unknown_item_ids=self.unknown_item_ids,
             _connection=self.connection,
             _relation=self.relation,
             _given=frozenset(given),

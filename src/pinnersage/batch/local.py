@@ -64,6 +64,7 @@ def build_users(
     n_threads: int | None = None,
     max_actions_per_batch: int = 200_000,
     progress: Progress | None = None,
+    on_batch: Callable[[RecordBatch], None] | None = None,
 ) -> BatchCounts:
     """Build a record for every user of a log and put it into a store.
 
@@ -83,6 +84,8 @@ def build_users(
         Size of the unit of work; a user with more is one unit.
     progress
         Called with the stage, the actions done, and all actions.
+    on_batch
+        Called with each batch of records, once they are stored.
     """
     n_threads = n_threads or os.cpu_count() or 1
     counts, n_done = BatchCounts(), 0
@@ -93,6 +96,8 @@ def build_users(
         batch = pending.popleft().result()
         store.put_batch(batch)
         counts.add(batch)
+        if on_batch:
+            on_batch(batch)
         n_done += len(batch.item_rows) + batch.n_outside + batch.n_repeats
         if progress:
             progress(_STAGE, n_done, log.n_actions)

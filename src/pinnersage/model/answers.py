@@ -13,15 +13,17 @@ from pinnersage._arrays import Float32s, Int32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339, to_ms
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.live import LiveVocabulary
 from pinnersage.items.vocabulary import ItemVocabulary
 from pinnersage.ranking.serving import RankedRetriever
 from pinnersage.retrieval.candidates import NO_INTEREST, Recommendations
 from pinnersage.retrieval.explain import ActionBehind, Explanation
 
 Answer = dict[str, Any]
+Vocabulary = ItemVocabulary | LiveVocabulary
 
 
-def interests_answer(user_id: UserId, record: UserRecord, vocabulary: ItemVocabulary) -> Answer:
+def interests_answer(user_id: UserId, record: UserRecord, vocabulary: Vocabulary) -> Answer:
     """Return a user's interests, most important first; members are items, newest action first."""
     total = float(record.importances.sum()) or 1.0
     interests = []
@@ -43,10 +45,10 @@ def interests_answer(user_id: UserId, record: UserRecord, vocabulary: ItemVocabu
 
 
 def recommend_answer(
-    user_id: UserId,
+    user_id: UserId | None,
     record: UserRecord,
     found: Recommendations,
-    vocabulary: ItemVocabulary,
+    vocabulary: Vocabulary,
     request: tuple[Any, ...],
 ) -> Answer:
     """Return recommendations; equal requests to an equal model have equal request ids."""
@@ -62,7 +64,7 @@ def recommend_answer(
     return {"user_id": user_id, "items": items, "request_id": str(request_id)}
 
 
-def similar_answer(item_id: ItemId, rows: Int32s, scores: Float32s, vocabulary: ItemVocabulary) -> Answer:
+def similar_answer(item_id: ItemId, rows: Int32s, scores: Float32s, vocabulary: Vocabulary) -> Answer:
     """Return the neighbors of an item, nearest first."""
     pairs = zip(vocabulary.ids_of(rows), scores.tolist(), strict=True)
     neighbors = [
@@ -76,7 +78,7 @@ def explain_answer(
     user_id: UserId,
     record: UserRecord,
     found: Explanation,
-    vocabulary: ItemVocabulary,
+    vocabulary: Vocabulary,
     kinds: list[str],
 ) -> Answer:
     """Return why an item would, or would not, be recommended, and the actions behind it."""
@@ -100,7 +102,7 @@ def explain_answer(
     }
 
 
-def _action_answer(action: ActionBehind, vocabulary: ItemVocabulary, kinds: list[str]) -> Answer:
+def _action_answer(action: ActionBehind, vocabulary: Vocabulary, kinds: list[str]) -> Answer:
     return {
         "item_id": vocabulary.id_of(action.item_row),
         "timestamp": rfc3339(action.time_ms),
@@ -130,7 +132,7 @@ def ranking_answer(ranked: RankedRetriever | None, record: UserRecord, row: int)
     return {} if ranked is None else {"ranking": ranked.explain(record, row)._asdict()}
 
 
-def interests_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+def interests_table(answer: Answer, vocabulary: Vocabulary) -> pa.Table:
     """Return :func:`interests_answer` as an Arrow table with real times."""
     item, moment = _item_type(vocabulary), pa.timestamp("ms", tz="UTC")
     schema = pa.schema(
@@ -149,20 +151,20 @@ def interests_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def recommend_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+def recommend_table(answer: Answer, vocabulary: Vocabulary) -> pa.Table:
     """Return :func:`recommend_answer` as an Arrow table."""
     item = _item_type(vocabulary)
     schema = [("rank", pa.int64()), ("item_id", item), ("score", pa.float64()), ("interest", item)]
     return pa.Table.from_pylist(answer["items"], schema=pa.schema(schema))
 
 
-def similar_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+def similar_table(answer: Answer, vocabulary: Vocabulary) -> pa.Table:
     """Return :func:`similar_answer` as an Arrow table."""
     schema = [("rank", pa.int64()), ("item_id", _item_type(vocabulary)), ("score", pa.float64())]
     return pa.Table.from_pylist(answer["neighbors"], schema=pa.schema(schema))
 
 
-def counterfactual_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table:
+def counterfactual_table(answer: Answer, vocabulary: Vocabulary) -> pa.Table:
     """Return the interests of a counterfactual answer as an Arrow table."""
     item = _item_type(vocabulary)
     schema = pa.schema(
@@ -178,5 +180,5 @@ def counterfactual_table(answer: Answer, vocabulary: ItemVocabulary) -> pa.Table
     return pa.Table.from_pylist(rows, schema=schema)
 
 
-def _item_type(vocabulary: ItemVocabulary) -> pa.DataType:
+def _item_type(vocabulary: Vocabulary) -> pa.DataType:
     return pa.int64() if vocabulary.kind == "integer" else pa.string()

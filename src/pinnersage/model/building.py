@@ -15,6 +15,7 @@ from pinnersage._tables.engine import Progress
 from pinnersage._times import rfc3339
 from pinnersage.actions.staging import stage_actions
 from pinnersage.batch.local import BatchCounts, build_users
+from pinnersage.batch.popularity import Popularity
 from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
@@ -23,7 +24,7 @@ from pinnersage.model.ranking import RANKER, WholeLog, whole_log, write_ranker
 from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
 
-ITEMS, STORE, INDEX = "items", "store", "index"
+ITEMS, STORE, INDEX, POPULARITY = "items", "store", "index", "popularity.npy"
 
 
 class Stopwatch:
@@ -62,6 +63,7 @@ def write_generation(
     now_ms: int | None,
     embeddings_npy: Any = None,
     progress: Progress | None = None,
+    journal_head: int = 0,
 ) -> dict[str, Any]:
     """Write items, store, index and perhaps a ranker below ``directory``; return what the manifest says."""
     watch = Stopwatch()
@@ -81,6 +83,7 @@ def write_generation(
         "as_of": rfc3339(people["now_ms"]),
         **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
         "item_kind": table.vocabulary.kind,
+        "journal_head": journal_head,
         "config": config.model_dump(mode="json"),
         "counts": {
             "n_items": len(table),
@@ -129,10 +132,12 @@ def _build_people(
         now_ms = log.newest_ms if now_ms is None else now_ms
         _check_now(now_ms, log.oldest_ms)
         with watch.measure("interests_s"), LmdbStore(directory / STORE, bulk=True) as store:
+            popularity = Popularity(len(table))
             counts = build_users(
                 log, table.embeddings, config.interests, now_ms, store,
-                n_threads=config.n_threads, progress=progress,
+                n_threads=config.n_threads, progress=progress, on_batch=popularity.add,
             )  # fmt: skip
+            popularity.save(directory / POPULARITY)
         return {
             "now_ms": now_ms,
             "user_kind": log.user_kind,

@@ -9,10 +9,13 @@ from pinnersage._ids import UserId
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.building import STORE
 from pinnersage.store.lmdb import LmdbStore
+from pinnersage.streaming.journal import Forgotten, Journal
 
 
-def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]:
-    """Delete a user's record from every generation and compact the stores.
+def erase_everywhere(
+    generations: list[Path], user_id: UserId, journal: Journal | None = None
+) -> dict[str, Any]:
+    """Delete a user's record from every generation and from the journal, and compact both.
 
     Every store is compacted, also one without the record: an erasure killed between the two steps is
     completed by asking again.
@@ -20,7 +23,7 @@ def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]
     Returns
     -------
     receipt
-        What was removed, per generation.
+        What was removed, per generation, and from the journal.
 
     Raises
     ------
@@ -42,9 +45,19 @@ def erase_everywhere(generations: list[Path], user_id: UserId) -> dict[str, Any]
                     "n_seen_items": len(record.seen_rows),
                 }
             )
-    if not removed:
+    forgotten = Forgotten(0, 0)
+    if journal is not None:
+        forgotten = journal.forget(user_id)
+        journal.compact()
+    if not removed and not any(forgotten):
         raise UserNotFoundError(
             "erase: expected a user of the model, no generation holds a record; "
             "check the id (what an earlier, interrupted erasure left has been removed now)"
         )
-    return {"user_id": user_id, "erased": True, "removed": removed, "compacted": True}
+    return {
+        "user_id": user_id,
+        "erased": True,
+        "removed": removed,
+        "journal": forgotten._asdict(),
+        "compacted": True,
+    }

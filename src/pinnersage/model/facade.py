@@ -22,10 +22,12 @@ from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.counterfactual import Counterfactuals
-from pinnersage.model.erasing import erase_everywhere
+from pinnersage.model.home import journal_of
+from pinnersage.model.landing import land
+from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.settings import config_with
-from pinnersage.model.updating import update_store
+from pinnersage.model.watermark import store_applied
 from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.explain import explain
 from pinnersage.store.generations import GenerationDirectory
@@ -46,8 +48,12 @@ class PinnerSage(Counterfactuals):
     """
 
     def __init__(self, generation: Path, home: Path, scratch: Path | None = None) -> None:
-        self._opened = OpenedGeneration(generation)
         self._home, self._scratch = home, scratch
+        self._live_model: LiveModel | None = None
+        with journal_of(home) as journal:
+            self._opened = OpenedGeneration(generation, journal)
+            if journal is not None and store_applied(self._opened.store) < journal.heads().all:
+                self._live()
 
     @property
     def config(self) -> BuildConfig:
@@ -56,12 +62,12 @@ class PinnerSage(Counterfactuals):
 
     @property
     def items(self) -> ItemTable:
-        """Embeddings, ids and attributes of the items."""
-        return self._opened.items
+        """Embeddings, ids and attributes of the items, as they were built."""
+        return self._opened.table
 
     @property
     def pool(self) -> Bools:
-        """Which items may be recommended: bool ``(n_items,)``."""
+        """Which items may be recommended: bool, one per row, new items behind those of the build."""
         return self._opened.pool
 
     @property
@@ -111,12 +117,13 @@ class PinnerSage(Counterfactuals):
         scratch = None if path is not None else Path(tempfile.mkdtemp(prefix="pinnersage-"))
         home = Path(path) if path is not None else scratch / "model"  # type: ignore[operator]
         try:
-            with GenerationDirectory(home).begin() as staging:
+            with GenerationDirectory(home).begin() as staging, journal_of(home) as journal:
                 manifest = write_generation(
                     staging.path, items, actions, chosen, now_ms=to_ms(now),
                     embeddings_npy=embeddings_npy, progress=progress,
+                    journal_head=journal.heads().all if journal else 0,
                 )  # fmt: skip
-                generation = staging.publish(manifest)
+                generation = land(staging, manifest, journal, home)
             return cls(generation, home, scratch)
         except BaseException:
             if scratch:
@@ -157,12 +164,12 @@ class PinnerSage(Counterfactuals):
 
         Columns: ``medoid_item_id, importance, share, n_actions, newest_action, oldest_action, item_ids``.
         """
-        return answers.interests_table(self.interests_dict(user_id), self.items.vocabulary)
+        return answers.interests_table(self.interests_dict(user_id), self._opened.items.vocabulary)
 
     def interests_dict(self, user_id: UserId) -> answers.Answer:
         """Return a user's interests in the JSON shape of the contract."""
         return answers.interests_answer(
-            self._opened.user_of(user_id), self.record(user_id), self.items.vocabulary
+            self._opened.user_of(user_id), self.record(user_id), self._opened.items.vocabulary
         )
 
     def recommend(self, user_id: UserId, k: int = 100, **options: Any) -> pa.Table:
@@ -171,7 +178,7 @@ class PinnerSage(Counterfactuals):
         Takes the options of :meth:`recommend_dict`.
         """
         answer = self.recommend_dict(user_id, k, **options)
-        return answers.recommend_table(answer, self.items.vocabulary)
+        return answers.recommend_table(answer, self._opened.items.vocabulary)
 
     def recommend_dict(
         self,
@@ -206,17 +213,17 @@ class PinnerSage(Counterfactuals):
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
         request = (self._opened.path.name, k, interests, seed, mode, include_seen)
-        return answers.recommend_answer(known, record, found, self.items.vocabulary, request)
+        return answers.recommend_answer(known, record, found, self._opened.items.vocabulary, request)
 
     def similar(self, item_id: ItemId, k: int = 10) -> pa.Table:
         """Return the neighbors of an item: columns ``rank, item_id, score``."""
-        return answers.similar_table(self.similar_dict(item_id, k), self.items.vocabulary)
+        return answers.similar_table(self.similar_dict(item_id, k), self._opened.items.vocabulary)
 
     def similar_dict(self, item_id: ItemId, k: int = 10) -> answers.Answer:
         """Return the neighbors of an item as plain values."""
         row = self._opened.row_of(item_id)
         rows, scores = self._opened.retriever.neighbors(row, k)
-        vocabulary = self.items.vocabulary
+        vocabulary = self._opened.items.vocabulary
         return answers.similar_answer(vocabulary.id_of(row), rows, scores, vocabulary)
 
     def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
@@ -224,10 +231,12 @@ class PinnerSage(Counterfactuals):
         known, record, row = self._opened.user_of(user_id), self.record(user_id), self._opened.row_of(item_id)
         interests = self.config.interests
         found = explain(
-            record, row, self.items.embeddings, self.pool, self.config.retrieval,
+            record, row, self._opened.items.embeddings, self._opened.items.pool, self.config.retrieval,
             decay_per_day=interests.decay_per_day, representative=interests.representative,
         )  # fmt: skip
-        answer = answers.explain_answer(known, record, found, self.items.vocabulary, self._opened.kinds)
+        answer = answers.explain_answer(
+            known, record, found, self._opened.items.vocabulary, self._opened.kinds
+        )
         return answer | answers.ranking_answer(self._opened.ranked, record, row)
 
     explain_dict = explain
@@ -247,11 +256,7 @@ class PinnerSage(Counterfactuals):
         report
             Rows read, kept and left out.
         """
-        return update_store(
-            self._opened.store, self.items, actions, config_with(self.config, imports),
-            built_ms=self._opened.manifest["now_ms"], built_kinds=self._opened.manifest["kinds"],
-            user_kind=self._opened.manifest["user_kind"],
-        )  # fmt: skip
+        return self._live().add_table(actions, config_with(self.config, imports))[0]
 
     def erase(self, user_id: UserId) -> answers.Answer:
         """Remove a user from every generation of the model and return a receipt.
@@ -261,7 +266,7 @@ class PinnerSage(Counterfactuals):
         UserNotFoundError
             No generation holds the user.
         """
-        return erase_everywhere(GenerationDirectory(self._home).list(), self._opened.user_of(user_id))
+        return self._live().erase(user_id)
 
     def users(self) -> Iterator[UserId]:
         """Yield all user ids, ascending."""
@@ -281,8 +286,17 @@ class PinnerSage(Counterfactuals):
     def close(self) -> None:
         """Close the store, and remove the files of a model that was built without a path."""
         self._opened.close()
+        if self._live_model is not None:
+            self._live_model.close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _live(self) -> LiveModel:
+        """Return what writes to this model's directory, with the journal folded in."""
+        if self._live_model is None:
+            self._live_model = LiveModel(self._home)
+        self._opened = self._live_model.opened()
+        return self._live_model
 
     def __enter__(self) -> Self:
         return self

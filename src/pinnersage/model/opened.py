@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 import operator
+import weakref
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from pinnersage._arrays import Bools
 from pinnersage._ids import ItemId, ItemRow, UserId
+from pinnersage.batch.popularity import open_popularity
 from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
-from pinnersage.interests.extend import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
-from pinnersage.items.table import ItemTable
-from pinnersage.model.building import INDEX, ITEMS, STORE, pool_of
+from pinnersage.items._spare import map_with_spare_rows
+from pinnersage.items.live import LiveItems
+from pinnersage.items.table import EMBEDDINGS_FILE, ItemTable
+from pinnersage.model.building import INDEX, ITEMS, POPULARITY, STORE, pool_of
+from pinnersage.model.catalogue import CatalogueChanges
 from pinnersage.model.ranking import RANKER, open_ranker
-from pinnersage.model.updating import store_kinds, store_now_ms
+from pinnersage.model.watermark import store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
+from pinnersage.retrieval.overlay import OverlayIndex
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.store.manifest import read_manifest
+from pinnersage.streaming.extending import live_record
+from pinnersage.streaming.journal import Journal
+
+N_SPARE_ROWS = 4_096
 
 
 class OpenedGeneration:
-    """The files of one generation, memory-mapped; :meth:`close` gives them back.
+    """The files of one generation, memory-mapped; ``close()`` gives them back.
+
+    Parameters
+    ----------
+    path
+        Its directory.
+    journal
+        Of the model, where there is one: items put and taken out since are in the catalogue then.
+    manifest
+        What the generation says about itself, when that is not written yet.
 
     Raises
     ------
@@ -29,22 +50,35 @@ class OpenedGeneration:
         A file is damaged or from a newer version.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, journal: Journal | None = None, manifest: Mapping[str, Any] | None = None
+    ) -> None:
         self.path = path
-        self.manifest = read_manifest(path)
+        self.manifest = read_manifest(path) if manifest is None else dict(manifest)
         self.config = BuildConfig.model_validate(self.manifest["config"])
-        self.items = ItemTable.open(path / ITEMS)
-        self.pool = pool_of(self.items, self.config)
+        self.table = ItemTable.open(path / ITEMS)
+        changes = journal.read_items(0) if journal is not None else []
+        self.items = self._live_items(N_SPARE_ROWS + 2 * len(changes))
+        self.index = OverlayIndex(open_index(path / INDEX, self._base_embeddings()), self.items)
         self.retriever = Retriever(
-            open_index(path / INDEX, self.items.embeddings),
-            self.items.embeddings,
-            self.pool,
-            self.config.retrieval,
+            self.index, self.items.embeddings, self.items.pool, self.config.retrieval,
             representative=self.config.interests.representative,
             decay_per_day=self.config.interests.decay_per_day,
+        )  # fmt: skip
+        self.ranked = open_ranker(path / RANKER, self.retriever, self.table, self.items, self.config)
+        self.catalogue = CatalogueChanges(
+            self.items, self.retriever, self.ranked, self.manifest.get("journal_head", 0)
         )
-        self.ranked = open_ranker(path / RANKER, self.retriever, self.items, self.pool, self.config)
+        self.catalogue.replay(changes)
+        self.popularity = open_popularity(path / POPULARITY, self.items.n_base)
         self.store = LmdbStore(path / STORE, create=False)
+        # Whoever still answers from a generation keeps it open: it closes with the last of them.
+        self.close = weakref.finalize(self, self.store.close)
+
+    @property
+    def pool(self) -> Bools:
+        """Which rows may be recommended, those of new items among them."""
+        return self.items.pool[: len(self.items)]
 
     @property
     def now_ms(self) -> int:
@@ -75,19 +109,14 @@ class OpenedGeneration:
         return row
 
     def record(self, user_id: UserId) -> UserRecord:
-        """Return a user's record as of :attr:`now_ms`."""
-        known = self.user_of(user_id)
-        record = self.store.get(known)
+        """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
+        record = self.store.get(self.user_of(user_id))
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
-                "check the id, or add their actions and build again"
+                "check the id, or add their actions"
             )
-        now_ms = self.now_ms
-        if record.as_of_ms == now_ms:
-            return record
-        embeddings, interests = self.items.embeddings, self.config.interests
-        return extend_records([record], nothing_new(known), embeddings, interests, now_ms).record(0)
+        return live_record(record, self.items, self.kinds, self.config.interests, self.now_ms)
 
     def recommend(
         self,
@@ -108,6 +137,14 @@ class OpenedGeneration:
             record, k, seed=seed, mode=mode, n_interests=n_interests, exclude_seen=exclude_seen
         )
 
-    def close(self) -> None:
-        """Close the store."""
-        self.store.close()
+    def _live_items(self, n_spare: int) -> LiveItems:
+        return LiveItems(
+            self.table,
+            map_with_spare_rows(self.path / ITEMS / EMBEDDINGS_FILE, n_spare),
+            pool_of(self.table, self.config),
+            normalize=self.config.imports.normalize,
+            min_quality=self.config.index.min_quality,
+        )
+
+    def _base_embeddings(self) -> Any:
+        return self.items.embeddings[: self.items.n_base]

@@ -12,6 +12,7 @@ import numpy as np
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import BuildConfig
+from pinnersage.items.live import LiveItems
 from pinnersage.items.table import ItemTable
 from pinnersage.ranking.fitting import fit_ranker
 from pinnersage.ranking.moment import Moment, moment_before
@@ -62,7 +63,7 @@ def write_ranker(
 
 
 def open_ranker(
-    directory: Path, retriever: Retriever, items: ItemTable, pool: Bools, config: BuildConfig
+    directory: Path, retriever: Retriever, items: ItemTable, live: LiveItems, config: BuildConfig
 ) -> RankedRetriever | None:
     """Open a model's second stage; None when it was built without one.
 
@@ -74,7 +75,7 @@ def open_ranker(
     if not directory.exists():
         return None
     return RankedRetriever(
-        retriever, directory, items.embeddings, pool, categories=_categories(items),
+        retriever, directory, live.embeddings, live.pool, categories=_categories(items),
         decay_per_day=config.interests.decay_per_day, ranking=config.ranking, retrieval=config.retrieval,
     )  # fmt: skip
 

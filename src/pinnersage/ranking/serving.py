@@ -15,6 +15,7 @@ from pinnersage.ranking.candidates import Candidates, WideSet
 from pinnersage.ranking.features import features_of
 from pinnersage.ranking.links import ItemLinks
 from pinnersage.ranking.moment import Moment
+from pinnersage.ranking.padding import padded_categories, padded_links, padded_statistics
 from pinnersage.ranking.ranker import Ranker
 from pinnersage.ranking.statistics import ItemStatistics
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
@@ -69,7 +70,7 @@ class RankedRetriever:
     directory
         What :func:`save_ranking` wrote.
     embeddings, pool
-        As of the retriever.
+        As of the retriever; rows behind those the ranker was fitted on are items that it knows nothing of.
     categories
         int32 ``(n_items,)``, -1 for none; None without such a column.
     decay_per_day
@@ -94,9 +95,14 @@ class RankedRetriever:
         retrieval: RetrievalConfig,
     ) -> None:
         self.ranker = Ranker.open(directory)
-        links = (ItemLinks.open(directory / _REGRESSION), ItemLinks.open(directory / _COSINE))
-        statistics = ItemStatistics.open(directory / _STATISTICS)
-        self._moment = Moment(embeddings, pool.copy(), statistics, *links, categories, decay_per_day)
+        n = len(embeddings)
+        self._moment = Moment(
+            embeddings, pool.copy(),
+            padded_statistics(ItemStatistics.open(directory / _STATISTICS), n),
+            padded_links(ItemLinks.open(directory / _REGRESSION), n),
+            padded_links(ItemLinks.open(directory / _COSINE), n),
+            padded_categories(categories, n), decay_per_day,
+        )  # fmt: skip
         self._retriever, self._ranking, self._retrieval = retriever, ranking, retrieval
         self._wide = WideSet(self._moment, ranking)
         self._matrix = as_matrix(embeddings)
@@ -120,6 +126,10 @@ class RankedRetriever:
         taken = without_near_duplicates(rows, rules, k)
         rows, scores = rows[taken], scores[taken]
         return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
+
+    def set_available(self, row: int, available: bool) -> None:
+        """Take an item out of the pool, or put it back; the next answer obeys."""
+        self._moment.pool[row] = available
 
     def explain(self, record: UserRecord, row: int) -> Reasons:
         """Return what each feature adds to an item's score, be it a candidate or not."""

@@ -119,6 +119,10 @@ class Retriever:
         """Take an item out of the pool, or put it back; the next answer obeys."""
         self._pool[row] = available
 
+    def forget_neighbors(self) -> None:
+        """Look up all neighbors anew: the index has found new items."""
+        self._cache.clear()
+
     def cache_counts(self) -> CacheCounts:
         """Return what the cache of neighbors has done so far."""
         return self._cache.counts()

@@ -48,8 +48,8 @@ class InterestStore(ABC):
         """Remove the user's record and tell whether there was one; :meth:`compact` removes its last bytes."""
 
     @abstractmethod
-    def user_ids(self) -> Iterator[UserId]:
-        """Yield the ids ascending: integers by value, then strings by their UTF-8 bytes.
+    def user_ids(self, *, start: UserId | None = None) -> Iterator[UserId]:
+        """Yield the ids ascending from ``start`` on: integers by value, then strings by their UTF-8 bytes.
 
         Users written or removed meanwhile may or may not appear; all others appear once.
         """

@@ -46,6 +46,8 @@ class LmdbStore(InterestStore):
     bulk
         For a build into a fresh directory: writes reach the disk only in :meth:`close`, and no other
         store may be open on the directory in this process.
+    sync
+        False: writes reach the disk some time after they return. A killed process loses none.
     map_bytes
         First size of the memory map; it doubles when it is full. Address space, not memory or disk.
 
@@ -74,6 +76,7 @@ class LmdbStore(InterestStore):
         create: bool = True,
         readonly: bool = False,
         bulk: bool = False,
+        sync: bool = True,
         map_bytes: int = MAP_BYTES,
     ) -> None:
         directory = Path(path)
@@ -81,7 +84,7 @@ class LmdbStore(InterestStore):
         if create:
             directory.mkdir(parents=True, exist_ok=True)
         self._readonly = readonly
-        self._environment = acquire(directory, create=create, bulk=bulk, map_bytes=map_bytes)
+        self._environment = acquire(directory, create=create, bulk=bulk, map_bytes=map_bytes, sync=sync)
         try:
             self._check_layout()
         except BaseException:
@@ -126,11 +129,12 @@ class LmdbStore(InterestStore):
         key = user_key(user_id)
         return self._write(lambda txn, _: bool(txn.delete(key)))
 
-    def user_ids(self) -> Iterator[UserId]:
+    def user_ids(self, *, start: UserId | None = None) -> Iterator[UserId]:
         """See the base class."""
+        first = _FIRST_USER_KEY if start is None else user_key(start)
         last: bytes | None = None
         while True:
-            ids, last = self._read(partial(_list_ids, last=last))
+            ids, last = self._read(partial(_list_ids, first=first if last is None else last + b"\0"))
             yield from ids
             if last is None:
                 return
@@ -194,11 +198,12 @@ class LmdbStore(InterestStore):
             )
 
 
-def _list_ids(txn: Any, _: DataFile, *, last: bytes | None) -> tuple[list[UserId], bytes | None]:
-    """Return some ids after the key ``last``, and the key to go on from; None at the end."""
+def _list_ids(txn: Any, _: DataFile, *, first: bytes) -> tuple[list[UserId], bytes | None]:
+    """Return some ids from the key ``first`` on, and the last key seen; None at the end."""
     cursor = txn.cursor()
-    found = cursor.set_range(_FIRST_USER_KEY if last is None else last + b"\0")
+    found = cursor.set_range(first)
     ids: list[UserId] = []
+    last: bytes | None = None
     while found and len(ids) < _LISTING_CHUNK:
         key = bytes(cursor.key())
         ids.append(unpack_user_id(key, cursor.value()))

@@ -49,10 +49,11 @@ class MemoryStore(InterestStore):
         with self._lock:
             return self._records.pop(user_key(user_id), None) is not None
 
-    def user_ids(self) -> Iterator[UserId]:
+    def user_ids(self, *, start: UserId | None = None) -> Iterator[UserId]:
         """See the base class."""
+        first = b"" if start is None else user_key(start)
         with self._lock:
-            entries = sorted(self._records.items())
+            entries = sorted(entry for entry in self._records.items() if entry[0] >= first)
         return iter([user_id for _, (user_id, _) in entries])
 
     def __len__(self) -> int:

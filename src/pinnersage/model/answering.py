@@ -1,0 +1,293 @@
+"""What a live model answers: plain values in the shapes of the contract."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage._times import rfc3339
+from pinnersage.config import RecommendMode
+from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.interests.history import history_of
+from pinnersage.interests.record import UserRecord
+from pinnersage.model import answers
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.preferring import Preferences, chosen_record
+from pinnersage.retrieval.draw import seed_of_user, seen_rows
+from pinnersage.retrieval.explain import explain
+from pinnersage.streaming.entries import ActionEntry, action_entry
+from pinnersage.streaming.events import NewAction
+from pinnersage.streaming.folding import Known, State, fold
+from pinnersage.streaming.journal import Journal
+
+_SESSION = "session"
+
+
+class Answering(ABC):
+    """The reading half of :class:`~pinnersage.model.live.LiveModel`."""
+
+    @abstractmethod
+    def opened(self) -> OpenedGeneration:
+        """Return the generation that is current, with all items known by now."""
+
+    @abstractmethod
+    def journal(self) -> Journal:
+        """Return the journal."""
+
+    def interests(self, user_id: UserId) -> answers.Answer:
+        """Return a user's interests, most important first, each with ``preference`` where there is one.
+
+        Raises
+        ------
+        UserNotFoundError
+            The model holds no such user.
+        """
+        opened = self.opened()
+        known, record = opened.user_of(user_id), opened.record(user_id)
+        answer = answers.interests_answer(known, record, opened.items.vocabulary)
+        preferences = self._preferences(opened, known, record)
+        for position, interest in enumerate(answer["interests"]):
+            interest["preference"] = preferences.of(position)
+        return answer
+
+    def recommend(
+        self,
+        user_id: UserId,
+        k: int = 100,
+        *,
+        interests: int | None = None,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        include_seen: bool = False,
+    ) -> answers.Answer:
+        """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
+
+        Muted interests propose nothing, pinned ones always do.
+        """
+        opened = self.opened()
+        known, record = opened.user_of(user_id), opened.record(user_id)
+        drawn = seed_of_user(seed, known)
+        preferences = self._preferences(opened, known, record)
+        if preferences.any:
+            record = chosen_record(opened, record, preferences, mode, interests, drawn)
+        request = (opened.path.name, k, interests, seed, mode, include_seen)
+        return self._list(opened, known, record, k, drawn, mode, interests, include_seen, request)
+
+    def recommend_session(
+        self,
+        actions: Sequence[NewAction],
+        k: int = 100,
+        *,
+        interests: int | None = None,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        include_seen: bool = False,
+    ) -> answers.Answer:
+        """Return recommendations for actions that belong to nobody and are not kept.
+
+        Actions on unknown items are left out; ``n_unknown_items`` counts them.
+        """
+        opened = self.opened()
+        entries = [action_entry(action, 0) for action in actions]
+        record, n_unknown = _session_record(opened, entries)
+        if record is None or not record.n_interests:
+            return self.popular(k) | {"n_unknown_items": n_unknown}
+        request = (opened.path.name, k, interests, seed, mode, record.item_rows.tolist())
+        found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
+        return found | {"n_unknown_items": n_unknown}
+
+    def popular(self, k: int = 100) -> answers.Answer:
+        """Return the items most users acted on, marked ``popular``; what an unknown user gets."""
+        opened = self.opened()
+        counts = np.zeros(len(opened.items), np.int64)
+        counts[: opened.items.n_base] = opened.popularity
+        pool = np.flatnonzero(opened.pool)
+        rows = pool[np.argsort(-counts[pool], kind="stable")[:k]]
+        items = [
+            {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
+            for rank, (item_id, count) in enumerate(
+                zip(opened.items.vocabulary.ids_of(rows), counts[rows].tolist(), strict=True), start=1
+            )
+        ]
+        request_id = uuid.uuid5(uuid.NAMESPACE_OID, repr((opened.path.name, "popular", k)))
+        return {"user_id": None, "items": items, "popular": True, "request_id": str(request_id)}
+
+    def mean_list(self, user_id: UserId, k: int = 100) -> answers.Answer:
+        """Return what one vector gives: the items nearest to the mean of the user's, decayed alike."""
+        opened = self.opened()
+        known, record = opened.user_of(user_id), opened.record(user_id)
+        history = history_of(record, opened.config.interests.decay_per_day)
+        rows, scores = np.empty(0, np.int32), np.empty(0, np.float32)
+        if len(history.rows):
+            mean = history.weights @ np.asarray(opened.items.embeddings[history.rows], np.float32)
+            mean /= max(float(np.linalg.norm(mean)), 1e-30)
+            allowed = opened.items.pool.copy()
+            allowed[seen_rows(record)] = False
+            found, at = opened.index.search(mean[None].astype(np.float32), k, allowed=allowed)
+            rows, scores = at[0][at[0] >= 0], found[0][at[0] >= 0]
+        neighbors = answers.similar_answer(0, rows, scores, opened.items.vocabulary)["neighbors"]
+        return {"user_id": known, "items": [item | {"interest": None} for item in neighbors]}
+
+    def neighbors(self, item_id: ItemId, k: int = 10) -> answers.Answer:
+        """Return the items most similar to an item."""
+        opened = self.opened()
+        row = opened.row_of(item_id)
+        rows, scores = opened.retriever.neighbors(row, k)
+        return answers.similar_answer(
+            opened.items.vocabulary.id_of(row), rows, scores, opened.items.vocabulary
+        )
+
+    def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
+        """Return which interest speaks for an item, the actions behind it, and what speaks against."""
+        opened = self.opened()
+        known, record, row = opened.user_of(user_id), opened.record(user_id), opened.row_of(item_id)
+        interests = opened.config.interests
+        found = explain(
+            record, row, opened.items.embeddings, opened.items.pool, opened.config.retrieval,
+            decay_per_day=interests.decay_per_day, representative=interests.representative,
+        )  # fmt: skip
+        answer = answers.explain_answer(known, record, found, opened.items.vocabulary, opened.kinds)
+        return answer | answers.ranking_answer(opened.ranked, record, row)
+
+    def export(self, user_id: UserId) -> answers.Answer:
+        """Return everything held of a user.
+
+        Raises
+        ------
+        UserNotFoundError
+            Nothing is held.
+        """
+        opened = self.opened()
+        known = opened.user_of(user_id)
+        record, entries = opened.store.get(known), self.journal().of_user(known)
+        preferences = self.journal().preferences(known)
+        if record is None and not entries and not preferences:
+            raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")
+        held: answers.Answer = {"user_id": known, "as_of": rfc3339(opened.now_ms), "interests": []}
+        if record is not None:
+            held["interests"] = self.interests(known)["interests"]
+        ids = opened.items.vocabulary.ids_of
+        return held | {
+            "actions": [] if record is None else _actions(record, opened),
+            "seen_item_ids": [] if record is None else ids(record.seen_rows),
+            "journal": [_journalled(at, entry) for at, entry in entries],
+            "preferences": preferences,
+        }
+
+    def find_users(self, prefix: str = "", limit: int = 20) -> list[UserId]:
+        """Return the first ids that begin with a text, ascending."""
+        return list(islice(self._users_from(prefix), limit))
+
+    def items_info(self, item_ids: Sequence[ItemId]) -> list[answers.Answer]:
+        """Return what is known of items besides their embeddings, in the order asked."""
+        opened = self.opened()
+        rows = opened.items.vocabulary.rows_of(item_ids).tolist()
+        return [
+            {"item_id": item_id} | (opened.items.attributes_of(row) if row >= 0 else {})
+            for item_id, row in zip(item_ids, rows, strict=True)
+        ]
+
+    def status(self) -> answers.Answer:
+        """Return what the model holds, and how its caches and journal stand."""
+        opened, heads = self.opened(), self.journal().heads()
+        cache = opened.retriever.cache_counts()
+        return {
+            "generation": opened.path.name,
+            "as_of": rfc3339(opened.now_ms),
+            "n_users": len(opened.store),
+            "n_items": opened.items.n_items,
+            "n_new_items": opened.items.n_new,
+            "n_pool_items": int(opened.items.pool.sum()),
+            "n_dimensions": int(opened.items.embeddings.shape[1]),
+            "index": opened.manifest["index"],
+            "has_ranker": opened.ranked is not None,
+            "journal": {
+                "head": heads.all,
+                "n_parked": self.journal().n_parked(),
+                "n_items_left_out": opened.catalogue.n_left_out,
+                "n_bytes": self.journal().n_bytes,
+            },
+            "cache": {"n_hits": cache.n_hits, "n_misses": cache.n_misses, "n_entries": cache.n_entries},
+            "store_bytes": opened.store.n_bytes,
+            "library_version": opened.manifest["library_version"],
+            "created_at": opened.manifest["created_at"],
+        }
+
+    def _users_from(self, prefix: str) -> Iterator[UserId]:
+        opened = self.opened()
+        if opened.manifest["user_kind"] == "integer":
+            yield from (user for user in opened.store.user_ids() if str(user).startswith(prefix))
+            return
+        for user in opened.store.user_ids(start=prefix or None):
+            if not str(user).startswith(prefix):
+                return
+            yield user
+
+    def _preferences(self, opened: OpenedGeneration, user_id: UserId, record: UserRecord) -> Preferences:
+        return Preferences(self.journal().preferences(user_id), record, opened.items.vocabulary)
+
+    def _item_of_interest(self, opened: OpenedGeneration, user_id: UserId, item_id: ItemId) -> ItemId:
+        """Return the item in the catalogue's type, if it is in an interest of the user."""
+        record, row = opened.record(user_id), opened.row_of(item_id)
+        if not (record.labels[record.item_rows == row] >= 0).any():
+            raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
+        return opened.items.vocabulary.id_of(row)
+
+    @staticmethod
+    def _list(
+        opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
+        mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
+    ) -> answers.Answer:  # fmt: skip
+        found = opened.recommend(
+            record, k, seed=seed, mode=mode, n_interests=interests,
+            exclude_seen=False if include_seen else None,
+        )  # fmt: skip
+        return answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+
+
+def _session_record(
+    opened: OpenedGeneration, entries: Sequence[ActionEntry]
+) -> tuple[UserRecord | None, int]:
+    newest_ms = max((entry.time_ms for entry in entries), default=0)
+    state = State(newest_ms, tuple(opened.kinds))
+    nobody = [ActionEntry(_SESSION, e.item_id, e.time_ms, e.kind, e.weight, e.event_key, 0) for e in entries]
+    _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
+    n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
+    return writes.records.get(_SESSION), n_unknown
+
+
+def _actions(record: UserRecord, opened: OpenedGeneration) -> list[answers.Answer]:
+    kinds = opened.kinds
+    columns = zip(
+        opened.items.vocabulary.ids_of(record.item_rows), record.times_ms.tolist(),
+        record.kinds.tolist(), record.weights.tolist(), record.event_keys.tolist(), strict=True,
+    )  # fmt: skip
+    return [
+        {
+            "item_id": item_id,
+            "timestamp": rfc3339(time_ms),
+            "action": kinds[kind] or None,
+            "weight": weight,
+            "event_key": f"{key:016x}" if key else None,
+        }
+        for item_id, time_ms, kind, weight, key in columns
+    ]
+
+
+def _journalled(sequence: int, entry: ActionEntry) -> answers.Answer:
+    return {
+        "sequence": sequence,
+        "item_id": entry.item_id,
+        "timestamp": rfc3339(entry.time_ms),
+        "action": entry.kind or None,
+        "weight": entry.weight,
+        "event_key": f"{entry.event_key:016x}" if entry.event_key else None,
+        "retracted": entry.retract,
+        "received_at": rfc3339(entry.received_ms),
+    }

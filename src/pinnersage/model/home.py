@@ -1,0 +1,78 @@
+"""The parts of a model's directory that belong to no generation: the journal, and who may write."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from pinnersage.streaming.lmdb_journal import LmdbJournal
+
+JOURNAL, WRITE_LOCK = "journal", ".write-lock"
+Durability = Literal["disk", "process"]
+
+
+def journal_path(home: Path) -> Path:
+    """Return the directory of a model's journal."""
+    return home / JOURNAL
+
+
+def open_journal(home: Path, *, create: bool = False, durability: Durability = "disk") -> LmdbJournal | None:
+    """Open a model's journal; None where there is none and none is to be made."""
+    path = journal_path(home)
+    if not create and not any(path.glob("records-*.mdb")):
+        return None
+    return LmdbJournal(path, create=create, durability=durability)
+
+
+@contextmanager
+def journal_of(home: Path) -> Iterator[LmdbJournal | None]:
+    """Open a model's journal for a while; None where there is none."""
+    journal = open_journal(home)
+    try:
+        yield journal
+    finally:
+        if journal is not None:
+            journal.close()
+
+
+class WriteLock:
+    """One writer at a time among all threads and processes; the kernel frees it when a process dies.
+
+    Parameters
+    ----------
+    home
+        Directory of the model.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._path = journal_path(home) / WRITE_LOCK
+        self._threads = threading.RLock()
+        self._depth = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock and hold it; may be nested."""
+        with self._threads:
+            descriptor = self._locked() if self._depth == 0 else None
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+                if descriptor is not None:
+                    os.close(descriptor)
+
+    def _locked(self) -> int:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor

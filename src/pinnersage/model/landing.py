@@ -1,0 +1,54 @@
+"""A batch lands while events flow: the new generation takes in the journal, then becomes current."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pinnersage.config import MS_PER_DAY
+from pinnersage.model.home import WriteLock
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.watermark import store_applied
+from pinnersage.model.writing import catch_up
+from pinnersage.store._durable import sync_tree
+from pinnersage.store.generations import Staging
+from pinnersage.streaming.journal import Journal
+
+
+def land(staging: Staging, manifest: Mapping[str, Any], journal: Journal | None, home: Path) -> Path:
+    """Publish a finished build with every journalled action in its records.
+
+    Most of the journal is folded in while others go on writing; only for the rest, and the rename,
+    they wait.
+
+    Returns
+    -------
+    Directory of the new generation.
+    """
+    if journal is None:
+        return staging.publish(manifest)
+    _fold_journal(staging.path, manifest, journal)
+    sync_tree(staging.path)
+    with WriteLock(home).held():
+        _fold_journal(staging.path, manifest, journal)
+        return staging.publish(manifest)
+
+
+def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retention_days: float) -> int:
+    """Remove the actions received more than ``retention_days`` ago; return how many.
+
+    A later build counts them only if its log of actions holds them.
+    """
+    removed = journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
+    if removed:
+        journal.compact()
+    return removed
+
+
+def _fold_journal(generation: Path, manifest: Mapping[str, Any], journal: Journal) -> None:
+    opened = OpenedGeneration(generation, journal, manifest)
+    try:
+        catch_up(opened, journal)
+    finally:
+        opened.close()

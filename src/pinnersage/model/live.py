@@ -1,0 +1,315 @@
+"""A model that takes actions and answers at once; what the service serves.
+
+Several threads and several processes may use one directory. A write returns when it is durable and
+every reader sees it: the record of each user, in the generation that is current, is the one a batch
+over all their actions would build. When a newer batch lands, the next call goes on with that one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage._report import ImportReport
+from pinnersage._tables.engine import Progress
+from pinnersage.config import BuildConfig
+from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.model import answers
+from pinnersage.model.answering import Answering
+from pinnersage.model.erasing import erase_everywhere
+from pinnersage.model.home import Durability, WriteLock, open_journal
+from pinnersage.model.incoming import id_fault, incoming
+from pinnersage.model.ingesting import staged_entries
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.watermark import store_applied
+from pinnersage.model.writing import add_entries, catch_up, put_item, remove_item
+from pinnersage.store.generations import CURRENT, GenerationDirectory
+from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.events import NewAction, Outcome
+from pinnersage.streaming.journal import Journal
+
+MAX_PARKED = 100_000
+MAX_AHEAD_S = 600.0
+
+
+class LiveModel(Answering):
+    """The current generation of a model's directory, and its journal. Close it, or use it in a ``with``.
+
+    Parameters
+    ----------
+    path
+        Directory of the model.
+    durability
+        ``disk``: what is acknowledged survives a power cut. ``process``: it survives the end of this
+        process, however sudden; a power cut may take the last second of it.
+    max_parked
+        At most so many actions wait for items that are not known yet.
+    max_ahead_s
+        Actions further ahead of this machine's clock are rejected: one of them would move "now".
+
+    Raises
+    ------
+    ModelNotFoundError
+        No build has finished there.
+    StoredFormatError
+        A file is damaged or from a newer version.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        durability: Durability = "disk",
+        max_parked: int = MAX_PARKED,
+        max_ahead_s: float = MAX_AHEAD_S,
+    ) -> None:
+        self._directory = GenerationDirectory(path)
+        self._directory.current()
+        self._home = Path(path)
+        self._max_parked, self._max_ahead_ms = max_parked, round(max_ahead_s * 1_000)
+        journal = open_journal(self._home, create=True, durability=durability)
+        if journal is None:
+            raise UnavailableError(f"{self._home}: the journal cannot be opened")
+        self._journal: Journal = journal
+        self._write_lock = WriteLock(self._home)
+        self._swap_lock = threading.Lock()
+        self._generation = self._open_generation()
+        self._stamp = self._current_stamp()
+        self.recover()
+
+    @classmethod
+    def open(cls, path: str | Path, **options: Any) -> Self:
+        """Open a model's directory; see the class."""
+        return cls(path, **options)
+
+    @property
+    def config(self) -> BuildConfig:
+        """The settings the current generation was built with."""
+        return self._generation.config
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation that answers."""
+        return self._generation.path.name
+
+    def opened(self) -> OpenedGeneration:
+        """Return the generation that is current, with all items known by now."""
+        self.refresh()
+        return self._generation
+
+    def journal(self) -> Journal:
+        """Return the journal."""
+        return self._journal
+
+    def refresh(self) -> bool:
+        """Notice a generation that landed, or items another process changed; tell whether there were any."""
+        changed = self._swap_if_landed()
+        head = self._journal.heads().items
+        if head > self._generation.catalogue.applied:
+            self._generation.catalogue.replay(self._journal.read_items(self._generation.catalogue.applied))
+            changed = True
+        return changed
+
+    def recover(self) -> int:
+        """Fold in what a killed writer left in the journal; return how many entries that were."""
+        with self._write_lock.held():
+            return catch_up(self._landed(), self._journal)
+
+    def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
+        """Take actions in; return what became of each once all are durable and visible.
+
+        Raises
+        ------
+        StorageFullError
+            There is no room; none of them is taken.
+        """
+        received_ms = time.time_ns() // 1_000_000
+        with self._write_lock.held():
+            opened = self._landed()
+            catch_up(opened, self._journal)
+            checked = incoming(opened, actions, received_ms, self._max_ahead_ms)
+            entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
+            found = iter(add_entries(opened, self._journal, entries, max_parked=self._max_parked))
+        return [next(found) if isinstance(c, ActionEntry) else c for c in checked]
+
+    def add_table(
+        self, actions: Any, config: BuildConfig | None = None, progress: Progress | None = None
+    ) -> tuple[ImportReport, dict[str, int]]:
+        """Take a whole table of actions in, a few thousand at a time; each part is durable.
+
+        Doing it again changes nothing.
+
+        Parameters
+        ----------
+        actions
+            A path, a list of paths, or a table, as in a build. Actions on unknown items are parked.
+        config
+            How tables are read; as the model was built by default.
+        progress
+            Called with stage, done, total.
+
+        Returns
+        -------
+        report
+            Rows read, kept and left out.
+        counts
+            Rows that were accepted, duplicate, parked, rejected.
+        """
+        opened = self.opened()
+        with staged_entries(actions, opened, config or opened.config, progress) as (report, parts):
+            counts = dict.fromkeys(("accepted", "duplicate", "parked", "rejected"), 0)
+            n_done = 0
+            for entries in parts:
+                with self._write_lock.held():
+                    opened = self._landed()
+                    catch_up(opened, self._journal)
+                    outcomes = add_entries(opened, self._journal, entries, max_parked=self._max_parked)
+                for outcome in outcomes:
+                    counts[outcome.status] += 1
+                n_done += len(entries)
+                if progress:
+                    progress("taking actions in", n_done, report.n_good)
+        return report, counts
+
+    def put_item(
+        self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any] | None = None
+    ) -> answers.Answer:
+        """Put an item into the catalogue, or replace it; the next recommendation may hold it.
+
+        Raises
+        ------
+        UsageError
+            The id or the embedding cannot be used.
+        """
+        fault = id_fault("item_id", item_id)
+        if fault:
+            raise UsageError(fault)
+        with self._write_lock.held():
+            opened = self._with_room()
+            catch_up(opened, self._journal)
+            self._check_kind(opened, item_id)
+            scaled = opened.items.scaled(embedding)
+            is_new, n_applied = put_item(
+                opened, self._journal, item_id, scaled, dict(attributes or {}), time.time_ns() // 1_000_000
+            )
+        return {"item_id": item_id, "created": is_new, "n_applied": n_applied}
+
+    def delete_item(self, item_id: ItemId) -> answers.Answer:
+        """Take an item out of the catalogue: it is never returned again, and stands for no interest.
+
+        Raises
+        ------
+        ItemNotFoundError
+            There is no such item.
+        """
+        with self._write_lock.held():
+            opened = self._landed()
+            catch_up(opened, self._journal)
+            own = opened.items.vocabulary.id_of(opened.row_of(item_id))
+            remove_item(opened, self._journal, own, time.time_ns() // 1_000_000)
+        return {"item_id": own, "deleted": True}
+
+    def set_preference(
+        self, user_id: UserId, medoid_item_id: ItemId, preference: Literal["muted", "pinned"] | None
+    ) -> answers.Answer:
+        """Mute an interest of a user (it proposes nothing), pin it (it always does), or neither.
+
+        The interest is known again by the item, also when another comes to stand for it.
+
+        Raises
+        ------
+        UserNotFoundError, ItemNotFoundError
+            There is no such user, or the item is in none of their interests.
+        """
+        with self._write_lock.held():
+            opened = self._landed()
+            known, item = opened.user_of(user_id), self._item_of_interest(opened, user_id, medoid_item_id)
+            held = self._journal.preferences(known)
+            chosen = {key: value for key, value in held.items() if key != str(item)}
+            if preference is not None:
+                chosen[str(item)] = preference
+            self._journal.set_preferences(known, chosen)
+        return {"user_id": known, "medoid_item_id": item, "preference": preference}
+
+    def erase(self, user_id: UserId) -> answers.Answer:
+        """Remove all that is held of a user: records, journal, preferences; return a receipt.
+
+        Raises
+        ------
+        UserNotFoundError
+            Nothing is held of them.
+        """
+        with self._write_lock.held():
+            known = self._landed().user_of(user_id)
+            return erase_everywhere(self._directory.list(), known, self._journal)
+
+    def check_ready(self) -> None:
+        """Raise when store, journal or index is gone, or a disk does not answer.
+
+        Raises
+        ------
+        UnavailableError, NotFoundError, DataError
+            What is wrong.
+        """
+        self.refresh()
+        opened = self._generation
+        if not opened.path.is_dir():
+            raise UnavailableError(f"generation {opened.path.name} is gone: build again")
+        opened.store.get_meta("ready")
+        self._journal.heads()
+
+    def close(self) -> None:
+        """Close generation and journal."""
+        self._generation.close()
+        self._journal.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _landed(self) -> OpenedGeneration:
+        """Return the current generation; under the write lock no other can land."""
+        self._swap_if_landed()
+        return self._generation
+
+    def _with_room(self) -> OpenedGeneration:
+        """Return the current generation, opened with more spare rows if all are used."""
+        opened = self._landed()
+        if len(opened.items) == len(opened.items.embeddings):
+            self._generation = self._open_generation()
+        return self._generation
+
+    def _swap_if_landed(self) -> bool:
+        stamp = self._current_stamp()
+        if stamp == self._stamp:
+            return False
+        landed = self._open_generation()
+        if store_applied(landed.store) < self._journal.heads().all:
+            # Builds land with the whole journal; an older generation that was rolled back to has a gap.
+            with self._write_lock.held():
+                catch_up(landed, self._journal)
+        with self._swap_lock:
+            self._generation, self._stamp = landed, stamp
+        return True
+
+    def _open_generation(self) -> OpenedGeneration:
+        return self._directory.read(lambda path: OpenedGeneration(path, self._journal))
+
+    def _current_stamp(self) -> tuple[int, int]:
+        try:
+            status = (self._home / CURRENT).stat()
+        except FileNotFoundError:
+            raise UnavailableError(f"{self._home} holds no model any more: build again") from None
+        return status.st_ino, status.st_mtime_ns
+
+    @staticmethod
+    def _check_kind(opened: OpenedGeneration, item_id: ItemId) -> None:
+        kind = opened.items.vocabulary.kind
+        if kind == "integer" and not isinstance(opened.items.vocabulary.as_own(item_id), int):
+            raise UsageError(f"item_id: expected an integer, as in this model's items, got {item_id!r}")

@@ -1,0 +1,168 @@
+"""The driver of :mod:`pinnersage.streaming`: moves events between journal, fold and store.
+
+All of this happens under the write lock of the model. The order makes it safe to be killed anywhere:
+an event is in the journal before it is in a record, and what is in the journal but not yet in the
+records is folded in by whoever comes next (:func:`catch_up`). The watermark says how far that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from pinnersage._arrays import Float32s
+from pinnersage._ids import ItemId
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.watermark import APPLIED_META, KINDS_META, NOW_META, SEPARATOR, store_applied
+from pinnersage.store.base import InterestStore
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
+from pinnersage.streaming.events import Outcome
+from pinnersage.streaming.folding import Known, State, Writes, fold
+from pinnersage.streaming.journal import Journal
+
+CHUNK = 100_000
+TOO_MANY_PARKED = Outcome("rejected", "unknown_item: too many actions wait for items already")
+
+
+def state_of(opened: OpenedGeneration) -> State:
+    """Return what holds for a generation's whole store."""
+    return State(opened.now_ms, tuple(opened.kinds), store_applied(opened.store))
+
+
+def add_entries(
+    opened: OpenedGeneration, journal: Journal, entries: Sequence[ActionEntry], *, max_parked: int
+) -> list[Outcome]:
+    """Make actions durable and visible; return what became of each.
+
+    Parameters
+    ----------
+    entries
+        Checked; ids in the types of the model.
+    max_parked
+        More actions on unknown items than this are not taken.
+    """
+    known = _known(opened.store, journal, entries)
+    state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    outcomes = list(writes.outcomes)
+    if any(outcome.status == "parked" for outcome in outcomes):
+        outcomes = _bounded(outcomes, max_parked - journal.n_parked())
+    kept = [
+        i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in writes.needless
+    ]
+    if kept:
+        parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
+        head = journal.append([entries[i] for i in kept], parked=parked)
+        _put(opened.store, replace(state, applied=head), writes)
+    return outcomes
+
+
+def put_item(
+    opened: OpenedGeneration, journal: Journal, item_id: ItemId, embedding: Float32s,
+    attributes: dict[str, Any], received_ms: int,
+) -> tuple[bool, int]:  # fmt: skip
+    """Put an item into the catalogue; return whether it is new, and how many parked actions it got."""
+    is_new = opened.items.vocabulary.row_of(item_id) is None
+    entry = ItemEntry(opened.items.vocabulary.as_own(item_id), embedding, received_ms, attributes)
+    head = _append_item(opened, journal, entry)
+    n_applied = _apply_parked(opened, journal, entry.item_id)
+    _mark(opened.store, head)
+    return is_new, n_applied
+
+
+def remove_item(opened: OpenedGeneration, journal: Journal, item_id: ItemId, received_ms: int) -> None:
+    """Take an item out of the catalogue.
+
+    Raises
+    ------
+    ItemNotFoundError
+        There is no such item.
+    """
+    own = opened.items.vocabulary.id_of(opened.row_of(item_id))
+    _mark(opened.store, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
+
+
+def catch_up(opened: OpenedGeneration, journal: Journal) -> int:
+    """Fold in what the journal holds beyond the records' watermark; return how many entries that were."""
+    heads, applied = journal.heads(), store_applied(opened.store)
+    if heads.items > opened.catalogue.applied:
+        opened.catalogue.replay(journal.read_items(opened.catalogue.applied))
+    if applied > heads.all:
+        # A power cut took the end of a journal that was not on the disk: what comes now has its numbers.
+        _mark(opened.store, heads.all)
+        return 0
+    n_folded = 0
+    while applied < heads.all:
+        read = journal.read(applied, CHUNK)
+        # An erasure or a trim may have left nothing at the end.
+        applied = read[-1][0] if read else heads.all
+        _fold_again(opened, journal, read, applied)
+        n_folded += len(read)
+    return n_folded
+
+
+def _fold_again(
+    opened: OpenedGeneration, journal: Journal, read: Sequence[tuple[int, Entry]], applied: int
+) -> None:
+    """Fold entries that are in the journal already, on the catalogue as it is now."""
+    actions = [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)]
+    entries = [entry for _, entry in actions]
+    known = _known(opened.store, journal, entries)
+    state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
+    others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
+    journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
+    _put(opened.store, replace(state, applied=applied), writes)
+    for item_id in dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry)):
+        _apply_parked(opened, journal, item_id)
+
+
+def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -> int:
+    head = journal.append([entry])
+    opened.catalogue.replay([(head, entry)])
+    return head
+
+
+def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -> int:
+    """Fold in the actions that waited for an item, if it is here now."""
+    waiting = journal.parked_of(item_id)
+    if not waiting or opened.items.vocabulary.row_of(item_id) is None:
+        return 0
+    entries = [entry for _, entry in waiting]
+    known = _known(opened.store, journal, entries)
+    state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    _put(opened.store, state, writes)
+    journal.set_parked(remove=[at for at, _ in waiting])
+    return len(waiting)
+
+
+def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry]) -> Known:
+    user_ids = list(dict.fromkeys(entry.user_id for entry in entries))
+    records = dict(zip(user_ids, store.get_many(user_ids), strict=True))
+    return Known(
+        {user_id: record for user_id, record in records.items() if record is not None},
+        journal.retractions(user_ids),
+    )
+
+
+def _bounded(outcomes: Sequence[Outcome], n_room: int) -> list[Outcome]:
+    """Reject the parked actions for which there is no room."""
+    bounded: list[Outcome] = []
+    for outcome in outcomes:
+        is_parked = outcome.status == "parked"
+        bounded.append(TOO_MANY_PARKED if is_parked and n_room <= 0 else outcome)
+        n_room -= is_parked
+    return bounded
+
+
+def _put(store: InterestStore, state: State, writes: Writes) -> None:
+    meta = {
+        NOW_META: str(state.now_ms).encode(),
+        KINDS_META: SEPARATOR.join(state.kinds).encode(),
+        APPLIED_META: str(state.applied).encode(),
+    }
+    store.put_many(writes.records.items(), meta=meta)
+
+
+def _mark(store: InterestStore, applied: int) -> None:
+    store.put_meta(APPLIED_META, str(applied).encode())
