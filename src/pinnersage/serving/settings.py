@@ -31,8 +31,6 @@ class ServiceSettings:
         A body must have arrived in this time, else 408.
     request_timeout_s
         A request with a body must be answered in this time, else 504.
-    header_timeout_s
-        The head of a request must have arrived in this time, else the connection is closed.
     shutdown_timeout_s
         Requests in flight get this long after SIGTERM.
     rate_per_s
@@ -56,7 +54,6 @@ class ServiceSettings:
     max_joined_actions: int = 10_000
     body_timeout_s: float = 10.0
     request_timeout_s: float = 30.0
-    header_timeout_s: float = 10.0
     shutdown_timeout_s: float = 20.0
     rate_per_s: float = 5_000.0
     refresh_interval_s: float = 0.5
