@@ -64,6 +64,7 @@ class Backend(Protocol):
         interests: int | None = None,
         seed: int = 0,
         mode: RecommendMode | None = None,
+        include_seen: bool = False,
     ) -> Answer:
         """Return recommendations from actions alone; nothing is kept."""
 
@@ -90,6 +91,9 @@ class Backend(Protocol):
 
     def refresh(self) -> bool:
         """Notice a new generation; return whether there was one."""
+
+    def is_stale(self) -> bool:
+        """Tell whether a new generation waits to be opened; cheap."""
 
     def check_ready(self) -> None:
         """Raise if store, journal or index is gone."""

@@ -6,6 +6,7 @@ went wrong inside is logged, never told.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -28,6 +29,8 @@ from pinnersage.errors import (
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
 
+# Messages of the model begin with the field they are about, where there is one.
+_FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
     (StoredFormatError, 503),
     (UsageError, 400),
@@ -112,7 +115,8 @@ def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Res
         structlog.get_logger().error("unavailable", error=type(error).__name__, detail=str(error))
     if isinstance(error, RequestError):
         return _respond(request, status, str(error), error.errors, error.headers, error.members)
-    return _respond(request, status, str(error))
+    named = _FIELD.match(str(error)) if isinstance(error, (UsageError, DataError)) else None
+    return _respond(request, status, str(error), [FieldError(named[0], str(error))] if named else ())
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

@@ -9,8 +9,27 @@ import msgspec
 
 from pinnersage.serving.problems import FieldError, RequestError
 from pinnersage.serving.shapes import ActionResult, ActionsOut
+from pinnersage.streaming.events import Outcome
 
 _MAX_ERRORS = 20
+
+
+def result_of(outcome: Outcome) -> ActionResult:
+    """Return the result of an outcome, whose reason may begin with the field it is about.
+
+    Examples
+    --------
+    >>> result_of(Outcome("rejected", "timestamp: time_in_future"))
+    ActionResult(status='rejected', reason='time_in_future', field='timestamp', message=None)
+    >>> result_of(Outcome("rejected", "user_id: expected an integer")).message
+    'expected an integer'
+    """
+    field, _, rest = (outcome.reason or "").partition(": ")
+    if not rest or not field.isidentifier():
+        return ActionResult(outcome.status, outcome.reason)
+    if rest.isidentifier():
+        return ActionResult(outcome.status, rest, field)
+    return ActionResult(outcome.status, f"{field}_unusable", field, rest)
 
 
 def actions_answer(results: Sequence[ActionResult]) -> ActionsOut:

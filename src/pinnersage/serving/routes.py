@@ -66,9 +66,8 @@ async def add_actions(request: AnyRequest, body: bytes) -> Response[ActionsOut]:
     "/v1/users/{user_id:str}/recommendations",
     tags=["read"],
     responses=refusals(400, 503),
-    sync_to_thread=False,
 )
-def recommend(
+async def recommend(
     request: AnyRequest,
     user_id: UserId,
     k: K = 100,
@@ -83,6 +82,7 @@ def recommend(
     """
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
+    await service.fresh()
     options = {"interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen}
     return service.respond(_recommended(service, service.path_id(user_id, "user_id"), k, options))
 
@@ -99,14 +99,13 @@ async def recommend_many(
     """
     service = service_of(request)
     asked = read_recommendations(body, service.settings)
-    options = {"interests": asked.interests, "seed": asked.seed, "mode": asked.mode}
+    options = {name: getattr(asked, name) for name in ("interests", "seed", "mode", "include_seen")}
     if asked.user_ids is None:
         bound = service.settings.max_id_bytes
         actions = session_actions(asked.actions or [], time.time_ns() // 1_000_000, bound)
         return service.respond(
             await service.slow(service.backend.recommend_session, actions, asked.k, **options)
         )
-    options["include_seen"] = asked.include_seen
     users = asked.user_ids
     answers = await service.slow(lambda: [_recommended(service, user, asked.k, options) for user in users])
     return service.respond({"answers": answers})
@@ -116,11 +115,11 @@ async def recommend_many(
     "/v1/users/{user_id:str}/interests",
     tags=["read"],
     responses=refusals(400, 404, 503),
-    sync_to_thread=False,
 )
-def show_interests(request: AnyRequest, user_id: UserId) -> Response[Interests]:
+async def show_interests(request: AnyRequest, user_id: UserId) -> Response[Interests]:
     """Show what a user is interested in, most important first."""
     service = service_of(request)
+    await service.fresh()
     found = service.timed("interests", service.backend.interests, service.path_id(user_id, "user_id"))
     return service.respond(found)
 
@@ -129,12 +128,12 @@ def show_interests(request: AnyRequest, user_id: UserId) -> Response[Interests]:
     "/v1/items/{item_id:str}/neighbors",
     tags=["read"],
     responses=refusals(400, 404, 503),
-    sync_to_thread=False,
 )
-def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Response[Neighbors]:
+async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Response[Neighbors]:
     """Show the items nearest to an item."""
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
+    await service.fresh()
     found = service.timed("retrieve", service.backend.neighbors, service.path_id(item_id, "item_id"), k)
     return service.respond(found)
 

@@ -23,8 +23,10 @@ from pinnersage.serving.encoded import EncodedJson
 from pinnersage.serving.intake import BadActionError, Taken, checked_id
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.problems import RequestError
+from pinnersage.serving.results import result_of
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
+from pinnersage.serving.warming import warm_up
 
 _STATUS_EVERY = 10
 _encode = msgspec.json.Encoder().encode
@@ -41,12 +43,14 @@ class Service:
             max_joined_actions=settings.max_joined_actions,
             observe=self.metrics.stage,
         )
+        self._swapping = asyncio.Lock()
         self._threads = ThreadPoolExecutor(settings.n_threads, thread_name_prefix="pinnersage-slow")
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
         """Start what runs beside the requests, and end it after the last of them."""
         self.commits.start()
+        await self.slow(warm_up, self.backend)
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -57,6 +61,20 @@ class Service:
             await asyncio.to_thread(self.commits.stop)
             self._threads.shutdown()
             self.backend.close()
+
+    async def fresh(self) -> None:
+        """Wait for a generation that landed to be opened, without keeping other requests waiting."""
+        if self.backend.is_stale():
+            async with self._swapping:
+                if self.backend.is_stale():
+                    await self._refresh()
+
+    async def _refresh(self) -> None:
+        before = self.backend.generation
+        await self.slow(self.backend.refresh)
+        if self.backend.generation != before:
+            self.metrics.swapped()
+            structlog.get_logger().info("generation changed", generation=self.backend.generation)
 
     async def slow(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, from a thread, so that other requests are answered meanwhile."""
@@ -81,7 +99,7 @@ class Service:
         outcomes = iter(await self.commits.commit(taken.actions))
         self.metrics.freshness(time.perf_counter() - began_s)
         results = [
-            taken.rejected.get(position) or ActionResult(*next(outcomes)) for position in range(taken.n_given)
+            taken.rejected.get(position) or result_of(next(outcomes)) for position in range(taken.n_given)
         ]
         self.metrics.actions(Counter(result.status for result in results))
         return results
@@ -135,9 +153,7 @@ class Service:
         turn = 0
         while True:
             try:
-                if await self.slow(self.backend.refresh):
-                    self.metrics.swapped()
-                    structlog.get_logger().info("generation changed", generation=self.backend.generation)
+                await self.fresh()
                 if turn % _STATUS_EVERY == 0:
                     await self.slow(self.observe_status)
             except PinnerSageError as error:

@@ -100,6 +100,7 @@ class Recommendations(Struct, frozen=True, omit_defaults=True):
     items: list[Recommended]
     request_id: str
     popular: bool = False
+    n_unknown_items: Annotated[int, Meta(description="Sessions: actions on items that are not known.")] = 0
 
 
 class RecommendationsBatch(Struct, frozen=True):
@@ -173,12 +174,26 @@ class ItemOut(Struct, frozen=True):
 
 
 class ExportedAction(Struct, frozen=True):
-    """One action held of a user."""
+    """One action that counts for a user; ``event_key`` stands for its event id."""
 
     item_id: Id
     timestamp: ReadTime
-    action: str
+    action: str | None
     weight: float
+    event_key: str | None
+
+
+class JournalledAction(Struct, frozen=True):
+    """One entry of the journal on a user, as it arrived; ``retracted`` ones take an action back."""
+
+    sequence: int
+    item_id: Id
+    timestamp: ReadTime
+    action: str | None
+    weight: float
+    event_key: str | None
+    retracted: bool
+    received_at: ReadTime
 
 
 class UserExport(Struct, frozen=True):
@@ -189,3 +204,5 @@ class UserExport(Struct, frozen=True):
     interests: list[Interest]
     actions: list[ExportedAction]
     seen_item_ids: list[Id]
+    journal: list[JournalledAction]
+    preferences: dict[str, str]
