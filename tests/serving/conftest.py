@@ -71,7 +71,8 @@ class Server:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PINNERSAGE_")}
         self._stderr = log.open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "serve", str(directory), "--port", "0", "--json", *map(str, options)],
+            [sys.executable, "-c", COMMAND, "serve", str(directory), "--port", "0", "--json",
+             *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, env=environment,
         )  # fmt: skip
         assert self.process.stdout is not None

@@ -9,7 +9,18 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, serving, tuning
+from pinnersage.cli import (
+    building,
+    demo,
+    embedding,
+    erasing,
+    evaluating,
+    exits,
+    keys,
+    reading,
+    serving,
+    tuning,
+)
 
 app = typer.Typer(
     name="pinnersage",
@@ -60,6 +71,7 @@ _VERBS = (
 )
 for _verb, _example in _VERBS:
     app.command(epilog=f"Example: [bold]{_example}[/bold]")(_verb)
+app.add_typer(keys.app)
 
 
 def invoke(args: Sequence[str]) -> int | None:
