@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, tuning
+from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, streaming, tuning
 
 app = typer.Typer(
     name="pinnersage",
@@ -55,6 +55,8 @@ _VERBS = (
         "pinnersage tune --items items.parquet --actions actions.parquet --out tuned.toml",
     ),
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
+    (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
+    (streaming.verify, "pinnersage verify model"),
     (erasing.erase, "pinnersage erase model u42"),
 )
 for _verb, _example in _VERBS:
