@@ -68,9 +68,12 @@ def test_integer_ids_are_the_same_as_their_text() -> None:
 
 def test_quality_and_availability_decide_who_is_a_candidate() -> None:
     items = catalogue(["a"], min_quality=0.5)
-    rows = [items.put(name, items.scaled([1, 0, i]), extra)[0] for i, (name, extra) in enumerate(
-        [("b", {"quality": 0.4}), ("c", {"quality": 0.5}), ("d", {"available": False})], start=1
-    )]  # fmt: skip
+    extras: dict[str, dict[str, object]] = {
+        "b": {"quality": 0.4},
+        "c": {"quality": 0.5},
+        "d": {"available": False},
+    }
+    rows = [items.put(name, items.scaled([1, 0, len(extra)]), extra)[0] for name, extra in extras.items()]
     assert items.pool[rows].tolist() == [False, True, False]
 
 
@@ -113,15 +116,15 @@ def test_it_stands_for_what_a_dictionary_says(steps: list[tuple[str, int]]) -> N
             assert items.embeddings[row].tolist() == vectors[name].tolist()
             assert items.pool[row]
     assert int(items.pool.sum()) == items.n_items == len(held)
-    for row in range(len(items)):
-        now = items.vocabulary.row_of(items.vocabulary.id_of(row))
-        assert items.current_rows[row] == (GONE if now is None else now)
+    for old in range(len(items)):
+        now = items.vocabulary.row_of(items.vocabulary.id_of(old))
+        assert items.current_rows[old] == (GONE if now is None else now)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("n_rows", [1, 7, 2_000])
 def test_spare_rows_follow_those_of_the_file(tmp_path: Path, n_rows: int, dtype: type) -> None:
-    matrix = np.random.default_rng(0).normal(size=(n_rows, 5)).astype(dtype)
+    matrix: np.ndarray = np.random.default_rng(0).normal(size=(n_rows, 5)).astype(dtype)
     np.save(tmp_path / "m.npy", matrix)
     mapped = map_with_spare_rows(tmp_path / "m.npy", 3_000)
     assert mapped.shape == (n_rows + 3_000, 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,15 +55,19 @@ class Folded:
 
 @st.composite
 def events(draw: st.DrawFn, max_size: int = 25) -> list[ActionEntry]:
-    """Draw actions: few items, times and weights, so that ties and repeats are common."""
-    with_keys = draw(st.booleans())
+    """Draw actions: few items, times and weights, so that ties and repeats are common.
+
+    Where they have event ids, those of one id are about one item and time, but may be corrected in
+    kind and weight. (Beyond the window a record remembers no event ids.)
+    """
     one = st.builds(
-        entry,
-        st.sampled_from(["u", "v"]), st.integers(0, N_ITEMS - 1), st.sampled_from(DAYS),
+        entry, st.sampled_from(["u", "v"]), st.integers(0, N_ITEMS - 1), st.sampled_from(DAYS),
         st.sampled_from(KINDS), st.sampled_from([0.0, 0.5, 1.0]),
-        st.integers(1, 40) if with_keys else st.just(0),
     )  # fmt: skip
-    return draw(st.lists(one, min_size=1, max_size=max_size))
+    drawn = draw(st.lists(one, min_size=1, max_size=max_size))
+    if draw(st.booleans()):
+        return drawn
+    return [replace(e, event_key=1 + hash((e.item_id, e.time_ms)) % 2**32) for e in drawn]
 
 
 def groups(data: st.DataObject, events: Sequence[ActionEntry]) -> list[list[ActionEntry]]:
@@ -118,14 +123,11 @@ def test_what_is_taken_back_never_was(data: st.DataObject) -> None:
     for group in groups(data, [*all_events, *back]):
         folded.take(group)
     left = [e for e in all_events if all((e.user_id, e.identity) != (g.user_id, g.identity) for g in gone)]
-    outside = {e.time_ms for e in all_events} - {e.time_ms for e in left}
-    if left and folded.state.now_ms == max(e.time_ms for e in left) and not outside:
-        wanted = expected(left)
-        found = {user: record for user, record in folded.told().items() if user in wanted}
-        for user, record in found.items():
-            assert {k: v for k, v in record.items() if k != "seen"} == {
-                k: v for k, v in wanted[user].items() if k != "seen"
-            }
+    # What was seen before the window is not forgotten again, and "now" does not go back.
+    if left and folded.state.now_ms == max(e.time_ms for e in left):
+        found, wanted = folded.told(), expected(left)
+        for user in wanted:
+            assert found[user] | {"seen": []} == wanted[user] | {"seen": []}
 
 
 def test_a_retraction_before_its_action_counts() -> None:

@@ -25,7 +25,8 @@ WINDOW = InterestConfig(window_days=10.0, max_merge_cost=0.7)
 
 def embeddings(n: int = N_ITEMS, seed: int = 0) -> Float32s:
     values = np.random.default_rng(seed).normal(size=(n, DIM))
-    return (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    found: Float32s = (values / np.linalg.norm(values, axis=1, keepdims=True)).astype(np.float32)
+    return found
 
 
 def item_id(number: int) -> str:
