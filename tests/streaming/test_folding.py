@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def events(draw: st.DrawFn, max_size: int = 25) -> list[ActionEntry]:
     drawn = draw(st.lists(one, min_size=1, max_size=max_size))
     if draw(st.booleans()):
         return drawn
-    return [replace(e, event_key=1 + hash((e.item_id, e.time_ms)) % 2**32) for e in drawn]
+    return [replace(e, event_key=1 + crc32(repr((e.item_id, e.time_ms)).encode())) for e in drawn]
 
 
 def groups(data: st.DataObject, events: Sequence[ActionEntry]) -> list[list[ActionEntry]]:
