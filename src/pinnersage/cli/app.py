@@ -19,6 +19,7 @@ from pinnersage.cli import (
     keys,
     reading,
     serving,
+    streaming,
     tuning,
 )
 
@@ -66,6 +67,8 @@ _VERBS = (
         "pinnersage tune --items items.parquet --actions actions.parquet --out tuned.toml",
     ),
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
+    (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
+    (streaming.verify, "pinnersage verify model"),
     (erasing.erase, "pinnersage erase model u42"),
     (serving.serve, "pinnersage serve model --port 8765"),
 )

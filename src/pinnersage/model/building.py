@@ -63,7 +63,6 @@ def write_generation(
     now_ms: int | None,
     embeddings_npy: Any = None,
     progress: Progress | None = None,
-    journal_head: int = 0,
 ) -> dict[str, Any]:
     """Write items, store, index and perhaps a ranker below ``directory``; return what the manifest says."""
     watch = Stopwatch()
@@ -83,7 +82,6 @@ def write_generation(
         "as_of": rfc3339(people["now_ms"]),
         **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
         "item_kind": table.vocabulary.kind,
-        "journal_head": journal_head,
         "config": config.model_dump(mode="json"),
         "counts": {
             "n_items": len(table),

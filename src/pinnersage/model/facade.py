@@ -13,7 +13,6 @@ import pyarrow as pa
 
 from pinnersage._arrays import Bools
 from pinnersage._ids import ItemId, UserId
-from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
@@ -21,20 +20,18 @@ from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
 from pinnersage.model.building import write_generation
+from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.home import journal_of
 from pinnersage.model.landing import land
-from pinnersage.model.live import LiveModel
-from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.settings import config_with
-from pinnersage.model.watermark import store_applied
 from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.explain import explain
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.manifest import OWN_KEYS
 
 
-class PinnerSage(Counterfactuals):
+class PinnerSage(Changes, Counterfactuals):
     """A built model. Close it, or use it in a ``with`` statement.
 
     Examples
@@ -48,12 +45,8 @@ class PinnerSage(Counterfactuals):
     """
 
     def __init__(self, generation: Path, home: Path, scratch: Path | None = None) -> None:
-        self._home, self._scratch = home, scratch
-        self._live_model: LiveModel | None = None
-        with journal_of(home) as journal:
-            self._opened = OpenedGeneration(generation, journal)
-            if journal is not None and store_applied(self._opened.store) < journal.heads().all:
-                self._live()
+        self._scratch = scratch
+        self._open(generation, home)
 
     @property
     def config(self) -> BuildConfig:
@@ -118,12 +111,12 @@ class PinnerSage(Counterfactuals):
         home = Path(path) if path is not None else scratch / "model"  # type: ignore[operator]
         try:
             with GenerationDirectory(home).begin() as staging, journal_of(home) as journal:
+                head = journal.heads().all if journal else 0
                 manifest = write_generation(
                     staging.path, items, actions, chosen, now_ms=to_ms(now),
                     embeddings_npy=embeddings_npy, progress=progress,
-                    journal_head=journal.heads().all if journal else 0,
                 )  # fmt: skip
-                generation = land(staging, manifest, journal, home)
+                generation = land(staging, manifest | {"journal_head": head}, journal, home)
             return cls(generation, home, scratch)
         except BaseException:
             if scratch:
@@ -241,33 +234,6 @@ class PinnerSage(Counterfactuals):
 
     explain_dict = explain
 
-    def update(self, actions: Any, **imports: Any) -> ImportReport:
-        """Add actions; the next answer knows them, as if the model had been built with them.
-
-        Parameters
-        ----------
-        actions
-            A path, a list of paths, or a table, as in :meth:`build`. Repeats change nothing.
-        **imports
-            Fields of :class:`~pinnersage.config.ImportConfig`, where they differ from the build's.
-
-        Returns
-        -------
-        report
-            Rows read, kept and left out.
-        """
-        return self._live().add_table(actions, config_with(self.config, imports))[0]
-
-    def erase(self, user_id: UserId) -> answers.Answer:
-        """Remove a user from every generation of the model and return a receipt.
-
-        Raises
-        ------
-        UserNotFoundError
-            No generation holds the user.
-        """
-        return self._live().erase(user_id)
-
     def users(self) -> Iterator[UserId]:
         """Yield all user ids, ascending."""
         return self._opened.store.user_ids()
@@ -285,18 +251,9 @@ class PinnerSage(Counterfactuals):
 
     def close(self) -> None:
         """Close the store, and remove the files of a model that was built without a path."""
-        self._opened.close()
-        if self._live_model is not None:
-            self._live_model.close()
+        self._close()
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _live(self) -> LiveModel:
-        """Return what writes to this model's directory, with the journal folded in."""
-        if self._live_model is None:
-            self._live_model = LiveModel(self._home)
-        self._opened = self._live_model.opened()
-        return self._live_model
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,6 @@ over all their actions would build. When a newer batch lands, the next call goes
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,14 +19,17 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
+from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.settings import config_with
+from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
 from pinnersage.model.watermark import store_applied
-from pinnersage.model.writing import add_entries, catch_up, put_item, remove_item
-from pinnersage.store.generations import CURRENT, GenerationDirectory
+from pinnersage.model.writing import add_entries, put_item, remove_item
+from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import NewAction, Outcome
 from pinnersage.streaming.journal import Journal
@@ -67,18 +69,15 @@ class LiveModel(Answering):
         max_parked: int = MAX_PARKED,
         max_ahead_s: float = MAX_AHEAD_S,
     ) -> None:
-        self._directory = GenerationDirectory(path)
-        self._directory.current()
         self._home = Path(path)
+        GenerationDirectory(self._home).current()
         self._max_parked, self._max_ahead_ms = max_parked, round(max_ahead_s * 1_000)
         journal = open_journal(self._home, create=True, durability=durability)
         if journal is None:
             raise UnavailableError(f"{self._home}: the journal cannot be opened")
         self._journal: Journal = journal
         self._write_lock = WriteLock(self._home)
-        self._swap_lock = threading.Lock()
-        self._generation = self._open_generation()
-        self._stamp = self._current_stamp()
+        self._current = CurrentGeneration(self._home, journal, self._write_lock)
         self.recover()
 
     @classmethod
@@ -89,17 +88,17 @@ class LiveModel(Answering):
     @property
     def config(self) -> BuildConfig:
         """The settings the current generation was built with."""
-        return self._generation.config
+        return self._current.opened.config
 
     @property
     def generation(self) -> str:
         """Name of the generation that answers."""
-        return self._generation.path.name
+        return self._current.opened.path.name
 
     def opened(self) -> OpenedGeneration:
         """Return the generation that is current, with all items known by now."""
-        self.refresh()
-        return self._generation
+        self._current.follow()
+        return self._current.opened
 
     def journal(self) -> Journal:
         """Return the journal."""
@@ -107,21 +106,17 @@ class LiveModel(Answering):
 
     def refresh(self) -> bool:
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
-        changed = self._swap_if_landed()
-        head = self._journal.heads().items
-        if head > self._generation.catalogue.applied:
-            self._generation.catalogue.replay(self._journal.read_items(self._generation.catalogue.applied))
-            changed = True
-        return changed
+        return self._current.follow()
 
     def is_stale(self) -> bool:
         """Tell whether a generation landed that the next call will open, which takes a moment."""
-        return self._current_stamp() != self._stamp
+        return self._current.is_stale()
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
         with self._write_lock.held():
-            return catch_up(self._landed(), self._journal)
+            before = store_applied(self._current.opened.store)
+            return store_applied(self._current.caught_up().store) - before
 
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and visible.
@@ -133,15 +128,14 @@ class LiveModel(Answering):
         """
         received_ms = time.time_ns() // 1_000_000
         with self._write_lock.held():
-            opened = self._landed()
-            catch_up(opened, self._journal)
+            opened = self._current.caught_up()
             checked = incoming(opened, actions, received_ms, self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
             found = iter(add_entries(opened, self._journal, entries, max_parked=self._max_parked))
         return [next(found) if isinstance(c, ActionEntry) else c for c in checked]
 
     def add_table(
-        self, actions: Any, config: BuildConfig | None = None, progress: Progress | None = None
+        self, actions: Any, imports: Mapping[str, Any] | None = None, progress: Progress | None = None
     ) -> tuple[ImportReport, dict[str, int]]:
         """Take a whole table of actions in, a few thousand at a time; each part is durable.
 
@@ -151,8 +145,8 @@ class LiveModel(Answering):
         ----------
         actions
             A path, a list of paths, or a table, as in a build. Actions on unknown items are parked.
-        config
-            How tables are read; as the model was built by default.
+        imports
+            Fields of :class:`~pinnersage.config.ImportConfig`, where they differ from the build's.
         progress
             Called with stage, done, total.
 
@@ -164,13 +158,13 @@ class LiveModel(Answering):
             Rows that were accepted, duplicate, parked, rejected.
         """
         opened = self.opened()
-        with staged_entries(actions, opened, config or opened.config, progress) as (report, parts):
+        config = config_with(opened.config, imports or {})
+        with staged_entries(actions, opened, config, progress) as (report, parts):
             counts = dict.fromkeys(("accepted", "duplicate", "parked", "rejected"), 0)
             n_done = 0
             for entries in parts:
                 with self._write_lock.held():
-                    opened = self._landed()
-                    catch_up(opened, self._journal)
+                    opened = self._current.caught_up()
                     outcomes = add_entries(opened, self._journal, entries, max_parked=self._max_parked)
                 for outcome in outcomes:
                     counts[outcome.status] += 1
@@ -193,8 +187,7 @@ class LiveModel(Answering):
         if fault:
             raise UsageError(fault)
         with self._write_lock.held():
-            opened = self._with_room()
-            catch_up(opened, self._journal)
+            opened = self._current.with_room()
             self._check_kind(opened, item_id)
             scaled = opened.items.scaled(embedding)
             is_new, n_applied = put_item(
@@ -211,8 +204,7 @@ class LiveModel(Answering):
             There is no such item.
         """
         with self._write_lock.held():
-            opened = self._landed()
-            catch_up(opened, self._journal)
+            opened = self._current.caught_up()
             own = opened.items.vocabulary.id_of(opened.row_of(item_id))
             remove_item(opened, self._journal, own, time.time_ns() // 1_000_000)
         return {"item_id": own, "deleted": True}
@@ -220,7 +212,7 @@ class LiveModel(Answering):
     def set_preference(
         self, user_id: UserId, medoid_item_id: ItemId, preference: Literal["muted", "pinned"] | None
     ) -> answers.Answer:
-        """Mute an interest of a user (it proposes nothing), pin it (it always does), or neither.
+        """Let an interest of a user propose nothing (``muted``), or always (``pinned``), or as usual.
 
         The interest is known again by the item, also when another comes to stand for it.
 
@@ -230,7 +222,7 @@ class LiveModel(Answering):
             There is no such user, or the item is in none of their interests.
         """
         with self._write_lock.held():
-            opened = self._landed()
+            opened = self._current.caught_up()
             known, item = opened.user_of(user_id), self._item_of_interest(opened, user_id, medoid_item_id)
             held = self._journal.preferences(known)
             chosen = {key: value for key, value in held.items() if key != str(item)}
@@ -248,8 +240,27 @@ class LiveModel(Answering):
             Nothing is held of them.
         """
         with self._write_lock.held():
-            known = self._landed().user_of(user_id)
-            return erase_everywhere(self._directory.list(), known, self._journal)
+            known = self._current.caught_up().user_of(user_id)
+            return erase_everywhere(self._current.directory.list(), known, self._journal)
+
+    def verify(
+        self, items: Any = None, actions: Any = None, progress: Progress | None = None
+    ) -> Verification:
+        """Compare every record with what a batch builds; writers wait meanwhile.
+
+        Parameters
+        ----------
+        items, actions
+            The tables the model was built from: everything is built again from them and the journal.
+            Without them each record is checked against the journal and its own actions.
+        progress
+            Called with stage, done, total.
+        """
+        with self._write_lock.held():
+            opened = self._current.caught_up()
+            if items is None or actions is None:
+                return verify_against_journal(opened, self._journal, progress)
+            return verify_against_batch(opened, self._journal, items, actions, progress)
 
     def check_ready(self) -> None:
         """Raise when store, journal or index is gone, or a disk does not answer.
@@ -260,7 +271,7 @@ class LiveModel(Answering):
             What is wrong.
         """
         self.refresh()
-        opened = self._generation
+        opened = self._current.opened
         if not opened.path.is_dir():
             raise UnavailableError(f"generation {opened.path.name} is gone: build again")
         opened.store.get_meta("ready")
@@ -268,7 +279,7 @@ class LiveModel(Answering):
 
     def close(self) -> None:
         """Close generation and journal."""
-        self._generation.close()
+        self._current.opened.close()
         self._journal.close()
 
     def __enter__(self) -> Self:
@@ -276,41 +287,6 @@ class LiveModel(Answering):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _landed(self) -> OpenedGeneration:
-        """Return the current generation; under the write lock no other can land."""
-        self._swap_if_landed()
-        return self._generation
-
-    def _with_room(self) -> OpenedGeneration:
-        """Return the current generation, opened with more spare rows if all are used."""
-        opened = self._landed()
-        if len(opened.items) == len(opened.items.embeddings):
-            self._generation = self._open_generation()
-        return self._generation
-
-    def _swap_if_landed(self) -> bool:
-        stamp = self._current_stamp()
-        if stamp == self._stamp:
-            return False
-        landed = self._open_generation()
-        if store_applied(landed.store) < self._journal.heads().all:
-            # Builds land with the whole journal; an older generation that was rolled back to has a gap.
-            with self._write_lock.held():
-                catch_up(landed, self._journal)
-        with self._swap_lock:
-            self._generation, self._stamp = landed, stamp
-        return True
-
-    def _open_generation(self) -> OpenedGeneration:
-        return self._directory.read(lambda path: OpenedGeneration(path, self._journal))
-
-    def _current_stamp(self) -> tuple[int, int]:
-        try:
-            status = (self._home / CURRENT).stat()
-        except FileNotFoundError:
-            raise UnavailableError(f"{self._home} holds no model any more: build again") from None
-        return status.st_ino, status.st_mtime_ns
 
     @staticmethod
     def _check_kind(opened: OpenedGeneration, item_id: ItemId) -> None:

@@ -41,10 +41,12 @@ def indexed(entry: Entry, at: bytes, *, is_parked: bool) -> Iterator[bytes]:
 
 
 def parked_key(entry: Entry, at: bytes) -> bytes:
+    """Return the key under which a parked action is found by its item."""
     return PARKED + item_digest(entry.item_id) + at
 
 
 def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool) -> None:
+    """Delete an entry and the keys that lead to it."""
     at = sequence_bytes(sequence)
     for key in (ENTRY + at, *indexed(entry, at, is_parked=True)):
         if not (keep_retraction and key.startswith(RETRACTED)):
@@ -67,6 +69,7 @@ def listed(txn: Any, prefix: bytes, after: int = 0) -> Iterator[int]:
 
 
 def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
+    """Yield the keys with a prefix, ascending; those after a sequence number if one is given."""
     cursor = txn.cursor()
     more = cursor.set_range(prefix + sequence_bytes(after + 1) if after else prefix)
     while more:
@@ -78,6 +81,7 @@ def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
 
 
 def entries_at(txn: Any, sequences: Iterable[int]) -> Iterator[tuple[int, Entry]]:
+    """Yield the entries of sequence numbers; those that are gone are left out."""
     for sequence in sequences:
         data = txn.get(ENTRY + sequence_bytes(sequence))
         if data is not None:
@@ -85,6 +89,7 @@ def entries_at(txn: Any, sequences: Iterable[int]) -> Iterator[tuple[int, Entry]
 
 
 def about_user(txn: Any, sequences: Iterable[int], user_id: UserId) -> list[tuple[int, ActionEntry]]:
+    """Return those of the entries that concern a user: two users may share a digest."""
     return [
         (sequence, entry)
         for sequence, entry in entries_at(txn, sequences)
@@ -93,20 +98,25 @@ def about_user(txn: Any, sequences: Iterable[int], user_id: UserId) -> list[tupl
 
 
 def user_digest(user_id: UserId) -> bytes:
+    """Return what stands for a user in keys."""
     return blake2b(user_key(user_id), digest_size=_DIGEST_BYTES).digest()
 
 
 def item_digest(item_id: ItemId) -> bytes:
+    """Return what stands for an item in keys."""
     return blake2b(str(item_id).encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
 
 
 def sequence_bytes(sequence: int) -> bytes:
+    """Return a sequence number as it stands in keys."""
     return sequence.to_bytes(8, "big")
 
 
 def number_of(value: bytes | memoryview | None) -> int:
+    """Return the number in some bytes, 0 for none."""
     return 0 if value is None else int.from_bytes(value, "big")
 
 
 def copied(value: bytes | memoryview | None) -> bytes | None:
+    """Return bytes that outlive the transaction."""
     return None if value is None else bytes(value)

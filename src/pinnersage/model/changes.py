@@ -1,0 +1,73 @@
+"""The part of the facade that changes a model: actions added, users erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pinnersage._ids import UserId
+from pinnersage._report import ImportReport
+from pinnersage.model import answers
+from pinnersage.model.home import journal_of
+from pinnersage.model.live import LiveModel
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.watermark import store_applied
+
+
+class Changes:
+    """What :class:`~pinnersage.model.facade.PinnerSage` does through the model's journal.
+
+    A model that only answers opens no journal, unless a killed writer left something in it.
+    """
+
+    _opened: OpenedGeneration
+    _home: Path
+    _live_model: LiveModel | None = None
+
+    def update(self, actions: Any, **imports: Any) -> ImportReport:
+        """Add actions; the next answer knows them, as if the model had been built with them.
+
+        Parameters
+        ----------
+        actions
+            A path, a list of paths, or a table, as in :meth:`build`. Repeats change nothing.
+        **imports
+            Fields of :class:`~pinnersage.config.ImportConfig`, where they differ from the build's.
+
+        Returns
+        -------
+        report
+            Rows read, kept and left out.
+        """
+        return self._live().add_table(actions, imports)[0]
+
+    def erase(self, user_id: UserId) -> answers.Answer:
+        """Remove a user from every generation of the model and return a receipt.
+
+        Raises
+        ------
+        UserNotFoundError
+            No generation holds the user.
+        """
+        return self._live().erase(user_id)
+
+    def _open(self, generation: Path, home: Path) -> None:
+        """Open a generation, with the items put since and everything in the journal."""
+        self._home = home
+        with journal_of(home) as journal:
+            self._opened = OpenedGeneration(generation, journal)
+            behind = journal is not None and store_applied(self._opened.store) < journal.heads().all
+        if behind:
+            self._live()
+
+    def _close(self) -> None:
+        self._opened.close()
+        if self._live_model is not None:
+            self._live_model.close()
+
+    def _live(self) -> LiveModel:
+        """Return what writes to this model's directory, with the journal folded in."""
+        if self._live_model is None:
+            self._live_model = LiveModel(self._home)
+        self._opened = self._live_model.opened()
+        return self._live_model
