@@ -29,7 +29,7 @@ from tests.streaming.worlds import START_MS, embeddings, item_id, live_items, to
 from pinnersage import PinnerSage
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.event_keys import event_key
-from pinnersage.config import MS_PER_DAY, InterestConfig
+from pinnersage.config import MS_PER_DAY, BuildConfig, InterestConfig
 from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.interests.build import build_records
 from pinnersage.items.vocabulary import ItemVocabulary
@@ -41,7 +41,6 @@ from pinnersage.streaming.events import NewAction
 
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 CONFIG = InterestConfig(window_days=10.0, max_merge_cost=0.7)
-SETTINGS = {"window_days": 10.0, "max_merge_cost": 0.7, "decay_per_day": CONFIG.decay_per_day}
 USERS = [f"person-{name}-4c1d" for name in ("ada", "bo", "cy")]
 NUMBERS = range(10)
 N_FIRST = 6
@@ -223,7 +222,10 @@ class LiveMachine(RuleBasedStateMachine):
     def a_build_is_killed_before_it_lands(
         self, data: st.DataObject, log: list[NewAction], moved: list[Item]
     ) -> None:
-        with patch.object(Staging, "publish", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        with (
+            patch.object(Staging, "publish", side_effect=KeyboardInterrupt),
+            pytest.raises(KeyboardInterrupt),
+        ):
             self.build_over(*self.tables(data, log, moved))
 
     @precondition(lambda self: len(GenerationDirectory(self.home).list()) > 1)
@@ -341,7 +343,10 @@ class LiveMachine(RuleBasedStateMachine):
         usable = [a for a in log if number_of(a) in table]
         usable = usable or [NewAction(USERS[0], item_id(min(table)), START_MS)]
         items = pa.table(
-            {"item_id": [item_id(n) for n in table], "embedding": [VECTORS[v].tolist() for v in table.values()]}
+            {
+                "item_id": [item_id(n) for n in table],
+                "embedding": [VECTORS[v].tolist() for v in table.values()],
+            }
         )
         rows = pa.table(
             {
@@ -354,7 +359,7 @@ class LiveMachine(RuleBasedStateMachine):
             }
         )
         n_changes = len(self.world.items)
-        PinnerSage.build(items, rows, path=self.home, **SETTINGS).close()
+        PinnerSage.build(items, rows, path=self.home, config=BuildConfig(interests=CONFIG)).close()
         name = GenerationDirectory(self.home).current().name
         self.world.generations[name] = Generation(usable, table, n_changes)
         kept = {path.name for path in GenerationDirectory(self.home).list()}
@@ -369,7 +374,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def batch(catalogue: dict[int, int], counted: Sequence[NewAction], moment_ms: int) -> dict[object, dict[str, object]]:
+def batch(
+    catalogue: dict[int, int], counted: Sequence[NewAction], moment_ms: int
+) -> dict[object, dict[str, object]]:
     """Return what a batch builds over the items of a catalogue, in ids and names; the oracle."""
     numbers = sorted(catalogue)
     users = sorted({a.user_id for a in counted}, key=str)

@@ -53,7 +53,7 @@ class OpenedGeneration:
     def __init__(
         self, path: Path, journal: Journal | None = None, manifest: Mapping[str, Any] | None = None
     ) -> None:
-        self.path = path
+        self.path, self._journal = path, journal
         self.manifest = read_manifest(path) if manifest is None else dict(manifest)
         self.config = BuildConfig.model_validate(self.manifest["config"])
         self.table = ItemTable.open(path / ITEMS)
@@ -110,13 +110,25 @@ class OpenedGeneration:
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
-        record = self.store.get(self.user_of(user_id))
+        record = self.stored(user_id)
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
                 "check the id, or add their actions"
             )
         return live_record(record, self.items, self.kinds, self.config.interests, self.now_ms)
+
+    def stored(self, user_id: UserId) -> UserRecord | None:
+        """Return a user's record as the store has it, all of its items known by now; None without one."""
+        record = self.store.get(self.user_of(user_id))
+        if record is not None and self._journal is not None and self._is_ahead(record):
+            # Another process put an item, and an action on it, since the catalogue was brought up to date.
+            self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
+        return record
+
+    def _is_ahead(self, record: UserRecord) -> bool:
+        rows = (record.item_rows, record.seen_rows)
+        return any(len(own) and int(own.max()) >= len(self.items) for own in rows)
 
     def recommend(
         self,
