@@ -10,6 +10,16 @@ APPLIED_META = "applied"
 SEPARATOR = "\x00"
 
 
+def store_state(store: InterestStore, built_ms: int, built_kinds: list[str]) -> tuple[int, list[str], int]:
+    """Return :func:`store_now_ms`, :func:`store_kinds` and :func:`store_applied`, all of one moment."""
+    now_ms, kinds, applied = store.get_metas((NOW_META, KINDS_META, APPLIED_META))
+    return (
+        built_ms if now_ms is None else int(now_ms),
+        built_kinds if kinds is None else kinds.decode().split(SEPARATOR),
+        0 if applied is None else int(applied),
+    )
+
+
 def store_now_ms(store: InterestStore, built_ms: int) -> int:
     """Return the moment the store's interests refer to: the build's, or a later action's."""
     value = store.get_meta(NOW_META)
