@@ -19,6 +19,7 @@ from pinnersage.items.live import LiveItems
 from pinnersage.items.table import EMBEDDINGS_FILE, ItemTable
 from pinnersage.model.building import INDEX, ITEMS, POPULARITY, STORE, pool_of
 from pinnersage.model.catalogue import CatalogueChanges
+from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
 from pinnersage.model.watermark import store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
@@ -53,7 +54,7 @@ class OpenedGeneration:
     def __init__(
         self, path: Path, journal: Journal | None = None, manifest: Mapping[str, Any] | None = None
     ) -> None:
-        self.path = path
+        self.path, self._journal = path, journal
         self.manifest = read_manifest(path) if manifest is None else dict(manifest)
         self.config = BuildConfig.model_validate(self.manifest["config"])
         self.table = ItemTable.open(path / ITEMS)
@@ -110,7 +111,10 @@ class OpenedGeneration:
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
-        record = self.store.get(self.user_of(user_id))
+        known = self.user_of(user_id)
+        record = self.store.get(known)
+        if self.config.online.online == "recent" and self._journal is not None:
+            record = with_recent(self, self._journal, known, record)
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
