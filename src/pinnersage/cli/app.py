@@ -57,6 +57,7 @@ _VERBS = (
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
     (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
     (streaming.verify, "pinnersage verify model"),
+    (streaming.compact, "pinnersage compact model --keep-days 100"),
     (erasing.erase, "pinnersage erase model u42"),
 )
 for _verb, _example in _VERBS:

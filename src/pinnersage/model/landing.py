@@ -44,10 +44,7 @@ def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retent
 
     A later build counts them only if its log of actions holds them.
     """
-    removed = journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
-    if removed:
-        journal.compact()
-    return removed
+    return journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
 
 
 def _keep_interests_alone(generation: Path, manifest: Mapping[str, Any], journal: Journal | None) -> None:
