@@ -21,7 +21,7 @@ from pinnersage.model.building import INDEX, ITEMS, POPULARITY, STORE, pool_of
 from pinnersage.model.catalogue import CatalogueChanges
 from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
-from pinnersage.model.watermark import store_kinds, store_now_ms
+from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.overlay import OverlayIndex
 from pinnersage.retrieval.retriever import Recommendations, Retriever
@@ -112,15 +112,18 @@ class OpenedGeneration:
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
         known = self.user_of(user_id)
-        record = self.store.get(known)
+        record, now_ms, kinds = record_and_state(
+            self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
+        )
         if self.config.online.online == "recent" and self._journal is not None:
             record = with_recent(self, self._journal, known, record)
+            now_ms = max(now_ms, record.as_of_ms) if record else now_ms
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
                 "check the id, or add their actions"
             )
-        return live_record(record, self.items, self.kinds, self.config.interests, self.now_ms)
+        return live_record(record, self.items, kinds, self.config.interests, now_ms)
 
     def recommend(
         self,
