@@ -138,13 +138,13 @@ class ServedModel:
         configure_logs(self.log_level)
         BoundedProtocol.head_timeout_s = self.bounds.read_timeout_s
         keys = None if self.keys is None else KeyRing(self.keys)
-        plugins = []
+        around = None
         if self.otel:
-            from pinnersage.serving.tracing import tracing_plugin
+            from pinnersage.serving.tracing import tracing
 
-            plugins.append(tracing_plugin())
+            around = tracing()
         backend = LiveModel.open(self.directory, **self.model)
-        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=plugins)
+        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, around=around)
 
     def __call__(self) -> Any:
         """Return the application in a worker, or end the worker for good."""
