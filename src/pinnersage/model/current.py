@@ -28,8 +28,8 @@ class CurrentGeneration:
 
     Raises
     ------
-    ModelNotFoundError
-        No build has finished there.
+    UnavailableError
+        The directory holds no model any more.
     """
 
     def __init__(self, home: Path, journal: Journal, write_lock: WriteLock) -> None:
@@ -86,6 +86,5 @@ class CurrentGeneration:
         try:
             status = (self._home / CURRENT).stat()
         except FileNotFoundError:
-            self.directory.current()  # says what is wrong when there never was a model
             raise UnavailableError(f"{self._home} holds no model any more: build again") from None
         return status.st_ino, status.st_mtime_ns
