@@ -26,6 +26,7 @@ def create_app(
     keys: KeyRing | None = None,
     allowed_hosts: Iterable[str] | None = None,
     extra_routers: Sequence[Any] = (),
+    plugins: Sequence[Any] = (),
     around: Callable[[Any], Any] | None = None,
 ) -> Litestar:
     """Return the ASGI application that answers from ``backend``.
@@ -41,8 +42,10 @@ def create_app(
     allowed_hosts
         Host names that are answered besides loopback's; all without.
     extra_routers
-        Further Litestar routers or handlers, such as the page's. They reach the model as
+        Further Litestar routers or handlers. They reach the model as
         ``request.app.state.service.backend``, and say who may call them by ``opt={"scope": ...}``.
+    plugins
+        Litestar plugins, such as the page.
     around
         Wraps the routes, such as tracing does.
     """
@@ -54,6 +57,7 @@ def create_app(
         logging_config=None,
         middleware=[access_middleware(keys, service.settings.rate_per_s)],
         openapi_config=openapi_config(),
+        plugins=plugins,
         request_max_body_size=service.settings.max_body_bytes,
     )
     app.state.service = service
