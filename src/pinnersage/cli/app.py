@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, streaming, tuning
+from pinnersage.cli import (
+    building,
+    demo,
+    embedding,
+    erasing,
+    evaluating,
+    exits,
+    keys,
+    reading,
+    serving,
+    streaming,
+    tuning,
+)
 
 app = typer.Typer(
     name="pinnersage",
@@ -59,9 +71,11 @@ _VERBS = (
     (streaming.verify, "pinnersage verify model"),
     (streaming.compact, "pinnersage compact model --keep-days 100"),
     (erasing.erase, "pinnersage erase model u42"),
+    (serving.serve, "pinnersage serve model --port 8765"),
 )
 for _verb, _example in _VERBS:
     app.command(epilog=f"Example: [bold]{_example}[/bold]")(_verb)
+app.add_typer(keys.app)
 
 
 def invoke(args: Sequence[str]) -> int | None:

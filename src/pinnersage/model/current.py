@@ -48,6 +48,10 @@ class CurrentGeneration:
             changed = True
         return changed
 
+    def is_stale(self) -> bool:
+        """Tell whether another generation is current by now, without opening it."""
+        return self._stamp_now() != self._stamp
+
     def swap_if_landed(self) -> bool:
         """Open the generation that is current now, if it is another; tell whether it was."""
         stamp = self._stamp_now()

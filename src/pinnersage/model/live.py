@@ -107,6 +107,10 @@ class LiveModel(Answering, Upkeep):
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
         return self._current.follow()
 
+    def is_stale(self) -> bool:
+        """Tell whether a generation landed that the next call will open, which takes a moment."""
+        return self._current.is_stale()
+
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and visible.
 

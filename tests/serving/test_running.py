@@ -1,0 +1,184 @@
+"""Starting, stopping, several workers, generations that land, and stores that go away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.serving.conftest import Serve, Server, build_model
+
+TIME = "2026-11-20T10:00:00Z"
+
+
+def action(user: str, item: str = "i05", **more: Any) -> dict[str, Any]:
+    return {"user_id": user, "item_id": item, "timestamp": TIME} | more
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    until_s = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+def test_what_was_acknowledged_is_there_after_sigterm_and_after_kill_9(serve: Serve) -> None:
+    server = serve()
+    codes: list[int] = []
+
+    def send(number: int) -> None:
+        actions = [action(f"t{number}-{n}") for n in range(300)]
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            codes.append(client.post("/v1/actions", json={"actions": actions}).status_code)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for sender in senders:
+        sender.start()
+    until(lambda: b"/v1/actions" in server.log.read_bytes())
+    assert server.stop() == 0
+    for sender in senders:
+        sender.join()
+    assert set(codes) == {202}  # Those that were on their way were answered.
+    second = serve(directory=server.directory)
+    for number in range(4):
+        assert second.client.get(f"/v1/users/t{number}-299/interests").status_code == 200
+    assert second.client.post("/v1/actions", json={"actions": [action("k1")]}).status_code == 202
+    second.process.send_signal(signal.SIGKILL)
+    second.process.wait()
+    third = serve(directory=server.directory)
+    assert third.client.get("/v1/users/k1/interests").json()["interests"][0]["item_ids"] == ["i05"]
+    _red_when_gone(third)
+
+
+def _red_when_gone(server: Server) -> None:
+    """Readiness goes red when the store is gone; the process lives."""
+    shutil.rmtree(server.directory)
+    until(lambda: server.client.get("/health/ready").status_code == 503)
+    found = server.client.get("/health/ready")
+    assert found.headers["content-type"] == "application/problem+json"
+    assert found.headers["retry-after"] == "1"
+    assert server.client.get("/health/live").status_code == 200
+    assert server.client.get("/v1/users/u1/recommendations").status_code == 503
+    assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 503
+
+
+def test_nobody_gets_what_is_anothers(server: Server) -> None:
+    users = [f"u{number}" for number in range(20)]
+    alone = {user: _everything(server.client, user) for user in users}
+    wrong: list[str] = []
+
+    def ask(first: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            for turn in range(20):
+                user = users[(first + turn * 7) % len(users)]
+                if _everything(client, user) != alone[user]:
+                    wrong.append(user)
+
+    askers = [threading.Thread(target=ask, args=(first,)) for first in range(6)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert wrong == []
+
+
+def _everything(client: httpx.Client, user: str) -> list[Any]:
+    found = [
+        client.get(f"/v1/users/{user}{end}").json() for end in ("", "/interests", "/recommendations?k=5")
+    ]
+    assert {answer["user_id"] for answer in found} == {user}
+    return found
+
+
+def test_concurrent_requests_share_commits_and_get_their_own_results(server: Server) -> None:
+    found: dict[int, list[str]] = {}
+
+    def send(number: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            for turn in range(5):
+                actions = [action(f"c{number}"), action(f"c{number}", "i07", event_id=f"{number}-{turn}")]
+                if number == 3:
+                    actions.insert(1, action("c3", weight=-1))
+                answer = client.post("/v1/actions", json={"actions": actions}).json()
+                found.setdefault(number, []).extend(r["status"] for r in answer["results"])
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    for number, statuses in found.items():
+        expected = ["accepted", "accepted"] + ["duplicate", "accepted"] * 4
+        if number == 3:
+            expected = ["accepted", "rejected", "accepted"] + ["duplicate", "rejected", "accepted"] * 4
+        assert statuses == expected
+    text = server.client.get("/metrics").text
+    assert 'pinnersage_actions_total{status="accepted"} 48.0' in text
+    assert 'pinnersage_actions_total{status="duplicate"} 32.0' in text
+
+
+def test_a_generation_that_lands_is_taken_up_without_a_failed_request(server: Server) -> None:
+    statuses: list[int] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            while not ended.is_set():
+                statuses.append(client.get("/v1/users/u1/recommendations").status_code)
+                statuses.append(client.post("/v1/actions", json={"actions": [action("g1")]}).status_code)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    build_model(server.directory)
+    until(lambda: server.client.get("/health/ready").json()["generation"] == "00000002")
+    ended.set()
+    asker.join()
+    assert set(statuses) == {200, 202}
+    assert server.client.get("/v1/users/g1/interests").status_code == 200
+    assert "pinnersage_generation_swaps_total 1.0" in server.client.get("/metrics").text
+
+
+def test_two_workers_are_one_service(serve: Serve) -> None:
+    server = serve("--workers", "2")
+    until(lambda: len(_children(server)) == 2)
+    for number in range(30):
+        with httpx.Client(base_url=server.url, timeout=30) as client:  # A new connection may reach either.
+            assert client.post("/v1/actions", json={"actions": [action(f"w{number}")]}).status_code == 202
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            assert client.get(f"/v1/users/w{number}/interests").status_code == 200
+    text = server.client.get("/metrics").text
+    assert 'pinnersage_actions_total{status="accepted"} 30.0' in text
+    assert "pinnersage_generation 1.0" in text
+    pids = _children(server)
+    os.kill(min(pids), signal.SIGKILL)
+    until(lambda: len(_children(server) - pids) == 1)
+    until(lambda: all(_answers(server) for _ in range(10)))
+    assert 'pinnersage_actions_total{status="accepted"} 30.0' in server.client.get("/metrics").text
+    assert server.stop() == 0
+
+
+def _children(server: Server) -> set[int]:
+    """Return the processes of workers: those that serve, not what watches over spawned ones."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(status[1]) == server.process.pid and b"spawn_main" in command and status[0] != "Z":
+            found.add(int(folder.name))
+    return found
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return httpx.get(f"{server.url}/health/ready", timeout=30).status_code == 200
+    except httpx.TransportError:
+        return False
