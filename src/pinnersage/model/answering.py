@@ -165,7 +165,7 @@ class Answering(ABC):
         """
         opened = self.opened()
         known = opened.user_of(user_id)
-        record, entries = opened.store.get(known), self.journal().of_user(known)
+        record, entries = opened.stored(known), self.journal().of_user(known)
         preferences = self.journal().preferences(known)
         if record is None and not entries and not preferences:
             raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")
