@@ -37,6 +37,7 @@ Identity = tuple[Any, ...]
 
 
 def item_id(number: int) -> str:
+    """Return the id of an item."""
     return f"i{number:03d}"
 
 
@@ -110,7 +111,7 @@ class Events:
 def first_log(seed: int, now_ms: int) -> list[NewAction]:
     """Return the log of the builds: actions on the items of their table."""
     events = Events(seed, now_ms)
-    made = [events._new() for _ in range(N_LOGGED)]  # noqa: SLF001 - same module.
+    made = [events._new() for _ in range(N_LOGGED)]
     on_table = [a for a in made if int(str(a.item_id)[1:]) < N_ITEMS]
     return [replace(a, event_id=a.event_id and f"log-{a.event_id}") for a in on_table]
 
@@ -150,10 +151,12 @@ class Ledger:
 
 
 def item_table(numbers: Sequence[int]) -> pa.Table:
+    """Return items as a build reads them."""
     return pa.table({"item_id": [item_id(n) for n in numbers], "embedding": VECTORS[list(numbers)].tolist()})
 
 
 def action_table(actions: Sequence[NewAction]) -> pa.Table:
+    """Return actions as a build reads them."""
     return pa.table(
         {
             "user_id": [a.user_id for a in actions],
@@ -166,7 +169,9 @@ def action_table(actions: Sequence[NewAction]) -> pa.Table:
     )
 
 
-def build(home: Path, actions: Sequence[NewAction], numbers: Sequence[int], now_ms: int | None = None) -> None:
+def build(
+    home: Path, actions: Sequence[NewAction], numbers: Sequence[int], now_ms: int | None = None
+) -> None:
     """Build a model as a batch would."""
     PinnerSage.build(item_table(numbers), action_table(actions), path=home, config=CONFIG, now=now_ms).close()
 
@@ -181,7 +186,8 @@ def check(home: Path, ledger: Ledger) -> dict[str, Any]:
             found = _compared(opened, batch.opened(), ledger)
         exported = _exported(live, ledger)
     return found | exported | {
-        "verify_differing": verified.n_differing, "n_users": verified.n_users, "n_acked": len(ledger.acked),
+        "verify_differing": verified.n_differing, "verify": verified.differences,
+        "n_users": verified.n_users, "n_acked": len(ledger.acked),
     }  # fmt: skip
 
 
@@ -195,17 +201,19 @@ def _compared(online: OpenedGeneration, batch: OpenedGeneration, ledger: Ledger)
         doubled += sum((have - want).values())
         if found != wanted:
             differing += 1
-            examples.append({name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]})
-    return {"lost": lost, "doubled": doubled, "differing": differing, "examples": examples[:3]}
+            examples.append(
+                {name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]}
+            )
+    return {"lost": lost, "doubled": doubled, "differing": differing, "examples": examples[:2]}
 
 
 def _told(opened: OpenedGeneration, user: str, ledger: Ledger) -> dict[str, Any]:
-    """Return a record in ids and names; what is gone, or was taken back after its window, was perhaps seen."""
+    """Return a record in ids and names; what is gone or was taken back was perhaps seen."""
     names = ("actions", "labels", "medoids", "importances", "seen")
     try:
         record = opened.record(user)
     except UserNotFoundError:
-        return dict.fromkeys(names[1:], []) | {"actions": [[], [], [], [], []]}
+        return {name: [] for name in names} | {"actions": [[], [], [], [], []]}
     ids_of, kinds = opened.items.vocabulary.ids_of, opened.kinds
     known, back = {item_id(n) for n in ledger.catalogue}, ledger.taken_back()
     actions = [
