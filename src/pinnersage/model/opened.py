@@ -133,7 +133,7 @@ class OpenedGeneration:
         return record
 
     def _know_items_of(self, record: UserRecord | None) -> None:
-        """Take over items that another process put, and acted on, since the catalogue was brought up to date."""
+        """Take over items that another process put, with an action on them, a moment ago."""
         if record is None or self._journal is None:
             return
         rows = (record.item_rows, record.seen_rows)
