@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from pinnersage import PinnerSage
-from pinnersage.config import BuildConfig, ImportConfig, InterestConfig
+from pinnersage.config import BuildConfig, ImportConfig, InterestConfig, OnlineConfig
 from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model.live import LiveModel
 from pinnersage.store.generations import GenerationDirectory
@@ -381,3 +381,28 @@ def test_a_copy_goes_on_by_itself(live: LiveModel, tmp_path: Path) -> None:
         assert copy.recover() == 0
         copy.add_actions([NewAction("u1", "i09", log()[-1].time_ms)])
         assert records(copy) != records(live)
+
+
+def test_recent_mode_keeps_no_windows_and_counts_the_newest(tmp_path: Path) -> None:
+    recent = CONFIG.model_copy(update={"online": OnlineConfig(online="recent", n_recent=3)})
+    PinnerSage.build(items(), table(log()[:200]), path=tmp_path / "m", config=recent).close()
+    with LiveModel(built(tmp_path / "exact", log()[:200])) as exact, LiveModel(tmp_path / "m") as live:
+        record, whole = live.opened().record("u1"), exact.opened().record("u1")
+        assert record.n_actions == record.n_interests == whole.n_interests
+        last_ms = whole.as_of_ms
+        new = [NewAction("u1", name(i), last_ms + i) for i in (40, 41, 42, 43)]
+        assert {o.status for o in live.add_actions(new)} == {"accepted"}
+        after = live.opened().record("u1")
+        assert after.n_actions == record.n_actions + 3
+        seen = {row["item_id"] for row in live.recommend("u1", 60, interests=60, mode="budgeted")["items"]}
+        assert not seen & {action.item_id for action in new}
+        live.add_actions([replace(new[3], retract=True)])
+        ids = live.opened().items.vocabulary.ids_of(live.opened().record("u1").item_rows)
+        assert name(43) not in ids[-3:]
+        with PinnerSage.open(tmp_path / "m") as model:
+            told = [i["medoid_item_id"] for i in model.interests_dict("u1")["interests"]]
+            assert told == [i["medoid_item_id"] for i in live.interests("u1")["interests"]]
+        PinnerSage.build(items(), table(log()[:200]), path=tmp_path / "m", config=recent).close()
+        exact.add_actions(new[:3])
+        landed = live.opened().record("u1")
+        assert sorted(landed.medoid_rows) == sorted(exact.opened().record("u1").medoid_rows)

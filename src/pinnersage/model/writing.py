@@ -53,7 +53,8 @@ def add_entries(
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked)
-        _put(opened.store, replace(state, applied=head), writes)
+        if opened.config.online.online == "exact":
+            _put(opened.store, replace(state, applied=head), writes)
     return outcomes
 
 
@@ -66,7 +67,7 @@ def put_item(
     entry = ItemEntry(opened.items.vocabulary.as_own(item_id), embedding, received_ms, attributes)
     head = _append_item(opened, journal, entry)
     n_applied = _apply_parked(opened, journal, entry.item_id)
-    _mark(opened.store, head)
+    _mark(opened, head)
     return is_new, n_applied
 
 
@@ -79,17 +80,22 @@ def remove_item(opened: OpenedGeneration, journal: Journal, item_id: ItemId, rec
         There is no such item.
     """
     own = opened.items.vocabulary.id_of(opened.row_of(item_id))
-    _mark(opened.store, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
+    _mark(opened, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
 
 
-def catch_up(opened: OpenedGeneration, journal: Journal) -> int:
-    """Fold in what the journal holds beyond the records' watermark; return how many entries that were."""
+def catch_up(opened: OpenedGeneration, journal: Journal, *, landing: bool = False) -> int:
+    """Fold in what the journal holds beyond the records' watermark; return how many entries that were.
+
+    In mode ``recent`` only a ``landing`` build does so; what comes after it is read from the journal.
+    """
     heads, applied = journal.heads(), store_applied(opened.store)
     if heads.items > opened.catalogue.applied:
         opened.catalogue.replay(journal.read_items(opened.catalogue.applied))
     if applied > heads.all:
         # A power cut took the end of a journal that was not on the disk: what comes now has its numbers.
-        _mark(opened.store, heads.all)
+        opened.store.put_meta(APPLIED_META, str(heads.all).encode())
+        return 0
+    if opened.config.online.online == "recent" and not landing:
         return 0
     n_folded = 0
     while applied < heads.all:
@@ -128,6 +134,9 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -
     waiting = journal.parked_of(item_id)
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
+    if opened.config.online.online == "recent":
+        journal.set_parked(remove=[at for at, _ in waiting])
+        return len(waiting)
     entries = [entry for _, entry in waiting]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
@@ -164,5 +173,6 @@ def _put(store: InterestStore, state: State, writes: Writes) -> None:
     store.put_many(writes.records.items(), meta=meta)
 
 
-def _mark(store: InterestStore, applied: int) -> None:
-    store.put_meta(APPLIED_META, str(applied).encode())
+def _mark(opened: OpenedGeneration, applied: int) -> None:
+    if opened.config.online.online == "exact":
+        opened.store.put_meta(APPLIED_META, str(applied).encode())
