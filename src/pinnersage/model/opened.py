@@ -115,6 +115,7 @@ class OpenedGeneration:
         record, now_ms, kinds = record_and_state(
             self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
         )
+        self._know_items_of(record)
         if self.config.online.online == "recent" and self._journal is not None:
             record = with_recent(self, self._journal, known, record)
             now_ms = max(now_ms, record.as_of_ms) if record else now_ms
@@ -124,6 +125,20 @@ class OpenedGeneration:
                 "check the id, or add their actions"
             )
         return live_record(record, self.items, kinds, self.config.interests, now_ms)
+
+    def stored(self, user_id: UserId) -> UserRecord | None:
+        """Return a user's record as the store has it, all of its items known by now; None without one."""
+        record = self.store.get(self.user_of(user_id))
+        self._know_items_of(record)
+        return record
+
+    def _know_items_of(self, record: UserRecord | None) -> None:
+        """Take over items that another process put, with an action on them, a moment ago."""
+        if record is None or self._journal is None:
+            return
+        rows = (record.item_rows, record.seen_rows)
+        if any(len(own) and int(own.max()) >= len(self.items) for own in rows):
+            self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def recommend(
         self,

@@ -7,12 +7,12 @@ records is folded in by whoever comes next (:func:`catch_up`). The watermark say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 from pinnersage._arrays import Float32s
-from pinnersage._ids import ItemId
+from pinnersage._ids import ItemId, UserId
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import APPLIED_META, KINDS_META, NOW_META, SEPARATOR, store_applied
 from pinnersage.store.base import InterestStore
@@ -22,6 +22,7 @@ from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Journal
 
 CHUNK = 100_000
+NEWEST_LOOKED_AT = 1_000
 TOO_MANY_PARKED = Outcome("rejected", "unknown_item: too many actions wait for items already")
 
 
@@ -45,11 +46,11 @@ def add_entries(
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
-    if any(outcome.status == "parked" for outcome in outcomes):
-        outcomes = _bounded(outcomes, max_parked - journal.n_parked())
-    kept = [
-        i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in writes.needless
-    ]
+    waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
+    needless = _in_journal(journal, entries, writes.needless | waiting)
+    if waiting - needless:
+        outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
+    kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked)
@@ -123,6 +124,25 @@ def _fold_again(
         _apply_parked(opened, journal, item_id)
 
 
+def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[int]) -> set[int]:
+    """Return which of the repeats the journal has already; the others it must take.
+
+    What only the records have came from the log of a build: the log of the next may not hold it.
+    """
+    held: dict[UserId, set[ActionEntry]] = {}
+    for user_id in {entries[position].user_id for position in repeats}:
+        own = journal.of_user(user_id, newest=NEWEST_LOOKED_AT)
+        held[user_id] = {replace(entry, received_ms=0) for _, entry in own}
+    found = set()
+    for position, entry in enumerate(entries):
+        if entry.user_id in held:
+            timeless = replace(entry, received_ms=0)
+            if position in repeats and timeless in held[entry.user_id]:
+                found.add(position)
+            held[entry.user_id].add(timeless)
+    return found
+
+
 def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -> int:
     head = journal.append([entry])
     opened.catalogue.replay([(head, entry)])
@@ -154,14 +174,10 @@ def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry
     )
 
 
-def _bounded(outcomes: Sequence[Outcome], n_room: int) -> list[Outcome]:
-    """Reject the parked actions for which there is no room."""
-    bounded: list[Outcome] = []
-    for outcome in outcomes:
-        is_parked = outcome.status == "parked"
-        bounded.append(TOO_MANY_PARKED if is_parked and n_room <= 0 else outcome)
-        n_room -= is_parked
-    return bounded
+def _bounded(outcomes: Sequence[Outcome], waiting: set[int], n_room: int) -> list[Outcome]:
+    """Reject those of the parked actions for which there is no room."""
+    refused = set(sorted(waiting)[max(0, n_room) :])
+    return [TOO_MANY_PARKED if i in refused else outcome for i, outcome in enumerate(outcomes)]
 
 
 def _put(store: InterestStore, state: State, writes: Writes) -> None:
