@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -31,7 +32,16 @@ _SESSION = "session"
 
 
 class Answering(ABC):
-    """The reading half of :class:`~pinnersage.model.live.LiveModel`."""
+    """The reading half of :class:`~pinnersage.model.live.LiveModel`.
+
+    Attributes
+    ----------
+    observe
+        Told of each list ``("interests" | "retrieve", seconds)``: reading or making the user's interests, and
+        finding the items. Whoever measures sets it.
+    """
+
+    observe: Callable[[str, float], None]
 
     @abstractmethod
     def opened(self) -> OpenedGeneration:
@@ -72,6 +82,7 @@ class Answering(ABC):
         Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
         window gets what an unknown one does, but for what they have seen.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
         if not record.n_interests:
@@ -81,6 +92,7 @@ class Answering(ABC):
         if preferences.any:
             record = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
+        self.observe("interests", time.perf_counter() - began_s)
         return self._list(opened, known, record, k, drawn, mode, interests, include_seen, request)
 
     def recommend_session(
@@ -97,12 +109,14 @@ class Answering(ABC):
 
         Actions on unknown items are left out; ``n_unknown_items`` counts them.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
         if record is None or not record.n_interests:
             return self.popular(k) | {"n_unknown_items": n_unknown}
         request = (opened.path.name, k, interests, seed, mode, record.item_rows.tolist())
+        self.observe("interests", time.perf_counter() - began_s)
         found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
         return found | {"n_unknown_items": n_unknown}
 
@@ -246,16 +260,18 @@ class Answering(ABC):
             raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
         return opened.items.vocabulary.id_of(row)
 
-    @staticmethod
     def _list(
-        opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
+        self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
         mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
     ) -> answers.Answer:  # fmt: skip
+        began_s = time.perf_counter()
         found = opened.recommend(
             record, k, seed=seed, mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
-        return answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        self.observe("retrieve", time.perf_counter() - began_s)
+        return answer
 
 
 def _session_record(
