@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, tuning
+from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, serving, tuning
 
 app = typer.Typer(
     name="pinnersage",
@@ -56,6 +56,7 @@ _VERBS = (
     ),
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
     (erasing.erase, "pinnersage erase model u42"),
+    (serving.serve, "pinnersage serve model --port 8765"),
 )
 for _verb, _example in _VERBS:
     app.command(epilog=f"Example: [bold]{_example}[/bold]")(_verb)

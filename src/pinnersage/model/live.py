@@ -106,6 +106,10 @@ class LiveModel(Answering):
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
         return self._current.follow()
 
+    def is_stale(self) -> bool:
+        """Tell whether a generation landed that the next call will open, which takes a moment."""
+        return self._current_stamp() != self._stamp
+
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
         with self._write_lock.held():

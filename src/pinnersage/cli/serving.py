@@ -1,0 +1,201 @@
+"""The verb ``serve``: a model over HTTP."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pinnersage.cli import options
+from pinnersage.cli.output import write_json
+from pinnersage.errors import PinnerSageError, UnavailableError, UsageError
+
+if TYPE_CHECKING:
+    from pinnersage.serving.settings import ServiceSettings
+
+Level = Literal["debug", "info", "warning", "error"]
+Durability = Literal["disk", "process"]
+_BOUNDS, _LOGS = "Bounds", "Logs"
+
+
+def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=panel, **more)
+
+
+Host = Annotated[str, _option("--host", help="Address to listen on; beyond this machine only with --keys.")]
+Port = Annotated[int, _option("--port", min=0, max=65_535, help="0 takes a free one.")]
+Workers = Annotated[int, _option("--workers", min=1, max=256, help="Processes that share the port.")]
+Keys = Annotated[
+    Path | None,
+    _option("--keys", metavar="FILE", help="API keys: see `pinnersage keys`.", show_default=False),
+]
+AllowedHosts = Annotated[
+    list[str] | None,
+    _option(
+        "--allowed-host", metavar="NAME", show_default=False,
+        help="Host name that is answered, besides this machine's; repeatable. With --keys: all.",
+    ),
+]  # fmt: skip
+HowDurable = Annotated[
+    Durability,
+    _option("--durability", help="disk: an acknowledged action survives a power cut. process: a kill -9."),
+]
+MaxK = Annotated[int, _option("--max-k", min=1, panel=_BOUNDS, help="Longest list.")]
+MaxBody = Annotated[int, _option("--max-body-mb", min=1, panel=_BOUNDS, help="Largest body.")]
+Rate = Annotated[
+    float,
+    _option("--rate-limit", min=0, panel=_BOUNDS, help="Requests/s of a key or address and worker; 0: none."),
+]
+MaxParked = Annotated[
+    int, _option("--max-parked", min=0, panel=_BOUNDS, help="Actions that wait for unknown items, at most.")
+]
+LogLevel = Annotated[Level, _option("--log-level", panel=_LOGS, help="Lines of this level and worse.")]
+AccessLog = Annotated[
+    bool, _option("--access-log/--no-access-log", panel=_LOGS, help="A line for each request.")
+]
+LogUserIds = Annotated[bool, _option("--log-user-ids", panel=_LOGS, help="Paths, and so user ids, in lines.")]
+Otel = Annotated[bool, _option("--otel", panel=_LOGS, help="OpenTelemetry traces, as OTEL_* variables say.")]
+
+
+def serve(
+    directory: options.Directory,
+    host: Host = "127.0.0.1",
+    port: Port = 8765,
+    workers: Workers = 1,
+    keys: Keys = None,
+    allowed_hosts: AllowedHosts = None,
+    durability: HowDurable = "disk",
+    max_k: MaxK = 1_000,
+    max_body_mb: MaxBody = 8,
+    rate_limit: Rate = 5_000,
+    max_parked: MaxParked = 100_000,
+    log_level: LogLevel = "info",
+    access_log: AccessLog = True,
+    log_user_ids: LogUserIds = False,
+    otel: Otel = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
+    _check_installed()
+    from pinnersage.serving.running import bind, is_loopback
+    from pinnersage.serving.settings import ServiceSettings
+
+    if keys is None and not is_loopback(host):
+        raise UsageError(
+            f"expected --keys FILE with --host {host}, which others can reach; make a key with "
+            "`pinnersage keys add FILE NAME`, or stay on 127.0.0.1"
+        )
+    bounds = ServiceSettings(
+        max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
+        log_user_ids=log_user_ids,
+    )  # fmt: skip
+    hosts = None if keys is not None else tuple(allowed_hosts or ())
+    served = ServedModel(
+        directory, bounds, keys, hosts, log_level, otel, {"durability": durability, "max_parked": max_parked}
+    )
+    served.check()
+    bound = bind(host, port)
+    _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """Makes the application, in this process or in a worker."""
+
+    directory: Path
+    bounds: ServiceSettings
+    keys: Path | None
+    allowed_hosts: tuple[str, ...] | None
+    log_level: Level
+    otel: bool
+    model: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise before anything listens if the application cannot be made."""
+        from pinnersage.serving.keys import read_keys
+        from pinnersage.store.generations import GenerationDirectory
+
+        GenerationDirectory(self.directory).current()
+        if self.keys is not None and not read_keys(self.keys):
+            raise UsageError(f"{self.keys} holds no key; make one: pinnersage keys add {self.keys} NAME")
+
+    def create(self) -> Any:
+        """Open the model and return the application that serves it."""
+        from pinnersage.model.live import LiveModel
+        from pinnersage.serving.app import create_app
+        from pinnersage.serving.keys import KeyRing
+        from pinnersage.serving.logs import configure_logs
+
+        configure_logs(self.log_level)
+        keys = None if self.keys is None else KeyRing(self.keys)
+        plugins = []
+        if self.otel:
+            from pinnersage.serving.tracing import tracing_plugin
+
+            plugins.append(tracing_plugin())
+        backend = LiveModel.open(self.directory, **self.model)
+        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=plugins)
+
+    def __call__(self) -> Any:
+        """Return the application in a worker, or end the worker for good."""
+        import structlog
+
+        from pinnersage.serving.running import exit_unstarted
+
+        try:
+            return self.create()
+        except PinnerSageError as error:
+            structlog.get_logger().error("cannot start", error=type(error).__name__, detail=str(error))
+            exit_unstarted()
+
+
+@dataclass(frozen=True)
+class _Told:
+    directory: Path
+    host: str
+    port: int
+    n_workers: int
+    as_json: bool
+
+    def tell(self) -> None:
+        shown = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        url = f"http://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
+        if self.as_json:
+            write_json({"url": url, "page_url": f"{url}/", "schema_url": f"{url}/schema",
+                        "model": str(self.directory), "n_workers": self.n_workers})  # fmt: skip
+            return
+        typer.echo(f"Serving {self.directory} on {url}")
+        typer.echo(f"  page     {url}/")
+        typer.echo(f"  OpenAPI  {url}/schema")
+        typer.echo(f"  try      curl '{url}/v1/users/USER/recommendations?k=10'")
+
+
+def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
+    from pinnersage.serving.running import run_one, run_several
+
+    timeout_s = served.bounds.shutdown_timeout_s
+    if n_workers == 1:
+        app = served.create()
+        told.tell()
+        run_one(app, bound, timeout_s)
+        return
+    import os
+
+    with tempfile.TemporaryDirectory(prefix="pinnersage-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        told.tell()
+        run_several(served, bound, n_workers, timeout_s)
+
+
+def _check_installed() -> None:
+    try:
+        import litestar  # noqa: F401
+        import prometheus_client  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UnavailableError(
+            f"`pinnersage serve` needs the package {error.name}: pip install 'pinnersage[serve]'"
+        ) from None

@@ -1,0 +1,105 @@
+"""What the service asks of a model. It never sees more than this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from pinnersage._ids import ItemId, UserId
+from pinnersage.config import RecommendMode
+from pinnersage.streaming.events import NewAction, Outcome
+
+Answer = dict[str, Any]
+Preference = Literal["muted", "pinned"]
+
+
+class Backend(Protocol):
+    """A model that is read and written while it serves; every method may be called from any thread.
+
+    Answers are plain values in the shapes of the contract. Methods raise the errors of
+    :mod:`pinnersage.errors`; writes return when they are durable and every reader sees them.
+    """
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation that answers."""
+
+    def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
+        """Take actions in one commit and return an outcome for each, in order."""
+
+    def put_item(self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any]) -> Answer:
+        """Add or replace an item; return ``item_id, created, n_applied``."""
+
+    def delete_item(self, item_id: ItemId) -> Answer:
+        """Take an item out of every list."""
+
+    def set_preference(
+        self, user_id: UserId, medoid_item_id: ItemId, preference: Preference | None
+    ) -> Answer:
+        """Mute or pin an interest; None forgets what was said."""
+
+    def erase(self, user_id: UserId) -> Answer:
+        """Remove everything of a user and return a receipt."""
+
+    def interests(self, user_id: UserId) -> Answer:
+        """Return a user's interests."""
+
+    def recommend(
+        self,
+        user_id: UserId,
+        k: int = 100,
+        *,
+        interests: int | None = None,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        include_seen: bool = False,
+    ) -> Answer:
+        """Return a user's recommendations."""
+
+    def recommend_session(
+        self,
+        actions: Sequence[NewAction],
+        k: int = 100,
+        *,
+        interests: int | None = None,
+        seed: int = 0,
+        mode: RecommendMode | None = None,
+        include_seen: bool = False,
+    ) -> Answer:
+        """Return recommendations from actions alone; nothing is kept."""
+
+    def popular(self, k: int = 100) -> Answer:
+        """Return what most users act on."""
+
+    def mean_list(self, user_id: UserId, k: int = 100) -> Answer:
+        """Return what one averaged vector would recommend."""
+
+    def neighbors(self, item_id: ItemId, k: int = 10) -> Answer:
+        """Return an item's neighbors."""
+
+    def explain(self, user_id: UserId, item_id: ItemId) -> Answer:
+        """Return why an item would, or would not, be recommended."""
+
+    def export(self, user_id: UserId) -> Answer:
+        """Return everything held of a user."""
+
+    def find_users(self, prefix: str, limit: int = 20) -> list[UserId]:
+        """Return users whose id begins with ``prefix``."""
+
+    def items_info(self, item_ids: Sequence[ItemId]) -> list[Answer]:
+        """Return the attributes of items, in order."""
+
+    def refresh(self) -> bool:
+        """Notice a new generation; return whether there was one."""
+
+    def is_stale(self) -> bool:
+        """Tell whether a new generation waits to be opened; cheap."""
+
+    def check_ready(self) -> None:
+        """Raise if store, journal or index is gone."""
+
+    def status(self) -> Answer:
+        """Return counts, sizes and positions for people and gauges."""
+
+    def close(self) -> None:
+        """Let go of all files."""

@@ -1,0 +1,150 @@
+"""Group commit: requests that come while one commit runs share the next; nobody waits when nothing runs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import NamedTuple
+
+from pinnersage.errors import UnavailableError
+from pinnersage.streaming.events import NewAction, Outcome
+
+AddActions = Callable[[Sequence[NewAction]], list[Outcome]]
+Observe = Callable[[str, float], None]
+
+
+class _Waiting(NamedTuple):
+    actions: Sequence[NewAction]
+    answer: asyncio.Future[list[Outcome]]
+    loop: asyncio.AbstractEventLoop
+    since_s: float
+
+
+Answered = tuple[_Waiting, list[Outcome] | Exception]
+
+
+class CommitQueue:
+    """Joins the actions of concurrent requests into one commit after another, in one thread.
+
+    Parameters
+    ----------
+    add_actions
+        Takes actions in one durable commit.
+    max_queued_actions
+        Actions that may wait; more are refused.
+    max_joined_actions
+        Actions of one commit, unless a single request has more.
+    observe
+        Told ``("queue" | "commit", seconds)``.
+    """
+
+    def __init__(
+        self,
+        add_actions: AddActions,
+        *,
+        max_queued_actions: int,
+        max_joined_actions: int,
+        observe: Observe = lambda _stage, _seconds: None,
+    ) -> None:
+        self._add_actions, self._observe = add_actions, observe
+        self._max_queued, self._max_joined = max_queued_actions, max_joined_actions
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="pinnersage-commits", daemon=True)
+        self.n_queued = 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what waits, and end the thread; blocks until then."""
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether commits can happen."""
+        return self._thread.is_alive()
+
+    async def commit(self, actions: Sequence[NewAction]) -> list[Outcome]:
+        """Return the outcomes when the actions are durable; call it from the event loop.
+
+        Raises
+        ------
+        UnavailableError
+            Too many actions wait already.
+        """
+        if not actions:
+            return []
+        if self.n_queued and self.n_queued + len(actions) > self._max_queued:
+            raise UnavailableError(
+                f"{self.n_queued:,} actions wait to be written; none of yours was taken, send them later"
+            )
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(actions, loop.create_future(), loop, time.perf_counter())
+        self.n_queued += len(actions)
+        self._queue.put(waiting)
+        # Shielded: a request that gives up must not disturb those that share its commit.
+        return await asyncio.shield(waiting.answer)
+
+    def _run(self) -> None:
+        go_on = True
+        while go_on:
+            joined, go_on = self._next()
+            if joined:
+                self._answer(joined)
+
+    def _next(self) -> tuple[list[_Waiting], bool]:
+        """Return the requests of the next commit, and whether there will be more."""
+        first = self._queue.get()
+        if first is None:
+            return [], False
+        joined, n_actions = [first], len(first.actions)
+        while n_actions < self._max_joined and not self._queue.empty():
+            more = self._queue.get()
+            if more is None:
+                return joined, False
+            joined.append(more)
+            n_actions += len(more.actions)
+        return joined, True
+
+    def _answer(self, joined: list[_Waiting]) -> None:
+        began_s = time.perf_counter()
+        for waiting in joined:
+            self._observe("queue", began_s - waiting.since_s)
+        answers = self._commit(joined)
+        self._observe("commit", time.perf_counter() - began_s)
+        try:
+            joined[0].loop.call_soon_threadsafe(self._deliver, answers)
+        except RuntimeError:  # The loop is closed: nobody is left to hear it; what is written stays written.
+            self.n_queued = 0
+
+    def _commit(self, joined: list[_Waiting]) -> list[Answered]:
+        """Commit all in one; if that is refused, each request by itself, so that none fails for another."""
+        try:
+            outcomes = self._add_actions([action for waiting in joined for action in waiting.actions])
+        except UnavailableError as error:
+            return [(waiting, error) for waiting in joined]
+        except Exception as error:  # noqa: BLE001 - it is handed to those who wait.
+            if len(joined) == 1:
+                return [(joined[0], error)]
+            return [answered for waiting in joined for answered in self._commit([waiting])]
+        answers: list[Answered] = []
+        first = 0
+        for waiting in joined:
+            answers.append((waiting, outcomes[first : first + len(waiting.actions)]))
+            first += len(waiting.actions)
+        return answers
+
+    def _deliver(self, answers: list[Answered]) -> None:
+        for waiting, found in answers:
+            self.n_queued -= len(waiting.actions)
+            if waiting.answer.done():
+                continue
+            if isinstance(found, Exception):
+                waiting.answer.set_exception(found)
+            else:
+                waiting.answer.set_result(found)

@@ -1,0 +1,182 @@
+"""What stands before every request: its id, its time, its log line, and what no route should have to see."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.problems import PROBLEM_JSON, RequestError, problem_body, problem_headers
+from pinnersage.serving.settings import ServiceSettings
+
+Message = dict[str, Any]
+AsgiApp = Callable[..., Any]
+
+SLASH = "\udc2f"
+"""Stands for an escaped slash inside an id while the path is taken apart; no UTF-8 holds it."""
+
+_MAX_PATH_BYTES = 16_384
+_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
+_NO_ROUTE = "(no route)"
+_LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
+
+
+class Edge:
+    """The outermost ASGI layer.
+
+    Parameters
+    ----------
+    app
+        What answers.
+    settings
+        Bounds and what to log.
+    metrics
+        Where requests are counted.
+    allowed_hosts
+        Values of the Host header that are answered, besides loopback's; None for all.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        settings: ServiceSettings,
+        metrics: Metrics,
+        allowed_hosts: Iterable[str] | None = None,
+    ) -> None:
+        self._app, self._settings, self._metrics = app, settings, metrics
+        self._hosts = None if allowed_hosts is None else {host.lower().encode() for host in allowed_hosts}
+        self._log = structlog.get_logger() if settings.access_log else None
+
+    async def __call__(self, scope: dict[str, Any], receive: AsgiApp, send: AsgiApp) -> None:
+        """Answer one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s = time.perf_counter()
+        headers = dict(scope["headers"])
+        exchange = _Exchange(scope, headers, send)
+        self._metrics.n_in_flight += 1
+        try:
+            refused = self._refused(scope, headers)
+            if refused is not None:
+                await exchange.refuse(refused)
+            elif scope["method"] in _WITH_BODY:
+                await self._in_time(scope, receive, exchange)
+            else:
+                await self._app(scope, receive, exchange.send)
+        finally:
+            self._metrics.n_in_flight -= 1
+            self._finish(scope, exchange, time.perf_counter() - began_s)
+
+    async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
+        loop = asyncio.get_running_loop()
+        body_until_s = loop.time() + self._settings.body_timeout_s
+
+        async def receive_in_time() -> Message:
+            try:
+                async with asyncio.timeout_at(body_until_s):
+                    found: Message = await receive()
+                    return found
+            except TimeoutError:
+                raise RequestError(
+                    f"the body did not arrive within {self._settings.body_timeout_s:g} s", status=408
+                ) from None
+
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_s):
+                await self._app(scope, receive_in_time, exchange.send)
+        except TimeoutError:
+            if exchange.status:
+                raise
+            await exchange.refuse(
+                RequestError(
+                    "no answer in time; what was sent may or may not have been taken: send it again, "
+                    "repeats change nothing", status=504,
+                )
+            )  # fmt: skip
+
+    def _refused(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> RequestError | None:
+        """Return why the request goes no further; put escaped slashes out of the router's way."""
+        raw: bytes = scope.get("raw_path") or b""
+        if self._hosts is not None and not self._is_allowed(headers.get(b"host", b"")):
+            return RequestError("this host name is not served; start with --allowed-host NAME", status=421)
+        if len(raw) > _MAX_PATH_BYTES:
+            return RequestError(f"expected a path of at most {_MAX_PATH_BYTES:,} bytes", status=414)
+        if b"%2" in raw:
+            pieces = _ESCAPED_SLASH.split(raw.partition(b"?")[0].decode("latin-1"))
+            scope["path"] = SLASH.join(unquote(piece) for piece in pieces)
+        if b"//" in raw:
+            return RequestError("an id in the path is empty", field="path")
+        if scope["method"] not in _WITH_BODY:
+            return None
+        if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
+            return RequestError("a page of another site may not change anything here", status=403)
+        if raw.startswith(b"/v1/") and not _is_json(headers):
+            return RequestError("expected a body of Content-Type application/json", status=415)
+        return None
+
+    def _is_allowed(self, host: bytes) -> bool:
+        hosts = self._hosts or ()
+        return _LOOPBACK.fullmatch(host) is not None or host.lower() in hosts or not host
+
+    def _finish(self, scope: dict[str, Any], exchange: _Exchange, seconds: float) -> None:
+        route = scope.get("path_template") or _NO_ROUTE
+        status = exchange.status or 499
+        self._metrics.request(route, scope["method"], status, seconds)
+        if self._log is None:
+            return
+        line = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1_000, 3)}
+        if self._settings.log_user_ids:
+            line["path"] = scope["path"].replace(SLASH, "/")
+        if "api_key_name" in scope:
+            line["key"] = scope["api_key_name"]
+        self._log.info("request", request_id=exchange.request_id, **line)
+
+
+class _Exchange:
+    """The answer's side of one request."""
+
+    __slots__ = ("_fixed", "_send", "request_id", "status")
+
+    def __init__(self, scope: dict[str, Any], headers: dict[bytes, bytes], send: AsgiApp) -> None:
+        given = headers.get(b"x-request-id")
+        sane = given is not None and _REQUEST_ID.fullmatch(given)
+        request_id: bytes = given if sane and given is not None else os.urandom(8).hex().encode()
+        self.request_id = scope["request_id"] = request_id.decode()
+        self._fixed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        if scope["path"].startswith("/v1/"):
+            self._fixed.append((b"cache-control", b"no-store"))
+        self._send = send
+        self.status = 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message["headers"], *self._fixed]
+        await self._send(message)
+
+    async def refuse(self, error: RequestError) -> None:
+        body = problem_body(error.status, str(error), self.request_id, error.errors)
+        named = problem_headers(error.status) | {
+            "Content-Type": PROBLEM_JSON,
+            "Content-Length": str(len(body)),
+        }
+        headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
+        await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+
+def _is_json(headers: dict[bytes, bytes]) -> bool:
+    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
+        return True
+    return not kind and headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers

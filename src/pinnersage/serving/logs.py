@@ -1,0 +1,44 @@
+"""Structured logs: one JSON object a line on stderr, without ids of users."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+
+def configure_logs(level: str = "info") -> None:
+    """Send lines of this level and worse to stderr as JSON; the server's own lines among them."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _to_json,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    handler = _ToStructlog()
+    for name in ("uvicorn", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler] if name == "uvicorn" else [], name != "uvicorn"
+        logger.setLevel(max(number, logging.WARNING))
+
+
+def _to_json(_logger: Any, _method: str, line: Any) -> bytes:
+    return msgspec.json.encode(line, enc_hook=str)
+
+
+class _ToStructlog(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if record.exc_info:
+            structlog.get_logger().log(record.levelno, message, exc_info=record.exc_info)
+        else:
+            structlog.get_logger().log(record.levelno, message)

@@ -1,0 +1,124 @@
+"""Prometheus metrics of one worker; with several workers, of all of them together.
+
+With ``PROMETHEUS_MULTIPROC_DIR`` in the environment (``pinnersage serve --workers`` sets it) every worker
+writes its values into files there, and whichever worker is asked adds them up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.values import MutexValue, ValueClass
+
+STAGES = ("parse", "queue", "commit", "interests", "retrieve", "encode")
+_BUCKETS_S = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
+)  # fmt: skip
+
+
+class Metrics:
+    """All metrics; names begin with ``pinnersage_``, times are seconds."""
+
+    def __init__(self) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry = CollectorRegistry()
+        self._requests = Counter(
+            "pinnersage_requests", "Requests answered.", ["route", "method", "status"], registry=registry
+        )
+        self._request_s = _histogram(
+            "pinnersage_request_seconds", "Whole time of requests.", ["route"], registry
+        )
+        self._stage_s = _histogram("pinnersage_stage_seconds", "Time of stages.", ["stage"], registry)
+        self._freshness_s = _histogram(
+            "pinnersage_freshness_seconds",
+            "From the arrival of actions until all readers of all workers see them; then comes the answer.",
+            [], registry,
+        )  # fmt: skip
+        self._actions = Counter("pinnersage_actions", "Actions by outcome.", ["status"], registry=registry)
+        self._swaps = Counter("pinnersage_generation_swaps", "Generations changed to.", registry=registry)
+        self._queued = _gauge(
+            "pinnersage_queue_depth", "Actions that wait for their commit.", "livesum", registry
+        )
+        self._in_flight = _gauge(
+            "pinnersage_requests_in_flight", "Requests being answered.", "livesum", registry
+        )
+        self.n_in_flight = 0
+        self._status: dict[str, Any] = {}
+        self.freshness = self._freshness_s.observe
+        self._stages = {stage: self._stage_s.labels(stage).observe for stage in STAGES}
+        self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+
+    def stage(self, name: str, seconds: float) -> None:
+        """Count one passage through a stage."""
+        self._stages[name](seconds)
+
+    def request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request; ``route`` is its template, never its path."""
+        key = (route, method, status)
+        found = self._routes.get(key)
+        if found is None:
+            found = self._requests.labels(route, method, str(status)), self._request_s.labels(route)
+            self._routes[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
+
+    def actions(self, counts: Mapping[str, int]) -> None:
+        """Count actions by outcome."""
+        for status, n in counts.items():
+            if n:
+                self._actions.labels(status).inc(n)
+
+    def swapped(self) -> None:
+        """Count a change of generation."""
+        self._swaps.inc()
+
+    def load(self, *, n_queued: int) -> None:
+        """Set how many actions wait, and how many requests are being answered."""
+        self._queued.set(n_queued)
+        self._in_flight.set(self.n_in_flight)
+
+    def status(self, facts: Mapping[str, Any], prefix: str = "") -> None:
+        """Set a gauge for every number of the model's status."""
+        for name, value in facts.items():
+            if isinstance(value, Mapping):
+                self.status(value, f"{prefix}{name}_")
+            elif name == "generation" and str(value).isdecimal():
+                self._set(f"{prefix}generation", int(value))
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                self._set(f"{prefix}{name}", value)
+
+    def _set(self, name: str, value: float) -> None:
+        gauge = self._status.get(name)
+        if gauge is None:
+            of_worker = name.startswith("cache")
+            gauge = self._status[name] = _gauge(
+                f"pinnersage_{name}", f"Status of the model: {name.replace('_', ' ')}.",
+                "livesum" if of_worker else "livemin" if name == "generation" else "livemax", self._registry,
+            )  # fmt: skip
+        gauge.set(value)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        if ValueClass is MutexValue:
+            return generate_latest(self._registry)
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return generate_latest(together)
+
+
+def _histogram(name: str, told: str, labels: list[str], registry: CollectorRegistry) -> Histogram:
+    return Histogram(name, told, labels, registry=registry, buckets=_BUCKETS_S)
+
+
+def _gauge(name: str, told: str, mode: Any, registry: CollectorRegistry) -> Gauge:
+    return Gauge(name, told, registry=registry, multiprocess_mode=mode)

@@ -1,0 +1,122 @@
+"""The OpenAPI document at ``/schema``: what routes take, with examples, and how they refuse."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from litestar import Litestar, Router
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi import OpenAPIConfig, ResponseSpec
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import (
+    Components,
+    Example,
+    OpenAPIMediaType,
+    Operation,
+    Reference,
+    RequestBody,
+    SecurityScheme,
+    Tag,
+)
+from litestar.routes import HTTPRoute
+
+from pinnersage.serving.problems import PROBLEM_JSON, Problem
+from pinnersage.serving.shapes import ActionsIn, ItemIn, PreferenceIn, RecommendationsIn
+
+_REF = "#/components/schemas/{name}"
+_TAKEN = (ActionsIn, RecommendationsIn, ItemIn, PreferenceIn)
+
+_DESCRIPTION = """\
+As many interests per user as their actions show, and recommendations from them.
+
+Send actions with `POST /v1/actions`; what is acknowledged is on the disk and in the next answer. Ids in paths
+are text, `/` in them is written `%2F`. Errors are `application/problem+json` and name the field. Every answer
+has an `X-Request-ID`, yours if you send one.
+"""
+
+
+_REFUSALS = {
+    400: "The request cannot be read; `errors` names the fields.",
+    401: "No valid key was given.",
+    403: "The key lacks the scope.",
+    404: "No such user or item.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The values cannot be used; `errors` names the fields.",
+    429: "More requests than the rate allows.",
+    503: "Nothing can be read or written now; come again after `Retry-After` seconds.",
+}
+_WITH_KEYS = (401, 403, 429)
+
+
+def refusals(*statuses: int, with_keys: bool = True) -> dict[int, ResponseSpec]:
+    """Return how a route documents that it may refuse with these statuses, and for want of a key."""
+    every = sorted({*statuses, *(_WITH_KEYS if with_keys else ())})
+    return {
+        status: ResponseSpec(
+            Problem, description=_REFUSALS[status], generate_examples=False, media_type=PROBLEM_JSON
+        )
+        for status in every
+    }
+
+
+def takes(shape: type[msgspec.Struct], **examples: Any) -> dict[str, Any]:
+    """Return the options by which a route documents its JSON body, with examples by name."""
+    content = OpenAPIMediaType(
+        schema=Reference(_REF.format(name=shape.__name__)),
+        examples={name: Example(summary=name, value=value) for name, value in examples.items()},
+    )
+    return {"body": RequestBody(content={"application/json": content}, required=True)}
+
+
+def openapi_config() -> OpenAPIConfig:
+    """Return the configuration of the document and of its routes."""
+    return OpenAPIConfig(
+        title="pinnersage",
+        version=version("pinnersage"),
+        description=_DESCRIPTION,
+        use_handler_docstrings=True,
+        operation_id_creator=lambda handler, _method, _path: str(handler.handler_name),
+        openapi_router=Router("/schema", route_handlers=[], opt={"scope": "open"}, include_in_schema=False),
+        render_plugins=[
+            JsonRenderPlugin(path=["/", "/openapi.json"]),
+            YamlRenderPlugin(path="/openapi.yaml"),
+        ],
+        tags=[
+            Tag("read", "Interests, recommendations, neighbors."),
+            Tag("write", "Actions, items, what users say about interests."),
+            Tag("one user's data", "Export and erasure."),
+            Tag("operations", "Health and metrics."),
+        ],
+        security=[{"bearer": []}, {"header": []}],
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer"),
+                "header": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            },
+        ),
+    )
+
+
+def finish_document(app: Litestar) -> None:
+    """Add what the framework cannot know: the bodies that routes read themselves, and one-line summaries."""
+    document = app.openapi_schema
+    _, schemas = msgspec.json.schema_components(_TAKEN, ref_template=_REF)
+    document.components.schemas.update(schemas)
+    for route in app.routes:
+        if isinstance(route, HTTPRoute) and route.path_format in (document.paths or {}):
+            item = (document.paths or {})[route.path_format]
+            for method, (handler, _) in route.route_handler_map.items():
+                operation = getattr(item, str(method).lower(), None)
+                if operation is not None:
+                    _finish(operation, handler)
+
+
+def _finish(operation: Operation, handler: HTTPRouteHandler) -> None:
+    summary, _, rest = (operation.description or "").partition("\n\n")
+    operation.summary, operation.description = summary.rstrip("."), rest or None
+    operation.request_body = handler.opt.get("body", operation.request_body)
+    if handler.opt.get("scope") == "open":
+        operation.security = []

@@ -1,0 +1,42 @@
+"""Health and metrics: what operators and their machines ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from pinnersage.errors import PinnerSageError, UnavailableError
+from pinnersage.serving.openapi import refusals
+from pinnersage.serving.service import service_of
+
+OPEN = {"scope": "open"}
+
+
+@get("/health/live", opt=OPEN, tags=["operations"], sync_to_thread=False)
+def live() -> dict[str, str]:
+    """Tell that the process answers; restart it when this does not."""
+    return {"status": "live"}
+
+
+@get("/health/ready", opt=OPEN, tags=["operations"], responses=refusals(503, with_keys=False))
+async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Tell that requests can be answered; 503 when store, journal or index is gone."""
+    service = service_of(request)
+    try:
+        await service.slow(service.check_ready)
+    except PinnerSageError as error:
+        raise UnavailableError(f"not ready: {error}") from error
+    return {"status": "ready", "generation": service.backend.generation}
+
+
+@get("/metrics", tags=["operations"], responses=refusals(), media_type="text/plain")
+async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Show metrics in Prometheus' text format, of all workers together."""
+    service = service_of(request)
+    await service.slow(service.observe_status)
+    text = await service.slow(service.metrics.text)
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+OPERATIONS = [live, ready, metrics]

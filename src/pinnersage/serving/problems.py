@@ -1,0 +1,163 @@
+"""The one place where errors become answers: HTTP status and ``application/problem+json`` (RFC 9457).
+
+A problem is ``{"type", "title", "status", "detail", "instance"?, "errors"?: [{"field", "message"}]}``. What
+went wrong inside is logged, never told.
+"""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from pinnersage.errors import (
+    DataError,
+    NotFoundError,
+    PinnerSageError,
+    StoredFormatError,
+    UnavailableError,
+    UsageError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_S = 1
+
+# Messages of the model begin with the field they are about, where there is one.
+_FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
+_STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
+    (StoredFormatError, 503),
+    (UsageError, 400),
+    (DataError, 422),
+    (NotFoundError, 404),
+    (UnavailableError, 503),
+)
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a request was not answered, as RFC 9457 has it."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+    instance: str | None = None
+    errors: list[FieldError] = []
+
+
+class RequestError(PinnerSageError):
+    """A request that cannot be answered as it is; carries its status, fields and further members."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status: int = 400,
+        field: str | None = None,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.errors = [FieldError(field, detail)] if field is not None else list(errors)
+        self.headers = dict(headers or {})
+        self.members = dict(members or {})
+
+
+def status_of(error: PinnerSageError) -> int:
+    """Return the HTTP status of an error raised on purpose."""
+    if isinstance(error, RequestError):
+        return error.status
+    return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
+
+
+def problem_body(
+    status: int,
+    detail: str,
+    request_id: str | None = None,
+    errors: Sequence[FieldError] = (),
+    members: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return a problem as JSON bytes; ``members`` are added to it."""
+    instance = f"urn:pinnersage:request:{request_id}" if request_id else None
+    problem = Problem(HTTPStatus(status).phrase, status, detail, instance=instance, errors=list(errors))
+    found = {"type": problem.type} | msgspec.to_builtins(problem) | dict(members or {})
+    return msgspec.json.encode(found)
+
+
+def problem_headers(status: int) -> dict[str, str]:
+    """Return what must go with a status: when to come again, or how to say who one is."""
+    if status in (429, 503):
+        return {"Retry-After": str(RETRY_AFTER_S)}
+    if status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="pinnersage"'}
+    return {"Connection": "close"} if status in (408, 413) else {}
+
+
+def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Response[bytes]:
+    """Answer for an error raised on purpose."""
+    status = status_of(error)
+    if status >= 500:
+        structlog.get_logger().error("unavailable", error=type(error).__name__, detail=str(error))
+    if isinstance(error, RequestError):
+        return _respond(request, status, str(error), error.errors, error.headers, error.members)
+    named = _FIELD.match(str(error)) if isinstance(error, (UsageError, DataError)) else None
+    return _respond(request, status, str(error), [FieldError(named[0], str(error))] if named else ())
+
+
+def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Answer for what the framework refuses: no such route, a parameter that is not a number."""
+    errors = []
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        errors = [FieldError(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
+    named = ", ".join(e.field for e in errors)
+    detail = f"cannot read {named}" if named else str(error.detail)
+    if str(error.detail) == "client disconnected prematurely":
+        return _respond(request, 400, "the connection ended before the body was complete")
+    return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
+
+
+def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Answer for a defect of this program; its traceback goes to the log."""
+    # Frames and type only: the message of an unexpected error may hold an id.
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    structlog.get_logger().error("defect", error=type(error).__name__, traceback=frames)
+    return _respond(request, 500, "a defect of the service; its log says more under this request id")
+
+
+def _respond(
+    request: Request[Any, Any, Any],
+    status: int,
+    detail: str,
+    errors: Sequence[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+    members: Mapping[str, Any] | None = None,
+) -> Response[bytes]:
+    request_id = request.scope.get("request_id")
+    return Response(
+        problem_body(status, detail, request_id, errors, members),  # type: ignore[arg-type]
+        status_code=status,
+        media_type=PROBLEM_JSON,
+        headers=problem_headers(status) | dict(headers or {}),
+    )
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
+    PinnerSageError: on_own_error,
+    HTTPException: on_http_error,
+    Exception: on_defect,
+}

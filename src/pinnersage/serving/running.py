@@ -1,0 +1,106 @@
+"""Running the application: one process, or several on one socket, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import ipaddress
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.serving.connections import server_options
+
+_BACKLOG = 2_048
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach ``host``.
+
+    Examples
+    --------
+    >>> [is_loopback(host) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "example.org")]
+    [True, True, True, False, False]
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one.
+
+    Raises
+    ------
+    UsageError
+        There is no such address on this machine.
+    UnavailableError
+        The port is taken, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except socket.gaierror as error:
+        raise UsageError(f"expected an address of this machine as host, got {host!r}: {error}") from None
+    except OSError as error:
+        raise UnavailableError(
+            f"cannot listen on {host}:{port}: {error.strerror}; take another --port"
+        ) from None
+    bound.set_inheritable(True)
+    return bound
+
+
+def run_one(app: Any, bound: socket.socket, shutdown_timeout_s: float) -> None:
+    """Serve in this process; return after the last request when told to stop.
+
+    Raises
+    ------
+    UnavailableError
+        The application could not start.
+    """
+    # The server raises the signal that stopped it once more when it is done: then it ends this process well.
+    signal.signal(signal.SIGTERM, _exit_well)
+    signal.signal(signal.SIGINT, _exit_well)
+    server = uvicorn.Server(uvicorn.Config(app, **server_options(shutdown_timeout_s)))
+    server.run(sockets=[bound])
+    if not server.started:
+        raise UnavailableError("the service could not start; its log says why")
+
+
+def run_several(
+    create: Callable[[], Any], bound: socket.socket, n_workers: int, shutdown_timeout_s: float
+) -> None:
+    """Serve in several processes that share one socket; a worker that dies is replaced.
+
+    Parameters
+    ----------
+    create
+        Makes the application in each worker; it must be picklable.
+
+    Raises
+    ------
+    UnavailableError
+        The workers could not start.
+    """
+    config = uvicorn.Config(
+        create, factory=True, workers=n_workers, **server_options(shutdown_timeout_s)
+    )  # fmt: skip
+    supervisor = Multiprocess(config, sockets=[bound])
+    supervisor.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+        raise UnavailableError("the workers could not start; their log says why")
+
+
+def exit_unstarted() -> NoReturn:
+    """End a worker so that its supervisor does not try again."""
+    sys.exit(STARTUP_FAILURE)
+
+
+def _exit_well(*_: object) -> NoReturn:
+    sys.exit(0)

@@ -1,0 +1,168 @@
+"""What the routes share: the model, the bounds, the commits, the threads, the measures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Litestar, Request, Response
+
+from pinnersage.errors import PinnerSageError, UnavailableError
+from pinnersage.serving.backend import Answer, Backend
+from pinnersage.serving.commits import CommitQueue
+from pinnersage.serving.edge import SLASH
+from pinnersage.serving.encoded import EncodedJson
+from pinnersage.serving.intake import BadActionError, Taken, checked_id
+from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.problems import RequestError
+from pinnersage.serving.results import result_of
+from pinnersage.serving.settings import ServiceSettings
+from pinnersage.serving.shapes import ActionResult
+from pinnersage.serving.warming import warm_up
+
+_STATUS_EVERY = 10
+_encode = msgspec.json.Encoder().encode
+
+
+class Service:
+    """One model served by one worker process."""
+
+    def __init__(self, backend: Backend, settings: ServiceSettings) -> None:
+        self.backend, self.settings, self.metrics = backend, settings, Metrics()
+        self.commits = CommitQueue(
+            backend.add_actions,
+            max_queued_actions=settings.max_queued_actions,
+            max_joined_actions=settings.max_joined_actions,
+            observe=self.metrics.stage,
+        )
+        self._swapping = asyncio.Lock()
+        self._threads = ThreadPoolExecutor(settings.n_threads, thread_name_prefix="pinnersage-slow")
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
+        """Start what runs beside the requests, and end it after the last of them."""
+        self.commits.start()
+        await self.slow(warm_up, self.backend)
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watching
+            await asyncio.to_thread(self.commits.stop)
+            self._threads.shutdown()
+            self.backend.close()
+
+    async def fresh(self) -> None:
+        """Wait for a generation that landed to be opened, without keeping other requests waiting."""
+        if self.backend.is_stale():
+            async with self._swapping:
+                if self.backend.is_stale():
+                    await self._refresh()
+
+    async def _refresh(self) -> None:
+        before = self.backend.generation
+        await self.slow(self.backend.refresh)
+        if self.backend.generation != before:
+            self.metrics.swapped()
+            structlog.get_logger().info("generation changed", generation=self.backend.generation)
+
+    async def slow(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Return what ``call`` returns, from a thread, so that other requests are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*args, **options))
+
+    def timed(self, stage: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Return what ``call`` returns, counted as a passage through ``stage``."""
+        began_s = time.perf_counter()
+        try:
+            return call(*args, **options)
+        finally:
+            self.metrics.stage(stage, time.perf_counter() - began_s)
+
+    def respond(self, answer: Answer | msgspec.Struct, status: int = 200) -> Response[Any]:
+        """Return an answer as JSON."""
+        body = self.timed("encode", _encode, answer)
+        return EncodedJson(body, status)
+
+    async def take(self, taken: Taken) -> list[ActionResult]:
+        """Commit the readable actions of a request and return a result for each that was given."""
+        began_s = time.perf_counter()
+        outcomes = iter(await self.commits.commit(taken.actions))
+        self.metrics.freshness(time.perf_counter() - began_s)
+        results = [
+            taken.rejected.get(position) or result_of(next(outcomes)) for position in range(taken.n_given)
+        ]
+        self.metrics.actions(Counter(result.status for result in results))
+        return results
+
+    def path_id(self, text: str, field: str) -> str:
+        """Return an id as it stood in the path.
+
+        Raises
+        ------
+        RequestError
+            It is too long.
+        """
+        try:
+            return str(checked_id(text.replace(SLASH, "/"), field, self.settings.max_id_bytes))
+        except BadActionError as error:
+            raise RequestError(str(error), field=field) from None
+
+    def check_most(self, value: int, field: str, most: int) -> None:
+        """Refuse a number above its bound.
+
+        Raises
+        ------
+        RequestError
+            400 that names the field.
+        """
+        if value > most:
+            raise RequestError(f"expected {field} of at most {most:,}, got {value:,}", field=field)
+
+    def check_ready(self) -> None:
+        """Raise if requests cannot be answered now.
+
+        Raises
+        ------
+        PinnerSageError
+            Something of the model is gone, or nothing can be written.
+        """
+        if not self.commits.is_running:
+            raise UnavailableError(
+                "nothing can be written: the thread of commits has ended; restart the service"
+            )
+        self.backend.check_ready()
+
+    def observe_status(self) -> None:
+        """Bring the gauges up to date."""
+        self.metrics.load(n_queued=self.commits.n_queued)
+        with contextlib.suppress(PinnerSageError):
+            self.metrics.status(self.backend.status())
+
+    async def _watch(self) -> None:
+        """Notice new generations between requests, and keep the gauges fresh."""
+        turn = 0
+        while True:
+            try:
+                await self.fresh()
+                if turn % _STATUS_EVERY == 0:
+                    await self.slow(self.observe_status)
+            except PinnerSageError as error:
+                structlog.get_logger().error("the model cannot be read", error=type(error).__name__)
+            turn += 1
+            await asyncio.sleep(self.settings.refresh_interval_s)
+
+
+def service_of(request: Request[Any, Any, Any]) -> Service:
+    """Return the service that a request belongs to."""
+    service: Service = request.app.state.service
+    return service

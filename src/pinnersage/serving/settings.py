@@ -1,0 +1,68 @@
+"""What can be set about the service, with its units and bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from pinnersage.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """Bounds of the service; every one is positive, and 0 switches a rate limit off.
+
+    Attributes
+    ----------
+    max_k
+        Longest list that may be asked for.
+    max_body_bytes
+        Larger bodies are refused with 413.
+    max_actions
+        Actions in one request.
+    max_users
+        Users in one request of recommendations.
+    max_id_bytes
+        Bytes of an id in UTF-8.
+    max_queued_actions
+        Actions waiting for their commit; beyond it requests get 503.
+    max_joined_actions
+        Actions in one commit.
+    body_timeout_s
+        A body must have arrived in this time, else 408.
+    request_timeout_s
+        A request with a body must be answered in this time, else 504.
+    shutdown_timeout_s
+        Requests in flight get this long after SIGTERM.
+    rate_per_s
+        Requests per second of one key, or of one address without keys, in each worker; bursts of as many.
+    refresh_interval_s
+        How often a new generation is looked for between requests.
+    n_threads
+        Threads for what takes long: batches of users, items, erasures, exports.
+    access_log
+        A log line for each request.
+    log_user_ids
+        Name users in log lines of requests. Off: ids of users are never logged.
+    """
+
+    max_k: int = 1_000
+    max_body_bytes: int = 8 * 2**20
+    max_actions: int = 10_000
+    max_users: int = 500
+    max_id_bytes: int = 1_024
+    max_queued_actions: int = 50_000
+    max_joined_actions: int = 10_000
+    body_timeout_s: float = 10.0
+    request_timeout_s: float = 30.0
+    shutdown_timeout_s: float = 20.0
+    rate_per_s: float = 5_000.0
+    refresh_interval_s: float = 0.5
+    n_threads: int = 4
+    access_log: bool = True
+    log_user_ids: bool = False
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, bool) and not value > 0 and (field.name, value) != ("rate_per_s", 0):
+                raise UsageError(f"expected {field.name} above 0, got {value}")

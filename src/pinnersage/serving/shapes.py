@@ -1,0 +1,208 @@
+"""What the routes take and give, as types: the contract's JSON, checked and documented from one place."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Id = str | int
+Time = Annotated[
+    datetime | int,
+    Meta(
+        description="RFC 3339 text (no zone: UTC), or integer milliseconds since 1970.",
+        examples=["2026-11-24T18:30:00Z", 1_795_545_000_000],
+    ),
+]
+Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
+ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
+
+
+class ActionIn(Struct, frozen=True):
+    """One action of a user on an item."""
+
+    user_id: Id
+    item_id: Id
+    timestamp: Time
+    action: Annotated[str | None, Meta(description="Kind of action.", examples=["buy"])] = None
+    weight: Annotated[float | None, Meta(description="0 or more; 1 by default.")] = None
+    event_id: Annotated[Id | None, Meta(description="Equal ids are one action, however often sent.")] = None
+    retract: Annotated[
+        bool, Meta(description="Takes back the action of this event_id or, without one, of these columns.")
+    ] = False
+
+
+class ActionsIn(Struct, frozen=True):
+    """Actions to take, each judged by itself."""
+
+    actions: list[ActionIn]
+
+
+class ActionResult(Struct, frozen=True, omit_defaults=True):
+    """What became of one action.
+
+    ``parked`` waits for its item to appear. ``reason``, ``field`` and ``message`` say why one was parked or
+    rejected.
+    """
+
+    status: Literal["accepted", "duplicate", "parked", "rejected"]
+    reason: str | None = None
+    field: str | None = None
+    message: str | None = None
+
+
+class ActionsOut(Struct, frozen=True):
+    """What became of the actions, in the order given, and how many of each."""
+
+    results: list[ActionResult]
+    n_accepted: int
+    n_duplicate: int
+    n_parked: int
+    n_rejected: int
+
+
+class SessionAction(Struct, frozen=True):
+    """One action of a session; without a ``timestamp`` it happened now."""
+
+    item_id: Id
+    timestamp: Time | None = None
+    action: str | None = None
+    weight: float | None = None
+    event_id: Id | None = None
+
+
+class RecommendationsIn(Struct, frozen=True):
+    """Either ``actions`` of an anonymous session, or ``user_ids`` for one list each; never both."""
+
+    actions: list[SessionAction] | None = None
+    user_ids: list[Id] | None = None
+    k: Annotated[int, Meta(ge=1)] = 100
+    interests: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
+    mode: Mode | None = None
+    include_seen: bool = False
+
+
+class Recommended(Struct, frozen=True):
+    """One item of a list; ``interest`` is the medoid item that speaks for it, null for popular items."""
+
+    rank: int
+    item_id: Id
+    score: float
+    interest: Id | None
+
+
+class Recommendations(Struct, frozen=True, omit_defaults=True):
+    """A list of items; ``popular`` is there, and true, where nothing is known of the user."""
+
+    user_id: Id | None
+    items: list[Recommended]
+    request_id: str
+    popular: bool = False
+    n_unknown_items: Annotated[int, Meta(description="Sessions: actions on items that are not known.")] = 0
+
+
+class RecommendationsBatch(Struct, frozen=True):
+    """One list for each of the ``user_ids`` asked, in their order."""
+
+    answers: list[Recommendations]
+
+
+class Interest(Struct, frozen=True):
+    """One interest: its medoid, its weight among the others, and the items acted on."""
+
+    medoid_item_id: Id
+    importance: float
+    share: float
+    n_actions: int
+    newest_action: ReadTime
+    oldest_action: ReadTime
+    item_ids: list[Id]
+    preference: Literal["muted", "pinned"] | None = None
+
+
+class Interests(Struct, frozen=True):
+    """A user's interests, most important first."""
+
+    user_id: Id
+    as_of: ReadTime
+    interests: list[Interest]
+
+
+class Neighbor(Struct, frozen=True):
+    """An item near another; ``score`` is their cosine."""
+
+    rank: int
+    item_id: Id
+    score: float
+
+
+class Neighbors(Struct, frozen=True):
+    """The items nearest to one item."""
+
+    item_id: Id
+    neighbors: list[Neighbor]
+
+
+class PreferenceIn(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the user says about an interest."""
+
+    preference: Literal["muted", "pinned"]
+
+
+class ItemIn(Struct, frozen=True):
+    """An item: its embedding, as wide as the model's, and attributes, also others that the model has."""
+
+    embedding: Annotated[list[float], Meta(min_length=1)]
+    title: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    category: str | None = None
+    provider: str | None = None
+    quality: float | None = None
+    created_at: Time | None = None
+    available: bool | None = None
+
+
+class ItemOut(Struct, frozen=True):
+    """What became of an item; ``n_applied`` parked actions on it count now."""
+
+    item_id: Id
+    created: bool
+    n_applied: int
+
+
+class ExportedAction(Struct, frozen=True):
+    """One action that counts for a user; ``event_key`` stands for its event id."""
+
+    item_id: Id
+    timestamp: ReadTime
+    action: str | None
+    weight: float
+    event_key: str | None
+
+
+class JournalledAction(Struct, frozen=True):
+    """One entry of the journal on a user, as it arrived; ``retracted`` ones take an action back."""
+
+    sequence: int
+    item_id: Id
+    timestamp: ReadTime
+    action: str | None
+    weight: float
+    event_key: str | None
+    retracted: bool
+    received_at: ReadTime
+
+
+class UserExport(Struct, frozen=True):
+    """Everything held of one user."""
+
+    user_id: Id
+    as_of: ReadTime
+    interests: list[Interest]
+    actions: list[ExportedAction]
+    seen_item_ids: list[Id]
+    journal: list[JournalledAction]
+    preferences: dict[str, str]
