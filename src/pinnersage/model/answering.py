@@ -17,6 +17,7 @@ from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
+from pinnersage.model.medoids import medoid_cosines
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
@@ -133,6 +134,12 @@ class Answering(ABC):
             rows, scores = at[0][at[0] >= 0], found[0][at[0] >= 0]
         neighbors = answers.similar_answer(0, rows, scores, opened.items.vocabulary)["neighbors"]
         return {"user_id": known, "items": [item | {"interest": None} for item in neighbors]}
+
+    def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
+        """Return the cosine of each item with each of a user's medoids, interests in their order."""
+        opened = self.opened()
+        rows = [opened.row_of(item_id) for item_id in item_ids]
+        return medoid_cosines(opened.record(user_id), rows, opened.items.embeddings)
 
     def neighbors(self, item_id: ItemId, k: int = 10) -> answers.Answer:
         """Return the items most similar to an item."""
