@@ -67,11 +67,12 @@ class Server:
     """A service that runs; ``client`` asks it."""
 
     def __init__(self, directory: Path, log: Path, *options: object) -> None:
-        self.log = log
+        self.log, self.directory = log, directory
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PINNERSAGE_")}
         self._stderr = log.open("wb")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, "serve", str(directory), "--port", "0", "--json", *map(str, options)],
+            [sys.executable, "-c", COMMAND, "serve", str(directory), "--port", "0", "--json",
+             *map(str, options)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._stderr, env=environment,
         )  # fmt: skip
         assert self.process.stdout is not None
@@ -125,7 +126,6 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
         folder = tmp_path_factory.mktemp("served")
         model = build_model(folder / "model") if directory is None else directory
         server = Server(model, folder / "log.jsonl", *options)
-        server.directory = model  # type: ignore[attr-defined]
         servers.append(server)
         return server
 

@@ -56,8 +56,8 @@ def test_interests_have_the_shape_of_the_contract(client: httpx.Client) -> None:
     assert sum(i["share"] for i in found["interests"]) == pytest.approx(1)
     for interest in found["interests"]:
         assert set(interest) == {
-            "medoid_item_id", "importance", "share", "n_actions", "newest_action", "oldest_action", "item_ids",
-            "preference",
+            "medoid_item_id", "importance", "share", "n_actions", "newest_action", "oldest_action",
+            "item_ids", "preference",
         }  # fmt: skip
         assert interest["newest_action"].endswith("Z")
 
@@ -255,8 +255,10 @@ def test_health_and_metrics(server: Server) -> None:
     assert server.client.get("/health/ready").json() == {"status": "ready", "generation": "00000001"}
     text = server.client.get("/metrics").text
     for name in (
-        'pinnersage_requests_total{method="GET",route="/health/ready",status="200"}', "pinnersage_queue_depth",
+        'pinnersage_requests_total{method="GET",route="/health/ready",status="200"}',
+        "pinnersage_queue_depth",
         'pinnersage_stage_seconds_count{stage="retrieve"}', "pinnersage_freshness_seconds_count",
-        "pinnersage_cache_n_hits", "pinnersage_generation 1.0", "pinnersage_n_users", "pinnersage_store_bytes",
+        "pinnersage_cache_n_hits", "pinnersage_generation 1.0", "pinnersage_n_users",
+        "pinnersage_store_bytes",
     ):  # fmt: skip
         assert name in text, name

@@ -9,7 +9,19 @@ from typing import Annotated
 
 import typer
 
-from pinnersage.cli import building, demo, embedding, erasing, evaluating, exits, reading, serving, tuning
+from pinnersage.cli import (
+    building,
+    demo,
+    embedding,
+    erasing,
+    evaluating,
+    exits,
+    keys,
+    reading,
+    serving,
+    streaming,
+    tuning,
+)
 
 app = typer.Typer(
     name="pinnersage",
@@ -55,11 +67,14 @@ _VERBS = (
         "pinnersage tune --items items.parquet --actions actions.parquet --out tuned.toml",
     ),
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
+    (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
+    (streaming.verify, "pinnersage verify model"),
     (erasing.erase, "pinnersage erase model u42"),
     (serving.serve, "pinnersage serve model --port 8765"),
 )
 for _verb, _example in _VERBS:
     app.command(epilog=f"Example: [bold]{_example}[/bold]")(_verb)
+app.add_typer(keys.app)
 
 
 def invoke(args: Sequence[str]) -> int | None:

@@ -65,6 +65,31 @@ def erasure_receipt(receipt: Answer) -> Group:
     return Group(sentence, facts_table({k: v for k, v in receipt.items() if k not in {"user_id", "erased"}}))
 
 
+def ingest_report(answer: Answer) -> Group:
+    """Return what became of the actions of a table."""
+    facts = {
+        "read": _rows(answer["report"]),
+        "accepted": f"{answer['accepted']:,}",
+        "known before": f"{answer['duplicate']:,}",
+        "waiting for their item": f"{answer['parked']:,}",
+        "rejected": f"{answer['rejected']:,}",
+    }
+    return Group(facts_table(facts), *_left_out([answer["report"]]))
+
+
+def verification_report(found: Answer) -> Group:
+    """Return whether records are what a batch builds."""
+    good = "Every record is what a batch builds of its actions, and holds every journalled one."
+    sentence = Text(good, style="green") if found["ok"] else Text("Records differ from a batch.", style="red")
+    facts = {
+        "records": f"{found['n_users']:,}",
+        "journalled actions": f"{found['n_journal_actions']:,}",
+        "differing": f"{found['n_differing']:,}",
+        **{reason: f"{count:,}" for reason, count in found["differences"].items()},
+    }
+    return Group(sentence, facts_table(facts))
+
+
 def _rows(report: Answer) -> str:
     return f"{report['n_rows']:,} rows read, {report['n_good']:,} good, {report['n_bad']:,} bad"
 

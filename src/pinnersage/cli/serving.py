@@ -49,6 +49,10 @@ Rate = Annotated[
     float,
     _option("--rate-limit", min=0, panel=_BOUNDS, help="Requests/s of a key or address and worker; 0: none."),
 ]
+ReadTimeout = Annotated[
+    float,
+    _option("--read-timeout", min=0.1, panel=_BOUNDS, help="Seconds for a head, and for a body, to come."),
+]
 MaxParked = Annotated[
     int, _option("--max-parked", min=0, panel=_BOUNDS, help="Actions that wait for unknown items, at most.")
 ]
@@ -71,6 +75,7 @@ def serve(
     max_k: MaxK = 1_000,
     max_body_mb: MaxBody = 8,
     rate_limit: Rate = 5_000,
+    read_timeout: ReadTimeout = 10.0,
     max_parked: MaxParked = 100_000,
     log_level: LogLevel = "info",
     access_log: AccessLog = True,
@@ -79,7 +84,7 @@ def serve(
     as_json: options.AsJson = False,
 ) -> None:
     """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
-    _check_installed()
+    check_installed()
     from pinnersage.serving.running import bind, is_loopback
     from pinnersage.serving.settings import ServiceSettings
 
@@ -90,7 +95,7 @@ def serve(
         )
     bounds = ServiceSettings(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
-        log_user_ids=log_user_ids,
+        log_user_ids=log_user_ids, read_timeout_s=read_timeout,
     )  # fmt: skip
     hosts = None if keys is not None else tuple(allowed_hosts or ())
     served = ServedModel(
@@ -126,18 +131,20 @@ class ServedModel:
         """Open the model and return the application that serves it."""
         from pinnersage.model.live import LiveModel
         from pinnersage.serving.app import create_app
+        from pinnersage.serving.connections import BoundedProtocol
         from pinnersage.serving.keys import KeyRing
         from pinnersage.serving.logs import configure_logs
 
         configure_logs(self.log_level)
+        BoundedProtocol.head_timeout_s = self.bounds.read_timeout_s
         keys = None if self.keys is None else KeyRing(self.keys)
-        plugins = []
+        around = None
         if self.otel:
-            from pinnersage.serving.tracing import tracing_plugin
+            from pinnersage.serving.tracing import tracing
 
-            plugins.append(tracing_plugin())
+            around = tracing()
         backend = LiveModel.open(self.directory, **self.model)
-        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=plugins)
+        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, around=around)
 
     def __call__(self) -> Any:
         """Return the application in a worker, or end the worker for good."""
@@ -190,7 +197,8 @@ def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
         run_several(served, bound, n_workers, timeout_s)
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raise if the packages of a service are not there."""
     try:
         import litestar  # noqa: F401
         import prometheus_client  # noqa: F401

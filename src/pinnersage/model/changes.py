@@ -11,7 +11,6 @@ from pinnersage.model import answers
 from pinnersage.model.home import journal_of
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.settings import config_with
 from pinnersage.model.watermark import store_applied
 
 
@@ -40,7 +39,7 @@ class Changes:
         report
             Rows read, kept and left out.
         """
-        return self._live().add_table(actions, config_with(self._opened.config, imports))[0]
+        return self._live().add_table(actions, imports)[0]
 
     def erase(self, user_id: UserId) -> answers.Answer:
         """Remove a user from every generation of the model and return a receipt.

@@ -28,8 +28,8 @@ class CurrentGeneration:
 
     Raises
     ------
-    ModelNotFoundError
-        No build has finished there.
+    UnavailableError
+        The directory holds no model any more.
     """
 
     def __init__(self, home: Path, journal: Journal, write_lock: WriteLock) -> None:
@@ -47,6 +47,10 @@ class CurrentGeneration:
             catalogue.replay(self._journal.read_items(catalogue.applied))
             changed = True
         return changed
+
+    def is_stale(self) -> bool:
+        """Tell whether another generation is current by now, without opening it."""
+        return self._stamp_now() != self._stamp
 
     def swap_if_landed(self) -> bool:
         """Open the generation that is current now, if it is another; tell whether it was."""
@@ -82,6 +86,5 @@ class CurrentGeneration:
         try:
             status = (self._home / CURRENT).stat()
         except FileNotFoundError:
-            self.directory.current()  # says what is wrong when there never was a model
             raise UnavailableError(f"{self._home} holds no model any more: build again") from None
         return status.st_ino, status.st_mtime_ns

@@ -22,7 +22,7 @@ from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
-from pinnersage.model.home import journal_of
+from pinnersage.model.home import copied_journal, journal_of
 from pinnersage.model.landing import land
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
@@ -137,10 +137,17 @@ class PinnerSage(Changes, Counterfactuals):
         return GenerationDirectory(path).read(lambda generation: cls(generation, Path(path)))
 
     def save(self, path: str | Path) -> Path:
-        """Write this model as a new generation of ``path`` and return that generation's directory."""
-        with GenerationDirectory(path).begin() as staging:
+        """Write this model, and its journal, into a new directory; return that of the generation.
+
+        Raises
+        ------
+        UsageError
+            The directory holds a model with a journal of its own.
+        """
+        manifest = {k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS}
+        with copied_journal(self._home, Path(path)), GenerationDirectory(path).begin() as staging:
             shutil.copytree(self._opened.path, staging.path, dirs_exist_ok=True)
-            return staging.publish({k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS})
+            return staging.publish(manifest)
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`.

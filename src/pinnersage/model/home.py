@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 JOURNAL, WRITE_LOCK = "journal", ".write-lock"
@@ -40,6 +41,26 @@ def journal_of(home: Path) -> Iterator[LmdbJournal | None]:
             journal.close()
 
 
+@contextmanager
+def copied_journal(home: Path, target: Path) -> Iterator[None]:
+    """Keep writers out while the block copies a generation, then copy the journal beside it.
+
+    Raises
+    ------
+    UsageError
+        The target has a journal: its entries belong to another model.
+    """
+    if any(journal_path(target).glob("records-*.mdb")):
+        raise UsageError(f"{target} holds a model with a journal of its own: save into a new directory")
+    with journal_of(home) as journal:
+        if journal is None:
+            yield
+            return
+        with WriteLock(home).held():
+            yield
+            journal.copy_to(journal_path(target))
+
+
 class WriteLock:
     """One writer at a time among all threads and processes; the kernel frees it when a process dies.
 
@@ -56,7 +77,13 @@ class WriteLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Wait for the lock and hold it; may be nested."""
+        """Wait for the lock and hold it; may be nested.
+
+        Raises
+        ------
+        UnavailableError
+            The model's directory is gone.
+        """
         with self._threads:
             descriptor = self._locked() if self._depth == 0 else None
             self._depth += 1
@@ -68,8 +95,12 @@ class WriteLock:
                     os.close(descriptor)
 
     def _locked(self) -> int:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except FileNotFoundError:
+            raise UnavailableError(
+                f"{self._path.parent} is gone: put the model's directory back, or build again"
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except BaseException:

@@ -25,6 +25,8 @@ from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.settings import config_with
+from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import add_entries, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
@@ -108,7 +110,7 @@ class LiveModel(Answering):
 
     def is_stale(self) -> bool:
         """Tell whether a generation landed that the next call will open, which takes a moment."""
-        return self._current_stamp() != self._stamp
+        return self._current.is_stale()
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
@@ -133,7 +135,7 @@ class LiveModel(Answering):
         return [next(found) if isinstance(c, ActionEntry) else c for c in checked]
 
     def add_table(
-        self, actions: Any, config: BuildConfig | None = None, progress: Progress | None = None
+        self, actions: Any, imports: Mapping[str, Any] | None = None, progress: Progress | None = None
     ) -> tuple[ImportReport, dict[str, int]]:
         """Take a whole table of actions in, a few thousand at a time; each part is durable.
 
@@ -143,8 +145,8 @@ class LiveModel(Answering):
         ----------
         actions
             A path, a list of paths, or a table, as in a build. Actions on unknown items are parked.
-        config
-            How tables are read; as the model was built by default.
+        imports
+            Fields of :class:`~pinnersage.config.ImportConfig`, where they differ from the build's.
         progress
             Called with stage, done, total.
 
@@ -156,7 +158,8 @@ class LiveModel(Answering):
             Rows that were accepted, duplicate, parked, rejected.
         """
         opened = self.opened()
-        with staged_entries(actions, opened, config or opened.config, progress) as (report, parts):
+        config = config_with(opened.config, imports or {})
+        with staged_entries(actions, opened, config, progress) as (report, parts):
             counts = dict.fromkeys(("accepted", "duplicate", "parked", "rejected"), 0)
             n_done = 0
             for entries in parts:
@@ -239,6 +242,25 @@ class LiveModel(Answering):
         with self._write_lock.held():
             known = self._current.caught_up().user_of(user_id)
             return erase_everywhere(self._current.directory.list(), known, self._journal)
+
+    def verify(
+        self, items: Any = None, actions: Any = None, progress: Progress | None = None
+    ) -> Verification:
+        """Compare every record with what a batch builds; writers wait meanwhile.
+
+        Parameters
+        ----------
+        items, actions
+            The tables the model was built from: everything is built again from them and the journal.
+            Without them each record is checked against the journal and its own actions.
+        progress
+            Called with stage, done, total.
+        """
+        with self._write_lock.held():
+            opened = self._current.caught_up()
+            if items is None or actions is None:
+                return verify_against_journal(opened, self._journal, progress)
+            return verify_against_batch(opened, self._journal, items, actions, progress)
 
     def check_ready(self) -> None:
         """Raise when store, journal or index is gone, or a disk does not answer.

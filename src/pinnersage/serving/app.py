@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from litestar import Litestar
@@ -27,6 +27,7 @@ def create_app(
     allowed_hosts: Iterable[str] | None = None,
     extra_routers: Sequence[Any] = (),
     plugins: Sequence[Any] = (),
+    around: Callable[[Any], Any] | None = None,
 ) -> Litestar:
     """Return the ASGI application that answers from ``backend``.
 
@@ -41,10 +42,12 @@ def create_app(
     allowed_hosts
         Host names that are answered besides loopback's; all without.
     extra_routers
-        Further Litestar routers or handlers, such as the page's. They reach the model as
+        Further Litestar routers or handlers. They reach the model as
         ``request.app.state.service.backend``, and say who may call them by ``opt={"scope": ...}``.
     plugins
-        Litestar plugins, such as tracing.
+        Litestar plugins, such as the page.
+    around
+        Wraps the routes, such as tracing does.
     """
     service = Service(backend, settings or ServiceSettings())
     app = Litestar(
@@ -59,6 +62,7 @@ def create_app(
     )
     app.state.service = service
     finish_document(app)
-    edge: Any = Edge(app.asgi_handler, service.settings, service.metrics, allowed_hosts)
+    inner = app.asgi_handler if around is None else around(app.asgi_handler)
+    edge: Any = Edge(inner, service.settings, service.metrics, allowed_hosts)
     app.asgi_handler = edge
     return app

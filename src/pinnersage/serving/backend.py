@@ -36,7 +36,7 @@ class Backend(Protocol):
     def set_preference(
         self, user_id: UserId, medoid_item_id: ItemId, preference: Preference | None
     ) -> Answer:
-        """Mute or pin an interest; None forgets what was said."""
+        """Say that an interest is muted or pinned; None forgets it."""
 
     def erase(self, user_id: UserId) -> Answer:
         """Remove everything of a user and return a receipt."""

@@ -7,12 +7,16 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_TIMEOUT_S = 10.0
 MAX_HEAD_BYTES = 65_536
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """HTTP/1.1 whose request heads must be complete in 10 s and 64 KiB."""
+    """HTTP/1.1 whose request heads must be complete in ``head_timeout_s`` and 64 KiB.
+
+    The time is the class's: the server makes the instances, in each worker its own.
+    """
+
+    head_timeout_s = 10.0
 
     _head_timer: asyncio.TimerHandle | None = None
     _n_head_bytes = 0
@@ -21,7 +25,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request its time."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._close)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._close)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
@@ -33,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._forget_timer()
         self._in_head, self._n_head_bytes = True, 0
-        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._close)
+        self._head_timer = self.loop.call_later(self.head_timeout_s, self._close)
 
     def on_headers_complete(self) -> None:
         """End the head."""

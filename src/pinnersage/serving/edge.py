@@ -79,7 +79,7 @@ class Edge:
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
         loop = asyncio.get_running_loop()
-        body_until_s = loop.time() + self._settings.body_timeout_s
+        body_until_s = loop.time() + self._settings.read_timeout_s
 
         async def receive_in_time() -> Message:
             try:
@@ -88,7 +88,7 @@ class Edge:
                     return found
             except TimeoutError:
                 raise RequestError(
-                    f"the body did not arrive within {self._settings.body_timeout_s:g} s", status=408
+                    f"the body did not arrive within {self._settings.read_timeout_s:g} s", status=408
                 ) from None
 
         try:

@@ -154,7 +154,7 @@ _PREFERENCE = "/v1/users/{user_id:str}/interests/{medoid_item_id:str}/preference
 async def set_preference(
     request: AnyRequest, user_id: UserId, medoid_item_id: ItemId, body: bytes
 ) -> Response[Answer]:
-    """Mute an interest, so that nothing comes from it, or pin it, so that it always counts."""
+    """Mute an interest, so that nothing comes from it, or keep it pinned, so that it always counts."""
     service = service_of(request)
     user, medoid = service.path_id(user_id, "user_id"), service.path_id(medoid_item_id, "medoid_item_id")
     wanted = read_preference(body)

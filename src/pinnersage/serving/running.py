@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
+import os
 import signal
 import socket
 import sys
@@ -46,11 +48,12 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         bound = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except socket.gaierror as error:
-        raise UsageError(f"expected an address of this machine as host, got {host!r}: {error}") from None
     except OSError as error:
+        number = error.errno or 0
+        if number < 0 or number == errno.EADDRNOTAVAIL:  # Below 0: there is no such name.
+            raise UsageError(f"expected an address of this machine as host, got {host!r}") from None
         raise UnavailableError(
-            f"cannot listen on {host}:{port}: {error.strerror}; take another --port"
+            f"cannot listen on {host}:{port}: {os.strerror(number)}; take another --port"
         ) from None
     bound.set_inheritable(True)
     return bound

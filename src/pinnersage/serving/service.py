@@ -28,7 +28,6 @@ from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
 from pinnersage.serving.warming import warm_up
 
-_STATUS_EVERY = 10
 _encode = msgspec.json.Encoder().encode
 
 
@@ -43,6 +42,7 @@ class Service:
             max_joined_actions=settings.max_joined_actions,
             observe=self.metrics.stage,
         )
+        self._generation = backend.generation
         self._swapping = asyncio.Lock()
         self._threads = ThreadPoolExecutor(settings.n_threads, thread_name_prefix="pinnersage-slow")
 
@@ -67,14 +67,7 @@ class Service:
         if self.backend.is_stale():
             async with self._swapping:
                 if self.backend.is_stale():
-                    await self._refresh()
-
-    async def _refresh(self) -> None:
-        before = self.backend.generation
-        await self.slow(self.backend.refresh)
-        if self.backend.generation != before:
-            self.metrics.swapped()
-            structlog.get_logger().info("generation changed", generation=self.backend.generation)
+                    await self.slow(self.backend.refresh)
 
     async def slow(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, from a thread, so that other requests are answered meanwhile."""
@@ -145,20 +138,21 @@ class Service:
     def observe_status(self) -> None:
         """Bring the gauges up to date."""
         self.metrics.load(n_queued=self.commits.n_queued)
+        if self.backend.generation != self._generation:  # Whoever noticed it: a read, a write or the watch.
+            self._generation = self.backend.generation
+            self.metrics.swapped()
+            structlog.get_logger().info("generation changed", generation=self._generation)
         with contextlib.suppress(PinnerSageError):
             self.metrics.status(self.backend.status())
 
     async def _watch(self) -> None:
         """Notice new generations between requests, and keep the gauges fresh."""
-        turn = 0
         while True:
             try:
                 await self.fresh()
-                if turn % _STATUS_EVERY == 0:
-                    await self.slow(self.observe_status)
+                await self.slow(self.observe_status)
             except PinnerSageError as error:
                 structlog.get_logger().error("the model cannot be read", error=type(error).__name__)
-            turn += 1
             await asyncio.sleep(self.settings.refresh_interval_s)
 
 

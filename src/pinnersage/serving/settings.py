@@ -27,8 +27,9 @@ class ServiceSettings:
         Actions waiting for their commit; beyond it requests get 503.
     max_joined_actions
         Actions in one commit.
-    body_timeout_s
-        A body must have arrived in this time, else 408.
+    read_timeout_s
+        The head of a request must have arrived in this time, else the connection is closed; then its body,
+        else 408.
     request_timeout_s
         A request with a body must be answered in this time, else 504.
     shutdown_timeout_s
@@ -52,7 +53,7 @@ class ServiceSettings:
     max_id_bytes: int = 1_024
     max_queued_actions: int = 50_000
     max_joined_actions: int = 10_000
-    body_timeout_s: float = 10.0
+    read_timeout_s: float = 10.0
     request_timeout_s: float = 30.0
     shutdown_timeout_s: float = 20.0
     rate_per_s: float = 5_000.0

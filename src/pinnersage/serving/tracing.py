@@ -1,18 +1,19 @@
-"""OpenTelemetry traces of requests, without ids of users; by option, with the extra ``otel``."""
+"""OpenTelemetry spans of requests, without ids; by option, with the extra ``otel``."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from pinnersage.errors import UnavailableError
 
-_USER = re.compile(r"(/users/)[^/?#]+")
-_WITH_PATHS = ("http.target", "http.url", "url.path", "url.full")
+_ID = re.compile(r"/(users|items|interests|explanations)/[^/]+")
+_REAL_SCOPE = "pinnersage.scope"
 
 
-def tracing_plugin() -> Any:
-    """Return the Litestar plugin that sends a span for each request where ``OTEL_*`` variables say.
+def tracing() -> Callable[[Any], Any]:
+    """Return what wraps an application so that each request is a span, sent where ``OTEL_*`` variables say.
 
     Raises
     ------
@@ -20,8 +21,8 @@ def tracing_plugin() -> Any:
         The extra is not installed.
     """
     try:
-        from litestar.plugins.opentelemetry import OpenTelemetryConfig, OpenTelemetryPlugin  # noqa: PLC0415
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware  # noqa: PLC0415
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
@@ -30,15 +31,36 @@ def tracing_plugin() -> Any:
         ) from None
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return OpenTelemetryPlugin(
-        OpenTelemetryConfig(tracer_provider=provider, server_request_hook_handler=hide_users)
-    )
+
+    def around(app: Any) -> Any:
+        async def with_real_scope(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await app(scope.get(_REAL_SCOPE, scope), receive, send)
+
+        traced = OpenTelemetryMiddleware(
+            with_real_scope, tracer_provider=provider, exclude_spans=["receive", "send"]
+        )
+
+        async def without_ids(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            await traced(_hidden(scope), receive, send)
+
+        return without_ids
+
+    return around
 
 
-def hide_users(span: Any, scope: dict[str, Any]) -> None:
-    """Put ``{user_id}`` in the place of ids in what a span says of its request."""
-    shown = _USER.sub(r"\1{user_id}", scope.get("path", ""))
-    span.update_name(f"{scope.get('method', '')} {shown}".strip())
-    for name in _WITH_PATHS:
-        if name in (span.attributes or {}):
-            span.set_attribute(name, shown)
+def _hidden(scope: dict[str, Any]) -> dict[str, Any]:
+    """Return what tracing sees of a request: no ids and no query; names of spans are few this way."""
+    path = hide_ids(scope["path"]).encode(errors="replace").decode()
+    told = {"path": path, "raw_path": path.encode(), "query_string": b""}
+    return {**scope, **told, _REAL_SCOPE: scope}
+
+
+def hide_ids(path: str) -> str:
+    """Return a path without the ids in it.
+
+    Examples
+    --------
+    >>> hide_ids("/v1/users/ann/interests/i7/preference")
+    '/v1/users/{id}/interests/{id}/preference'
+    """
+    return _ID.sub(r"/\1/{id}", path)

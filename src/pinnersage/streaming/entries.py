@@ -51,6 +51,13 @@ class ActionEntry:
     received_ms: int
     retract: bool = False
 
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """Two actions of a user are the same when these are equal."""
+        if self.event_key:
+            return (self.event_key,)
+        return (str(self.item_id), self.time_ms, self.kind, self.weight)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ItemEntry:
@@ -96,7 +103,7 @@ def decode_entry(data: bytes | memoryview) -> Entry:
     try:
         magic, version, checksum = _HEAD.unpack_from(data)
         body = bytes(data[_HEAD.size :])
-        if magic != _MAGIC:
+        if magic != _MAGIC or not version:
             raise _damaged("it does not begin like an entry")
         if version > FORMAT_VERSION:
             raise StoredFormatError(

@@ -227,20 +227,13 @@ def _known_same(row: _Row, before: Sequence[_Row], known: Known, items: LiveItem
         return any(_columns(other) == _columns(row) for other in same)
     if row.entry.retract:
         earlier = known.retractions.get(row.entry.user_id, ())
-        return True if any(_repeats(row.entry, other) for other in earlier) else None
+        return True if any(row.entry.identity == other.identity for other in earlier) else None
     record = known.records.get(row.entry.user_id)
     if record is None or not (found := _where(record, row, items)).any():
         return None
     at = int(np.flatnonzero(found)[0])
     return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
             int(record.times_ms[at]), float(record.weights[at])) == _columns(row)  # fmt: skip
-
-
-def _repeats(a: ActionEntry, b: ActionEntry) -> bool:
-    """Tell whether two retractions take the same action back."""
-    if a.event_key or b.event_key:
-        return a.event_key == b.event_key
-    return (str(a.item_id), a.time_ms, a.kind, a.weight) == (str(b.item_id), b.time_ms, b.kind, b.weight)
 
 
 def _where(record: UserRecord, row: _Row, items: LiveItems) -> Bools:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from pinnersage._ids import ItemId, UserId
+from pinnersage.store.keys import user_key
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
@@ -29,6 +30,9 @@ class MemoryJournal(Journal):
 
     def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
         """See the base class."""
+        for entry in entries:
+            if isinstance(entry, ActionEntry):
+                user_key(entry.user_id)  # refuses what no journal can keep
         with self._lock:
             for position, (entry, data) in enumerate([(e, encode_entry(e)) for e in entries]):
                 at = self._heads.all + 1

@@ -1,0 +1,84 @@
+"""The verbs about events: ``ingest`` and ``verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pinnersage.cli import options
+from pinnersage.cli.output import configure_log, console, progress_bars, write_json
+from pinnersage.errors import UsageError
+
+File = Annotated[Path, typer.Argument(metavar="F", help="Actions: Parquet, Arrow, CSV or JSONL.")]
+MaxParked = Annotated[
+    int, typer.Option("--max-parked", min=0, help="Actions on unknown items that may wait for them.")
+]
+OfItems = Annotated[
+    Path | None,
+    typer.Option("--items", metavar="F", help="The items the model was built from.", show_default=False),
+]
+OfActions = Annotated[
+    Path | None,
+    typer.Option("--actions", metavar="F", help="The log the model was built from.", show_default=False),
+]
+EXIT_DIFFERENT = 3
+
+
+@options.with_settings(section="imports")
+def ingest(
+    directory: options.Directory,
+    file: File,
+    max_parked: MaxParked = 100_000,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+    *,
+    config: options.Config,
+) -> None:
+    """Add actions to a model: durable, and in the next answer, as if it had been built with them."""
+    configure_log(verbose=verbose)
+    from pinnersage.model.live import LiveModel
+
+    imports = config.imports.model_dump(include=config.imports.model_fields_set)
+    with progress_bars(shown=not as_json) as progress, LiveModel(directory, max_parked=max_parked) as model:
+        report, counts = model.add_table(file, imports, progress)
+        generation = model.generation
+    answer = {"path": str(directory), "generation": generation, **counts, "report": report.to_dict()}
+    if as_json:
+        write_json(answer)
+        return
+    from pinnersage.cli.reports import ingest_report
+
+    console().print(ingest_report(answer))
+
+
+def verify(
+    directory: options.Directory,
+    items: OfItems = None,
+    actions: OfActions = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> int | None:
+    """Replay the journal and report every record that differs from what a batch builds (expected: none).
+
+    With --items and --actions, the tables the model was built from, everything is built again and compared.
+    """
+    configure_log(verbose=verbose)
+    from pinnersage.model.live import LiveModel
+
+    if (items is None) != (actions is None):
+        raise UsageError("expected both --items and --actions, or neither")
+    with progress_bars(shown=not as_json) as progress, LiveModel(directory) as model:
+        found = model.verify(items, actions, progress).to_dict()
+    _show(found, as_json=as_json)
+    return None if found["ok"] else EXIT_DIFFERENT
+
+
+def _show(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        write_json(found)
+        return
+    from pinnersage.cli.reports import verification_report
+
+    console().print(verification_report(found))

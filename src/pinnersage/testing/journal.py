@@ -1,0 +1,212 @@
+"""What every journal must do: subclass this in the tests of a backend.
+
+::
+
+    class TestMyJournal(JournalConformance):
+        persistent = True
+
+        @staticmethod
+        def open_journal(path):
+            return MyJournal(path)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pinnersage.errors import UsageError
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
+from pinnersage.streaming.journal import Heads, Journal
+from pinnersage.streaming.memory_journal import MemoryJournal
+
+USERS: list[str | int] = ["u", "v", 7, "é" * 700]
+ITEMS: list[str | int] = ["a", "b", 3]
+
+
+def action(
+    user_id: str | int = "u", item_id: str | int = "a", received_ms: int = 0, *, retract: bool = False
+) -> ActionEntry:
+    """Return an entry about an action."""
+    return ActionEntry(user_id, item_id, 1_000, "save", 0.5, 11, received_ms, retract)
+
+
+def item(item_id: str | int = "a", received_ms: int = 0) -> ItemEntry:
+    """Return an entry about an item."""
+    return ItemEntry(item_id, np.array([0.6, -0.8], np.float32), received_ms, {"title": "é"})
+
+
+@st.composite
+def operations(draw: st.DrawFn) -> list[tuple[str, object]]:
+    """Draw what is done to a journal."""
+    entries = st.one_of(
+        st.builds(
+            action, st.sampled_from(USERS), st.sampled_from(ITEMS), st.integers(0, 5), retract=st.booleans()
+        ),
+        st.builds(item, st.sampled_from(ITEMS), st.integers(0, 5)),
+    )
+    appends = st.tuples(st.just("append"), st.lists(entries, max_size=4))
+    forgets = st.tuples(st.just("forget"), st.sampled_from(USERS))
+    trims = st.tuples(st.just("trim"), st.integers(0, 5))
+    prefers = st.tuples(st.just("prefer"), st.sampled_from(USERS))
+    unparks = st.tuples(st.just("unpark"), st.integers(1, 12))
+    return draw(st.lists(st.one_of(appends, forgets, trims, prefers, unparks), max_size=12))
+
+
+def view(journal: Journal) -> list[object]:
+    """Return all that can be asked of a journal, comparable."""
+    return [
+        journal.heads(),
+        [(at, comparable(entry)) for at, entry in journal.read(0)],
+        [(at, comparable(entry)) for at, entry in journal.read_items(0)],
+        [journal.of_user(user) for user in USERS],
+        [journal.of_user(user, newest=2) for user in USERS],
+        [journal.parked_of(one) for one in ITEMS],
+        journal.n_parked(),
+        journal.retractions(USERS),
+        [journal.preferences(user) for user in USERS],
+    ]
+
+
+def comparable(entry: Entry) -> object:
+    """Return an entry as a value that ``==`` compares."""
+    if isinstance(entry, ActionEntry):
+        return entry
+    embedding = None if entry.embedding is None else entry.embedding.tolist()
+    return (entry.item_id, embedding, entry.received_ms, dict(entry.attributes))
+
+
+def apply(journal: Journal, step: tuple[str, object]) -> object:
+    """Do one of :func:`operations`; actions on ``b`` are parked."""
+    name, value = step
+    if name == "append":
+        assert isinstance(value, list)
+        parked = [i for i, e in enumerate(value) if isinstance(e, ActionEntry) and e.item_id == "b"]
+        return journal.append(value, parked=parked)
+    if name == "trim":
+        assert isinstance(value, int)
+        return journal.trim(value, journal.heads().all)
+    if name == "unpark":
+        assert isinstance(value, int)
+        return journal.set_parked(remove=[at for at, _ in journal.parked_of("b")][:value])
+    assert isinstance(value, (str, int))
+    if name == "prefer":
+        return journal.set_preferences(value, {} if journal.preferences(value) else {"a": "muted"})
+    return journal.forget(value)
+
+
+class JournalConformance:
+    """Tests of :class:`~pinnersage.streaming.journal.Journal`; nothing here depends on the backend.
+
+    Attributes
+    ----------
+    persistent
+        Whether another journal opened on the same path later sees the entries.
+    """
+
+    persistent: ClassVar[bool] = True
+
+    @staticmethod
+    def open_journal(path: Path) -> Journal:
+        """Open a journal kept under ``path``."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def journal(self, tmp_path: Path) -> Iterator[Journal]:
+        """Yield an empty journal."""
+        with self.open_journal(tmp_path / "journal") as journal:
+            yield journal
+
+    def test_an_empty_journal_holds_nothing(self, journal: Journal) -> None:
+        """No entries, and appending none changes nothing."""
+        assert view(journal)[:3] == [Heads(0, 0), [], []]
+        assert journal.append([]) == 0
+
+    def test_entries_are_numbered_in_order(self, journal: Journal) -> None:
+        """From 1 on, and every question keeps the order."""
+        assert journal.append([action("u"), item("a")]) == 2
+        assert journal.append([action("v")]) == 3
+        assert journal.heads() == Heads(3, 2)
+        assert [at for at, _ in journal.read(1, limit=1)] == [2]
+        assert [at for at, _ in journal.of_user("u")] == [1]
+        assert [at for at, _ in journal.read_items(2)] == []
+
+    def test_numbers_are_never_used_twice(self, journal: Journal) -> None:
+        """Also when the last entries are forgotten."""
+        journal.append([action("u"), action("u")])
+        assert journal.forget("u").n_entries == 2
+        assert journal.read(0) == []
+        assert journal.append([action("v")]) == 3
+
+    def test_users_of_two_types_are_two_users(self, journal: Journal) -> None:
+        """7 and "7" are different users."""
+        journal.append([action(7), action("7")])
+        assert [at for at, _ in journal.of_user("7")] == [2]
+        assert journal.retractions([7]) == {}
+
+    def test_parked_actions_are_found_by_their_item(self, journal: Journal) -> None:
+        """Until they are told to be applied."""
+        journal.append([action(item_id="a"), action(item_id="b")], parked=[1])
+        assert ([at for at, _ in journal.parked_of("b")], journal.n_parked()) == ([2], 1)
+        journal.set_parked(add=[1], remove=[2])
+        assert ([at for at, _ in journal.parked_of("a")], journal.parked_of("b")) == ([1], [])
+
+    def test_a_trim_keeps_what_is_needed(self, journal: Journal) -> None:
+        """Items, parked actions, what was taken back, and what came later."""
+        journal.append([action("u", "a", 1), action("u", "b", 1), item("a", 1)], parked=[1])
+        journal.append([action("u", "a", 1, retract=True), action("u", "a", 9), action("u", "a", 1)])
+        assert journal.trim(5, applied=4) == 1
+        assert [at for at, _ in journal.read(0)] == [2, 3, 4, 5, 6]
+        assert len(journal.retractions(["u"])["u"]) == 1
+
+    def test_a_refused_entry_leaves_nothing(self, journal: Journal) -> None:
+        """Also of those before it."""
+        with pytest.raises((UsageError, TypeError)):
+            journal.append([action("u"), action("")])
+        assert journal.read(0) == []
+
+    def test_threads_append_whole_groups(self, journal: Journal) -> None:
+        """Two threads do not mix their entries."""
+
+        def work(user: str) -> None:
+            for _ in range(5):
+                journal.append([action(user), action(user)])
+
+        threads = [threading.Thread(target=work, args=(user,)) for user in ("u", "v")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        owners = [e.user_id for _, e in journal.read(0) if isinstance(e, ActionEntry)]
+        assert len(owners) == 2 * 5 * 2
+        assert owners[::2] == owners[1::2]
+
+    @settings(
+        max_examples=25, deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    )  # fmt: skip
+    @given(steps=operations())
+    def test_it_does_what_the_reference_does(
+        self, tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, object]]
+    ) -> None:
+        """Whatever is done, and again after opening it anew."""
+        path, reference = tmp_path_factory.mktemp("journal"), MemoryJournal()
+        journal = self.open_journal(path)
+        try:
+            for step in steps:
+                assert apply(journal, step) == apply(reference, step)
+                assert view(journal) == view(reference)
+            if self.persistent:
+                journal.compact()
+                journal.close()
+                journal = self.open_journal(path)
+                assert view(journal) == view(reference)
+        finally:
+            journal.close()

@@ -1,0 +1,181 @@
+"""What bad input gets: 4xx that names the field, never 5xx, and never at the cost of others."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from typing import Any
+
+import httpx
+import pytest
+from tests.serving.conftest import Serve, Server
+
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def server(serve: Serve) -> Server:
+    """Return a service with little patience."""
+    return serve("--read-timeout", "1")
+
+
+def problem(response: httpx.Response, status: int, field: str | None = None) -> dict[str, Any]:
+    """Return the problem, which must have this status and name this field."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    found: dict[str, Any] = response.json()
+    assert found["status"] == status
+    assert {"type", "title", "detail", "instance"} <= set(found)
+    assert found["instance"].endswith(response.headers["x-request-id"])
+    if field is not None:
+        assert found["errors"][0]["field"] == field, found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("k=0", "k"), ("k=-3", "k"), ("k=1000000000", "k"), ("k=ten", "k"), ("k=", "k"), ("k=1e9", "k"),
+        ("k=1001", "k"), ("interests=0", "interests"), ("interests=x", "interests"), ("seed=-1", "seed"),
+        (f"seed={10**30}", "seed"), ("mode=best", "mode"), ("mode=ranked", "mode"),
+        ("include_seen=perhaps", "include_seen"),
+    ],
+)  # fmt: skip
+def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str) -> None:
+    problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, field)
+
+
+def test_the_longest_list_is_a_thousand(client: httpx.Client) -> None:
+    assert client.get("/v1/users/u1/recommendations?k=1000").status_code == 200
+    problem(client.get("/v1/items/i00/neighbors?k=1001"), 400, "k")
+    problem(client.post("/v1/recommendations", json={"actions": [], "k": 1001}), 400, "k")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "body"), (b"{", "body"), (b"[]", "body"), (b"null", "body"), (b"\xff\xfe", "body"),
+        (b'{"actions": 3}', "actions"), (b"{}", "actions"), (b"[" * 100_000, "body"),
+        (b'{"actions": ' + b"[" * 100_000, "body"), (b'{"actions": [NaN]}', "body"),
+    ],
+)  # fmt: skip
+def test_unreadable_bodies_are_400(client: httpx.Client, body: bytes, field: str) -> None:
+    problem(client.post("/v1/actions", content=body, headers=JSON), 400, field)
+
+
+def test_a_request_of_many_is_bounded(client: httpx.Client) -> None:
+    action = {"user_id": "many", "item_id": "i01", "timestamp": 1}
+    problem(client.post("/v1/actions", json={"actions": [action] * 10_001}), 413, "actions")
+    problem(client.post("/v1/recommendations", json={"user_ids": ["u1"] * 501}), 400, "user_ids")
+    problem(client.post("/v1/recommendations", json={"user_ids": ["u1", ""]}), 400, "user_ids[1]")
+    problem(client.post("/v1/recommendations", json={"user_ids": ["u1"], "actions": []}), 400, "actions")
+    problem(client.post("/v1/recommendations", json={"actions": [{"item_id": 1, "timestamp": -1}]}), 400,
+            "actions[0].timestamp")  # fmt: skip
+
+
+def test_a_body_must_say_that_it_is_json(client: httpx.Client) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded"):
+        problem(client.post("/v1/actions", content=b'{"actions": []}', headers={"content-type": kind}), 415)
+    problem(client.post("/v1/actions", content=b'{"actions": []}'), 415)
+
+
+def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
+    cross = JSON | {"sec-fetch-site": "cross-site"}
+    problem(client.post("/v1/actions", json={"actions": []}, headers=cross), 403)
+    problem(client.get("/v1/users/u1/interests", headers={"host": "evil.example"}), 421)
+
+
+def test_oversized_bodies_are_413_said_or_unsaid(client: httpx.Client) -> None:
+    large = b" " * (8 * 2**20 + 1)
+    problem(client.post("/v1/actions", content=large, headers=JSON), 413)
+
+    def chunks() -> Any:
+        for _ in range(20):
+            yield b" " * 2**20
+
+    try:
+        response = client.post("/v1/actions", content=chunks(), headers=JSON)
+    except httpx.TransportError:
+        return  # The service closed the connection while the client still wrote.
+    problem(response, 413)
+
+
+def test_megabyte_ids_are_refused(server: Server, client: httpx.Client) -> None:
+    long = "x" * 2**20
+    found = client.post("/v1/actions", json={"actions": [{"user_id": long, "item_id": "i1", "timestamp": 1}]})
+    problem(found, 422, "actions[0].user_id")
+    problem(client.get(f"/v1/users/{'x' * 2_000}/interests"), 400, "user_id")
+    problem(client.get(f"/v1/users/{'x' * 20_000}/interests"), 414)
+    assert _raw(server, b"GET /v1/users/" + b"x" * 2**17 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n") in (
+        400,
+        414,
+    )
+
+
+def test_unknown_things_are_404_and_wrong_methods_405(client: httpx.Client) -> None:
+    problem(client.get("/v1/items/none/neighbors"), 404)
+    problem(client.get("/v1/users/none"), 404)
+    problem(client.get("/v2/users"), 404)
+    problem(client.delete("/v1/actions"), 405)
+
+
+def test_request_ids_are_taken_over_if_they_are_sane(client: httpx.Client) -> None:
+    assert client.get("/health/live", headers={"x-request-id": "abc-1"}).headers["x-request-id"] == "abc-1"
+    made = client.get("/health/live", headers={"x-request-id": "a b\tc" * 99}).headers["x-request-id"]
+    assert len(made) == 16
+
+
+def test_invalid_escapes_and_bytes_in_paths_are_no_defect(server: Server) -> None:
+    for path in (
+        b"/v1/users/%ff%fe/interests", b"/v1/users/\xc3\xbc/interests", b"/v1/users/%/interests",
+        b"/v1/users/%00/interests", b"/v1/users/%ED%A0%80/recommendations", b"/%2F%2F", b"//", b"*",
+    ):  # fmt: skip
+        assert 200 <= _raw(server, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n") < 500, path
+
+
+def test_a_slow_body_ends_in_408_and_a_slow_head_in_a_closed_connection(
+    server: Server, client: httpx.Client
+) -> None:
+    head = b"POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    body = _connected(server, head + b"Content-Length: 100\r\n\r\n{")
+    slow = _connected(server, b"GET / HTT")
+    assert client.get("/health/live").status_code == 200  # Others are not kept waiting.
+    assert b" 408 " in body.recv(4_096)
+    assert slow.recv(4_096) == b""
+    body.close()
+    slow.close()
+
+
+def test_a_client_that_goes_away_leaves_no_defect(server: Server, client: httpx.Client) -> None:
+    head = b"POST /v1/actions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    _connected(server, head + b"Content-Length: 100\r\n\r\n{").close()
+    assert client.get("/health/live").status_code == 200
+    assert not [line for line in server.log_lines() if line["level"] == "error"]
+
+
+def test_logs_name_no_user(server: Server, client: httpx.Client) -> None:
+    client.get("/v1/users/very-secret-name/interests")
+    client.get("/v1/users/very-secret-name")
+    lines = server.log_lines()
+    assert "very-secret-name" not in server.log_text()
+    routes = {line.get("route") for line in lines}
+    assert "/v1/users/{user_id}/interests" in routes
+    assert {"request_id", "method", "route", "status", "ms", "timestamp", "level", "event"} <= set(lines[-1])
+
+
+def _connected(server: Server, sent: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30)
+    connection.sendall(sent)
+    return connection
+
+
+def _raw(server: Server, request: bytes) -> int:
+    connection = _connected(server, request)
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    body = answer.read()
+    connection.close()
+    if answer.getheader("content-type") == "application/problem+json":
+        assert json.loads(body)["status"] == answer.status
+    return answer.status

@@ -1,0 +1,97 @@
+"""Small parts by themselves: errors to statuses, rates, settings, the file of keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pinnersage import errors
+from pinnersage.serving.keys import KeyRing, add_key, read_keys, remove_key
+from pinnersage.serving.problems import RequestError, status_of
+from pinnersage.serving.rates import RateLimit
+from pinnersage.serving.settings import ServiceSettings
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (errors.UsageError, 400), (errors.DataError, 422), (errors.SchemaError, 422),
+        (errors.BadRowsError, 422),
+        (errors.StoredFormatError, 503), (errors.UserNotFoundError, 404), (errors.ItemNotFoundError, 404),
+        (errors.ModelNotFoundError, 404), (errors.UnavailableError, 503), (errors.StorageFullError, 503),
+        (errors.PinnerSageError, 500),
+    ],
+)  # fmt: skip
+def test_every_error_has_its_status(error: type[errors.PinnerSageError], status: int) -> None:
+    assert status_of(error("x")) == status
+    assert status_of(RequestError("x", status=418)) == 418
+
+
+def test_a_rate_is_a_steady_rate_with_a_burst() -> None:
+    limit = RateLimit(4)
+    assert [limit.allows("a", 0) for _ in range(5)] == [True] * 4 + [False]
+    assert limit.allows("b", 0)
+    assert [limit.allows("a", 0.5) for _ in range(3)] == [True] * 2 + [False]
+    assert [limit.allows("a", 100) for _ in range(5)] == [True] * 4 + [False]
+    assert all(RateLimit(0).allows("a", 0) for _ in range(9))
+
+
+def test_rates_of_many_clients_take_bounded_room() -> None:
+    limit = RateLimit(1)
+    for number in range(30_000):
+        limit.allows(str(number), 0)
+    assert len(limit._buckets) <= 10_000
+
+
+def test_settings_are_positive() -> None:
+    assert ServiceSettings(rate_per_s=0).rate_per_s == 0
+    for wrong in ({"max_k": 0}, {"read_timeout_s": -1.0}, {"rate_per_s": -1.0}, {"n_threads": 0}):
+        with pytest.raises(errors.UsageError, match=next(iter(wrong))):
+            ServiceSettings(**wrong)
+
+
+def test_keys_are_found_by_the_whole_key_only(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    key = add_key(file, "a", ["read", "write"], "t")
+    other = add_key(file, "b", ["admin"], "t")
+    ring = KeyRing(file)
+    found = ring.find(key)
+    assert found is not None
+    assert [found.allows(scope) for scope in ("read", "write", "admin")] == [True, True, False]
+    admin = ring.find(other)
+    assert admin is not None
+    assert all(admin.allows(scope) for scope in ("read", "write", "admin"))
+    mixed = key.rpartition("_")[0] + "_" + other.split("_", 2)[2]
+    for wrong in (
+        "",
+        "ps",
+        "ps__",
+        key[:-1],
+        key + "x",
+        mixed,
+        key.upper(),
+        "\udc80",
+        key.replace("ps", "PS"),
+    ):
+        assert ring.find(wrong) is None
+
+
+def test_names_and_scopes_of_keys_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    add_key(file, "a", ["read"], "t")
+    wrong: list[tuple[str, list[str], str]] = [
+        ("a", ["read"], "no other key"), ("", ["read"], "name"), ("b", ["all"], "all"), ("b", [], "none"),
+    ]  # fmt: skip
+    for name, scopes, message in wrong:
+        with pytest.raises(errors.UsageError, match=message):
+            add_key(file, name, scopes, "t")
+    with pytest.raises(errors.NotFoundError, match="no key is named"):
+        remove_key(file, "b")
+    with pytest.raises(errors.NotFoundError, match="pinnersage keys add"):
+        read_keys(tmp_path / "none.json")
+    for damaged in (b"", b"{}", b'{"version": 9, "keys": []}', b"\xff"):
+        file.write_bytes(damaged)
+        with pytest.raises(errors.StoredFormatError):
+            read_keys(file)
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]

@@ -1,0 +1,162 @@
+"""Starting, stopping, several workers, generations that land, and stores that go away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+from tests.serving.conftest import Serve, Server, build_model
+
+TIME = "2026-11-20T10:00:00Z"
+
+
+def action(user: str, item: str = "i05", **more: Any) -> dict[str, Any]:
+    return {"user_id": user, "item_id": item, "timestamp": TIME} | more
+
+
+def until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    until_s = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+
+
+def test_sigterm_finishes_what_was_begun_and_exits_0(serve: Serve) -> None:
+    server = serve()
+    codes: list[int] = []
+
+    def send(number: int) -> None:
+        actions = [action(f"t{number}-{n}") for n in range(300)]
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            codes.append(client.post("/v1/actions", json={"actions": actions}).status_code)
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(4)]
+    for sender in senders:
+        sender.start()
+    until(lambda: b"/v1/actions" in server.log.read_bytes() or bool(codes))
+    assert server.stop() == 0
+    for sender in senders:
+        sender.join()
+    # Those that were on their way were answered; what was acknowledged is there after a restart.
+    assert codes.count(202) >= 1
+    again = serve(directory=server.directory)
+    numbers = {n for n in range(4) if again.client.get(f"/v1/users/t{n}-299/interests").status_code == 200}
+    assert len(numbers) >= codes.count(202)
+
+
+def test_an_acknowledged_action_survives_kill_9(serve: Serve) -> None:
+    server = serve()
+    assert server.client.post("/v1/actions", json={"actions": [action("k1")]}).status_code == 202
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    again = serve(directory=server.directory)
+    assert again.client.get("/v1/users/k1/interests").json()["interests"][0]["item_ids"] == ["i05"]
+
+
+def test_concurrent_requests_share_commits_and_get_their_own_results(serve: Serve) -> None:
+    server = serve()
+    found: dict[int, list[str]] = {}
+
+    def send(number: int) -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            for turn in range(5):
+                actions = [action(f"c{number}"), action(f"c{number}", "i07", event_id=f"{number}-{turn}")]
+                if number == 3:
+                    actions.insert(1, action("c3", weight=-1))
+                answer = client.post("/v1/actions", json={"actions": actions}).json()
+                found.setdefault(number, []).extend(r["status"] for r in answer["results"])
+
+    senders = [threading.Thread(target=send, args=(number,)) for number in range(8)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    for number, statuses in found.items():
+        expected = ["accepted", "accepted"] + ["duplicate", "accepted"] * 4
+        if number == 3:
+            expected = ["accepted", "rejected", "accepted"] + ["duplicate", "rejected", "accepted"] * 4
+        assert statuses == expected
+    text = server.client.get("/metrics").text
+    assert 'pinnersage_actions_total{status="accepted"} 48.0' in text
+    assert 'pinnersage_actions_total{status="duplicate"} 32.0' in text
+
+
+def test_a_generation_that_lands_is_taken_up_without_a_failed_request(serve: Serve) -> None:
+    server = serve()
+    statuses: list[int] = []
+    ended = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            while not ended.is_set():
+                statuses.append(client.get("/v1/users/u1/recommendations").status_code)
+                statuses.append(client.post("/v1/actions", json={"actions": [action("g1")]}).status_code)
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    build_model(server.directory)
+    until(lambda: server.client.get("/health/ready").json()["generation"] == "00000002")
+    ended.set()
+    asker.join()
+    assert set(statuses) == {200, 202}
+    assert server.client.get("/v1/users/g1/interests").status_code == 200
+    assert "pinnersage_generation_swaps_total 1.0" in server.client.get("/metrics").text
+
+
+def test_readiness_goes_red_when_the_store_is_gone_while_the_process_lives(serve: Serve) -> None:
+    server = serve()
+    shutil.rmtree(server.directory)
+    until(lambda: server.client.get("/health/ready").status_code == 503)
+    found = server.client.get("/health/ready")
+    assert found.headers["content-type"] == "application/problem+json"
+    assert found.headers["retry-after"] == "1"
+    assert server.client.get("/health/live").status_code == 200
+    assert server.client.get("/v1/users/u1/recommendations").status_code == 503
+    assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 503
+
+
+def test_two_workers_are_one_service(serve: Serve) -> None:
+    server = serve("--workers", "2")
+    until(lambda: len(_children(server)) == 2)
+    for number in range(30):
+        with httpx.Client(base_url=server.url, timeout=30) as client:  # A new connection may reach either.
+            assert client.post("/v1/actions", json={"actions": [action(f"w{number}")]}).status_code == 202
+        with httpx.Client(base_url=server.url, timeout=30) as client:
+            assert client.get(f"/v1/users/w{number}/interests").status_code == 200
+    text = server.client.get("/metrics").text
+    assert 'pinnersage_actions_total{status="accepted"} 30.0' in text
+    assert "pinnersage_generation 1.0" in text
+    pids = _children(server)
+    os.kill(min(pids), signal.SIGKILL)
+    until(lambda: len(_children(server) - pids) == 1)
+    until(lambda: all(_answers(server) for _ in range(10)))
+    assert 'pinnersage_actions_total{status="accepted"} 30.0' in server.client.get("/metrics").text
+    assert server.stop() == 0
+
+
+def _children(server: Server) -> set[int]:
+    """Return the processes of workers: those that serve, not what watches over spawned ones."""
+    found = set()
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            status = (folder / "stat").read_text().rpartition(")")[2].split()
+            command = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if int(status[1]) == server.process.pid and b"spawn_main" in command and status[0] != "Z":
+            found.add(int(folder.name))
+    return found
+
+
+def _answers(server: Server) -> bool:
+    try:
+        return httpx.get(f"{server.url}/health/ready", timeout=30).status_code == 200
+    except httpx.TransportError:
+        return False

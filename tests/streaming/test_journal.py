@@ -1,0 +1,96 @@
+"""Both journals do what the conformance suite asks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.lmdb_journal import LmdbJournal
+from pinnersage.streaming.memory_journal import MemoryJournal
+from pinnersage.testing.journal import JournalConformance, action
+
+
+class TestMemoryJournal(JournalConformance):
+    persistent = False
+
+    @staticmethod
+    def open_journal(path: Path) -> Journal:
+        return MemoryJournal()
+
+
+class TestLmdbJournal(JournalConformance):
+    @staticmethod
+    def open_journal(path: Path) -> Journal:
+        return LmdbJournal(path)
+
+
+def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from pinnersage.streaming.lmdb_journal import LmdbJournal
+from pinnersage.testing.journal import action
+journal = LmdbJournal({str(tmp_path)!r})
+for user in range(50):
+    print(journal.append([action(user)]), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    acknowledged = list(map(int, done.stdout.split()))
+    assert acknowledged == list(range(1, 51))
+    with LmdbJournal(tmp_path) as journal:
+        assert [at for at, _ in journal.read(0)] == acknowledged
+
+
+def test_nothing_of_a_forgotten_user_stays_in_the_files(tmp_path: Path) -> None:
+    with LmdbJournal(tmp_path) as journal:
+        journal.append([action("forget-me-please"), action("someone-else")])
+        journal.set_preferences("forget-me-please", {"forget-me-item": "muted"})
+        journal.forget("forget-me-please")
+        journal.compact()
+    held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"someone-else" in held
+    assert b"forget-me" not in held
+
+
+def test_a_damaged_entry_is_named(tmp_path: Path) -> None:
+    with LmdbJournal(tmp_path) as journal:
+        journal.append([action("someone-damaged")])
+    (path,) = tmp_path.glob("records-*.mdb")
+    path.write_bytes(path.read_bytes().replace(b"someone-damaged", b"someone-demaged"))
+    with LmdbJournal(tmp_path) as journal, pytest.raises(StoredFormatError, match="checksum"):
+        journal.read(0)
+
+
+def test_a_full_disk_is_named_and_leaves_the_journal_as_it_was(tmp_path: Path) -> None:
+    code = f"""
+import resource
+from pinnersage.errors import StorageFullError
+from pinnersage.streaming.lmdb_journal import LmdbJournal
+from pinnersage.testing.journal import action
+journal = LmdbJournal({str(tmp_path)!r})
+journal.append([action("before")])
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+n = 1
+try:
+    while True:
+        n = journal.append([action("u" * 900)] * 20)
+except StorageFullError as error:
+    print(n, flush=True)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    with LmdbJournal(tmp_path) as journal:
+        assert journal.heads().all == int(done.stdout)
+        assert journal.append([action("after")]) == int(done.stdout) + 1
+
+
+def test_a_closed_journal_says_so(tmp_path: Path) -> None:
+    journal = LmdbJournal(tmp_path)
+    journal.close()
+    journal.close()
+    with pytest.raises(UsageError, match="closed"):
+        journal.heads()
