@@ -108,7 +108,9 @@ def action_table() -> pa.Table:
     for user_id, topics in USERS.items():
         for place, topic in enumerate(topics.split()):
             for _ in range(12 - 2 * place):
-                age_days = float(rng.uniform(1, 70) if place % 2 else abs(rng.normal(14 + 11 * place, 12)) + 0.2)
+                age_days = float(
+                    rng.uniform(1, 70) if place % 2 else abs(rng.normal(14 + 11 * place, 12)) + 0.2
+                )
                 age_ms = round(min(age_days, 80) * DAY_MS)
                 number = int(rng.integers(0, 40))
                 rows.append((user_id, f"{topic}-{number:02d}", NOW_MS - age_ms, "save"))

@@ -12,7 +12,7 @@ from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.words import ms_of
 
-N_NEIGHBORS = 18
+N_NEIGHBORS = 24
 _N_BEHIND = 6
 _SHOWN_ELSEWHERE = ("item_id", "title", "image_url", "url")
 REASONS = {

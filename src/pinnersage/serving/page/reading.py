@@ -35,8 +35,8 @@ async def home(request: AnyRequest) -> Response[bytes]:
     def show() -> Response[bytes]:
         users = example_users(desk.backend, desk.tiles, _N_EXAMPLES)
         picks = varied_popular(desk.backend, desk.tiles, _N_PICKS)
-        status = desk.backend.status()
-        return desk.pages.page("home", users=users, picks=picks, status=status, **desk.frame)
+        model = desk.backend.status()
+        return desk.pages.page("home", users=users, picks=picks, model=model, **desk.frame)
 
     found: Response[bytes] = await desk.service.slow(show)
     return found
@@ -129,7 +129,11 @@ def show_asset(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
     found = asset(name)
     if found is None:
         raise RequestError("no such file", status=404)
-    kept = "public, max-age=31536000, immutable" if request.query_params.get("v") == found.version else "no-cache"
+    kept = (
+        "public, max-age=31536000, immutable"
+        if request.query_params.get("v") == found.version
+        else "no-cache"
+    )
     return Response(
         found.content, media_type=found.media_type,
         headers={"Cache-Control": kept, "ETag": f'"{found.version}"'},

@@ -13,7 +13,7 @@ from litestar import Response
 from pinnersage.serving.page import links, words
 
 _PACKAGE = "pinnersage.serving.page"
-_ASSETS = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8",
+_ASSETS = {"page.css": "text/css", "page.js": "text/javascript",
            "icon.svg": "image/svg+xml"}  # fmt: skip
 N_COLORS = 8
 

@@ -48,34 +48,24 @@ class SystemView:
     ----------
     fault
         Why it is not ready; None when it is.
-    corpus, store, cache, journal
-        Facts of each part.
+    corpus, store, load
+        Facts of the catalogue, of what is kept, and of the moment.
     requests
         Time of requests, all routes together.
     freshness
         From the arrival of an action until every reader sees it.
     routes, stages
         Times by route and by stage.
-    statuses
-        Answers by HTTP status.
-    actions
-        Actions by outcome.
-    load
-        Facts of the moment.
     """
 
     fault: str | None
     corpus: Sequence[Fact]
     store: Sequence[Fact]
-    cache: Sequence[Fact]
-    journal: Sequence[Fact]
+    load: Sequence[Fact]
     requests: Histogram
     freshness: Histogram
     routes: Sequence[Timed]
     stages: Sequence[Timed]
-    statuses: Mapping[str, int]
-    actions: Mapping[str, int]
-    load: Sequence[Fact]
 
 
 def system_view(service: Service, now_ms: int) -> SystemView:
@@ -93,16 +83,12 @@ def system_view(service: Service, now_ms: int) -> SystemView:
     return SystemView(
         fault=fault,
         corpus=_corpus(status, now_ms),
-        store=_store(status, now_ms),
-        cache=_cache(status),
-        journal=_journal(status),
+        store=[*_store(status, now_ms), *_journal(status)],
+        load=[*_cache(status), *_load(measured)],
         requests=added(list(routes.values())),
         freshness=measured.histograms("pinnersage_freshness_seconds").get("", Histogram([], [])),
         routes=[Timed(route, "", h) for route, h in sorted(routes.items(), key=lambda r: (-r[1].n, r[0]))],
         stages=[Timed(name, told, stages[name]) for name, told in _STAGES.items() if name in stages],
-        statuses=_counts(measured, "pinnersage_requests_total", "status"),
-        actions=_counts(measured, "pinnersage_actions_total", "status"),
-        load=_load(measured),
     )
 
 
@@ -114,8 +100,10 @@ def _fault(service: Service) -> str | None:
     return None
 
 
-def _counts(measured: Measured, name: str, label: str) -> dict[str, int]:
-    return {key: round(n) for (key,), n in sorted(measured.by_labels(name, label).items()) if n}
+def _counts(measured: Measured, name: str, label: str) -> str:
+    """Return how many there are of each kind, in words."""
+    found = sorted(measured.by_labels(name, label).items(), key=lambda kind: -kind[1])
+    return ", ".join(f"{key}: {n:,.0f}" for (key,), n in found if n) or "0"
 
 
 def _corpus(status: Mapping[str, Any], now_ms: int) -> list[Fact]:
@@ -143,7 +131,7 @@ def _store(status: Mapping[str, Any], now_ms: int) -> list[Fact]:
     return [
         Fact("Generation", str(status["generation"])),
         Fact("Built", day_and_time(built_ms), ago(built_ms, now_ms)),
-        Fact("Size", size(status["store_bytes"]), f"{size(status['store_bytes'] / n_users)} a user"),
+        Fact("Store", size(status["store_bytes"]), f"{size(status['store_bytes'] / n_users)} a user"),
         Fact("Version", str(status["library_version"])),
     ]
 
@@ -155,8 +143,8 @@ def _cache(status: Mapping[str, Any]) -> list[Fact]:
     n_asked = cache["n_hits"] + cache["n_misses"]
     rate = percent(cache["n_hits"] / n_asked) if n_asked else "–"
     return [
-        Fact("Hits", rate, f"of {n_asked:,} questions, in this worker"),
-        Fact("Entries", f"{cache['n_entries']:,}"),
+        Fact("Cache hits", rate, f"of {n_asked:,} questions"),
+        Fact("Cache entries", f"{cache['n_entries']:,}", "medoids, in this worker"),
     ]
 
 
@@ -165,14 +153,15 @@ def _journal(status: Mapping[str, Any]) -> list[Fact]:
         return []
     journal = status["journal"]
     return [
-        Fact("Entries", f"{journal['head']:,}", "numbered so far"),
-        Fact("Parked", f"{journal['n_parked']:,}", "wait for their item"),
-        Fact("Size", size(journal["n_bytes"])),
+        Fact("Journal", size(journal["n_bytes"]), f"{journal['head']:,} entries so far"),
+        Fact("Parked", f"{journal['n_parked']:,}", "actions wait for their item"),
     ]
 
 
 def _load(measured: Measured) -> list[Fact]:
     return [
+        Fact("Answers", _counts(measured, "pinnersage_requests_total", "status")),
+        Fact("Actions", _counts(measured, "pinnersage_actions_total", "status")),
         Fact("Actions waiting", f"{measured.value('pinnersage_queue_depth'):,.0f}"),
         Fact("Requests in flight", f"{measured.value('pinnersage_requests_in_flight'):,.0f}"),
         Fact("Generations changed", f"{measured.value('pinnersage_generation_swaps_total'):,.0f}"),

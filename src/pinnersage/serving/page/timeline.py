@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pinnersage._ids import ItemId
 from pinnersage.serving.page.words import day, moment
 
-_FIRST, _LAST = 2.5, 97.5
+_FIRST, _LAST = 3.5, 96.5
 _DAY_MS = 86_400_000
 _MAX_TICKS = 6
 _PICTURE_WIDTH = 9.0
@@ -56,6 +56,11 @@ class Timeline:
     ticks: list[Tick]
     first_ms: int
     last_ms: int
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether any dot shows its item."""
+        return any(dot.with_picture for lane in self.lanes for dot in lane)
 
 
 def timeline(
