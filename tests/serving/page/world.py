@@ -1,4 +1,7 @@
-"""A made world that reads well: items of six topics with titles and pictures, users with two to four of them."""
+"""A made world that reads well: items of six topics with titles and pictures, users with two to four topics."""
+
+# Titles and drawings are lines of data.
+# ruff: noqa: E501
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ import pyarrow as pa
 from pinnersage import PinnerSage
 
 DAY_MS = 86_400_000
-NOW_MS = 1_795_545_000_000
+NOW_MS = 1_741_975_800_000
 N_DIMENSIONS = 24
 ODD_USER = "zoë/7 <i>&"
 HOSTILE_TITLE = "<script>alert(1)</script> bench"

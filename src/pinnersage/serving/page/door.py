@@ -58,7 +58,7 @@ def key_cookie(key: str, *, is_secure: bool) -> Cookie:
     """Return the cookie that keeps a key; empty text forgets it."""
     kept = key if _KEY.fullmatch(key) else ""
     return Cookie(
-        COOKIE, kept, httponly=True, samesite="strict", secure=is_secure, path="/",
+        COOKIE, value=kept, httponly=True, samesite="strict", secure=is_secure, path="/",
         max_age=_MAX_AGE_S if kept else 0,
     )  # fmt: skip
 
@@ -83,7 +83,7 @@ def as_page(pages: Pages, handler: Any) -> Any:
         if not wants_page(request):
             return told
         problem = _problem.decode(told.content)
-        status = told.status_code
+        status = told.status_code or 500
         title = _TELL.get(status, problem.title)
         asked = asked_link(request)
         back = asked if request.method == "GET" and is_inside(asked) else "/"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pinnersage._ids import ItemId
 from pinnersage.errors import ItemNotFoundError
-from pinnersage.serving.backend import Backend
+from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.user_view import varied_popular
 from pinnersage.streaming.events import NewAction
@@ -65,7 +65,8 @@ def session_view(backend: Backend, tiles: Tiles, picked: Sequence[str], now_ms: 
     actions = [
         NewAction("", item_id, now_ms - 1_000 * (len(known) - place)) for place, item_id in enumerate(known)
     ]
-    found = backend.recommend_session(actions, _N_ITEMS, mode="budgeted") if actions else {"popular": True}
+    nothing: Answer = {"popular": True}
+    found = backend.recommend_session(actions, _N_ITEMS, mode="budgeted") if actions else nothing
     if found.get("popular"):
         return SessionView(picks, n_unknown, (), varied_popular(backend, tiles, _N_FIRST))
     medoids = list(dict.fromkeys(item["interest"] for item in found["items"]))

@@ -8,7 +8,7 @@ from typing import Any
 
 from pinnersage.errors import PinnerSageError
 from pinnersage.serving.page.histograms import Histogram, Measured, added
-from pinnersage.serving.page.words import ago, day_and_time, ms_of, percent, size
+from pinnersage.serving.page.words import NOTHING, ago, day_and_time, ms_of, percent, size
 from pinnersage.serving.service import Service
 
 _PAGE_ROUTES = ("/assets/", "/system", "/login", "/logout", "/health", "/metrics")
@@ -118,7 +118,7 @@ def _corpus(status: Mapping[str, Any], now_ms: int) -> list[Fact]:
         Fact("Candidates", f"{status['n_pool_items']:,}", "items that may be recommended"),
         Fact("Newest action", day_and_time(as_of_ms), ago(as_of_ms, now_ms)),
         Fact("Dimensions", f"{status['n_dimensions']:,}"),
-        Fact("Index", str(kind or "–")),
+        Fact("Index", str(kind or NOTHING)),
         Fact("Second stage", "yes" if status["has_ranker"] else "no"),
     ]
 
@@ -141,7 +141,7 @@ def _cache(status: Mapping[str, Any]) -> list[Fact]:
         return []
     cache = status["cache"]
     n_asked = cache["n_hits"] + cache["n_misses"]
-    rate = percent(cache["n_hits"] / n_asked) if n_asked else "–"
+    rate = percent(cache["n_hits"] / n_asked) if n_asked else NOTHING
     return [
         Fact("Cache hits", rate, f"of {n_asked:,} questions"),
         Fact("Cache entries", f"{cache['n_entries']:,}", "medoids, in this worker"),

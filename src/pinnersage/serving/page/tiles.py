@@ -84,7 +84,7 @@ def initials(title: str) -> str:
     >>> [initials(title) for title in ("Seeded rye loaf", "tent", "%", "i42")]
     ['SR', 'TE', '·', 'I4']
     """
-    found = _WORD.findall(title)
+    found: list[str] = _WORD.findall(title)
     if len(found) > 1:
         return (found[0][0] + found[1][0]).upper()
     return found[0][:2].upper() if found else "·"

@@ -117,7 +117,7 @@ def _ticks(first_ms: int, last_ms: int) -> list[Tick]:
     """Return a handful of round moments between two times."""
     span = timedelta(milliseconds=last_ms - first_ms)
     step = next((step for step in _STEPS if span / step <= _MAX_TICKS), _STEPS[-1])
-    ticks = []
+    ticks: list[Tick] = []
     at = _first_tick(moment(first_ms), step)
     while at <= moment(last_ms) and len(ticks) <= _MAX_TICKS:
         time_ms = round(at.timestamp() * 1_000)

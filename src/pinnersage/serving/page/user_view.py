@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from pinnersage._ids import ItemId, UserId
@@ -173,11 +174,8 @@ def varied_popular(backend: Backend, tiles: Tiles, n: int) -> list[Tile]:
     by_category: dict[str, list[Tile]] = {}
     for tile in tiles.of(item["item_id"] for item in found).values():
         by_category.setdefault(tile.category, []).append(tile)
-    in_turns = sorted(
-        ((turn, column, tile) for column, own in enumerate(by_category.values()) for turn, tile in enumerate(own)),
-        key=lambda entry: entry[:2],
-    )  # fmt: skip
-    return [tile for _, _, tile in in_turns[:n]]
+    in_turns = zip_longest(*by_category.values())
+    return [tile for turn in in_turns for tile in turn if tile is not None][:n]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pinnersage._times import to_ms
 
 _MINUTE_MS, _HOUR_MS, _DAY_MS = 60_000, 3_600_000, 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NOTHING = "\N{EN DASH}"
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -105,10 +106,10 @@ def duration(seconds: float | None) -> str:
     Examples
     --------
     >>> [duration(s) for s in (None, 0.00042, 0.0123, 0.25, 3.0)]
-    ['–', '0.42 ms', '12 ms', '250 ms', '3.0 s']
+    ['\u2013', '0.42 ms', '12 ms', '250 ms', '3.0 s']
     """
     if seconds is None:
-        return "–"
+        return NOTHING
     ms = seconds * 1_000
     if ms >= 1_000:
         return f"{seconds:.1f} s"
@@ -120,7 +121,7 @@ def letters(position: int) -> str:
 
     Examples
     --------
-    >>> [letters(position) for position in (0, 25, 26, 53)]
+    >>> [letters(position) for position in (0, 25, 26, 27)]
     ['A', 'Z', 'AA', 'BB']
     """
     return chr(ord("A") + position % 26) * (position // 26 + 1)
