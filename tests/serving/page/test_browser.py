@@ -170,7 +170,7 @@ def test_acting_on_an_item_changes_interests_and_list_without_a_reload_and_can_b
     acted = before[0]
     page.locator(f".own [data-item='{acted}'] .act").click()
     expect(page.get_by_role("status")).to_contain_text("Counted")
-    expect(page.locator("[data-changes]")).to_contain_text("of 20 items in the list are new")
+    expect(page.locator("[data-changes]")).to_contain_text("of 20 items")
     assert acted not in own_items(page)
     assert page.locator("#summary").inner_text() != summary
     assert page.locator(".is-new").count() >= 1
@@ -192,6 +192,8 @@ def test_a_muted_interest_proposes_nothing_until_it_may_again(open_page: Open) -
     expect(first.get_by_role("button", name="Muted")).to_be_focused()
     assert page.locator(".own .group h3 a", has_text=medoid).count() == 0
     assert page.locator(".own .cell.c0").count() == 0
+    n_others = page.locator(".lane:not(.axis)").count() - 1
+    expect(page.locator(".own .verdict strong")).to_have_text(f"{n_others} of {n_others}")
     page.keyboard.press("Enter")
     expect(page.locator(".own .group h3 a", has_text=medoid)).to_have_count(1)
 

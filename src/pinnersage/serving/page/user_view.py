@@ -91,9 +91,13 @@ class UserView:
     tiles: Mapping[ItemId, Tile]
 
     @property
-    def n_heard(self) -> int:
-        """How many interests may propose something."""
-        return sum(interest.preference != "muted" for interest in self.interests)
+    def heard(self) -> list[InterestView]:
+        """The interests that are not muted."""
+        return [interest for interest in self.interests if interest.preference != "muted"]
+
+    def n_covered(self, recommended: RecommendedList) -> int:
+        """Return for how many of the interests that are not muted a list has something."""
+        return sum(interest.position in recommended.covered for interest in self.heard)
 
 
 def user_view(

@@ -67,7 +67,7 @@ function tellChanges(before) {
   if (before.size) fresh.forEach((item) => item.classList.add("is-new"));
   const told = document.querySelector("[data-changes]");
   if (told && before.size) {
-    told.textContent = fresh.length ? `${fresh.length} of ${items.length} items in the list are new.` : "The list stays as it was.";
+    told.textContent = fresh.length ? `New in the list: ${fresh.length} of ${items.length} items.` : "The list stays as it was.";
   }
 }
 
