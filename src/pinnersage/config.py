@@ -202,10 +202,28 @@ class RankingConfig(_Frozen):
     ranker_seed: int = 0
 
 
+class OnlineConfig(_Frozen):
+    """How actions that come after a build reach the interests.
+
+    Attributes
+    ----------
+    online
+        ``exact``: the window of each user is kept, and every action ends in the record that a batch over
+        all of them would build. ``recent``, the paper's: a build keeps medoids and importances alone, and
+        the newest actions since are clustered and united with them.
+    n_recent
+        ``recent``: how many of a user's newest actions count until the next build (the paper's 20).
+    """
+
+    online: Literal["exact", "recent"] = "exact"
+    n_recent: int = Field(default=20, ge=1, le=10_000)
+
+
 class BuildConfig(_Frozen):
     """All settings of one build; stored with the model."""
 
     interests: InterestConfig = InterestConfig()
+    online: OnlineConfig = OnlineConfig()
     imports: ImportConfig = ImportConfig()
     index: IndexConfig = IndexConfig()
     retrieval: RetrievalConfig = RetrievalConfig()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -143,3 +144,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, process: Run) -> Path:
     )
     assert ran.code == 0, ran.err
     return folder / "model"
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    """Return a copy of the model that a test may change."""
+    return Path(shutil.copytree(built, tmp_path / "model"))

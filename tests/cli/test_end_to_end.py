@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,12 +14,6 @@ import pytest
 from tests.cli.conftest import DAY_MS, N_PER_TOPIC, START_MS, Ran, Run
 
 RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
-
-
-@pytest.fixture
-def copy(built: Path, tmp_path: Path) -> Path:
-    """Return a copy of the model that a test may change."""
-    return Path(shutil.copytree(built, tmp_path / "model"))
 
 
 def test_the_way_through_in_real_processes(copy: Path, process: Run) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 from pinnersage import PinnerSage
-from pinnersage.config import BuildConfig, ImportConfig, InterestConfig
+from pinnersage.config import BuildConfig, ImportConfig, InterestConfig, OnlineConfig
 from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model.live import LiveModel
 from pinnersage.store.generations import GenerationDirectory
@@ -309,6 +309,16 @@ def test_popular_items_are_those_of_most_users(live: LiveModel) -> None:
     assert [item["score"] for item in found] == sorted((len(u) for u in users.values()), reverse=True)[:10]
 
 
+def test_a_user_whose_actions_left_the_window_gets_popular_unseen_items(live: LiveModel) -> None:
+    live.add_actions([NewAction("u0", "i00", log()[-1].time_ms + 200 * DAY_MS)])
+    found = live.recommend("u1", 10)
+    held = live.export("u1")
+    seen = {*held["seen_item_ids"], *(action["item_id"] for action in held["actions"])}
+    popular = [item["item_id"] for item in live.popular(50)["items"]]
+    assert (found["user_id"], found["popular"], live.interests("u1")["interests"]) == ("u1", True, [])
+    assert [item["item_id"] for item in found["items"]] == [i for i in popular if i not in seen][:10]
+
+
 def test_the_list_of_one_vector_is_nearest_to_the_mean(live: LiveModel) -> None:
     opened = live.opened()
     record = opened.record("u1")
@@ -381,3 +391,28 @@ def test_a_copy_goes_on_by_itself(live: LiveModel, tmp_path: Path) -> None:
         assert copy.recover() == 0
         copy.add_actions([NewAction("u1", "i09", log()[-1].time_ms)])
         assert records(copy) != records(live)
+
+
+def test_recent_mode_keeps_no_windows_and_counts_the_newest(tmp_path: Path) -> None:
+    recent = CONFIG.model_copy(update={"online": OnlineConfig(online="recent", n_recent=3)})
+    PinnerSage.build(items(), table(log()[:200]), path=tmp_path / "m", config=recent).close()
+    with LiveModel(built(tmp_path / "exact", log()[:200])) as exact, LiveModel(tmp_path / "m") as live:
+        record, whole = live.opened().record("u1"), exact.opened().record("u1")
+        assert record.n_actions == record.n_interests == whole.n_interests
+        last_ms = whole.as_of_ms
+        new = [NewAction("u1", name(i), last_ms + i) for i in (40, 41, 42, 43)]
+        assert {o.status for o in live.add_actions(new)} == {"accepted"}
+        after = live.opened().record("u1")
+        assert after.n_actions == record.n_actions + 3
+        seen = {row["item_id"] for row in live.recommend("u1", 60, interests=60, mode="budgeted")["items"]}
+        assert not seen & {action.item_id for action in new}
+        live.add_actions([replace(new[3], retract=True)])
+        ids = live.opened().items.vocabulary.ids_of(live.opened().record("u1").item_rows)
+        assert name(43) not in ids[-3:]
+        with PinnerSage.open(tmp_path / "m") as model:
+            told = [i["medoid_item_id"] for i in model.interests_dict("u1")["interests"]]
+            assert told == [i["medoid_item_id"] for i in live.interests("u1")["interests"]]
+        PinnerSage.build(items(), table(log()[:200]), path=tmp_path / "m", config=recent).close()
+        exact.add_actions(new[:3])
+        landed = live.opened().record("u1")
+        assert sorted(landed.medoid_rows) == sorted(exact.opened().record("u1").medoid_rows)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from litestar.testing import TestClient
 from tests.serving.conftest import Serve, Server
 
-from pinnersage.serving.keys import SCOPES, add_key, read_keys, remove_key
+from pinnersage.model.live import LiveModel
+from pinnersage.serving.app import create_app
+from pinnersage.serving.keys import SCOPES, KeyRing, add_key, read_keys, remove_key
+from pinnersage.serving.settings import ServiceSettings
 
+PATH = "/v1/users/u2/interests"
 ACTIONS = {"actions": [{"user_id": "u1", "item_id": "i01", "timestamp": "2026-11-20T10:00:00Z"}]}
 
 
@@ -59,7 +65,7 @@ def test_every_scope_opens_its_routes_and_no_others(server: Server, keys: dict[s
             if scope != needed:
                 assert asked(server, keys[scope], method, path, **more) == 403, (scope, path)
         assert asked(server, keys[needed], method, path, **more) < 300, path
-    assert asked(server, keys["admin"], "GET", "/v1/users/u2/interests") == 200
+    assert asked(server, keys["admin"], "GET", PATH) == 200
 
 
 def test_health_and_the_document_are_open(server: Server) -> None:
@@ -69,17 +75,16 @@ def test_health_and_the_document_are_open(server: Server) -> None:
 
 def test_keys_come_in_three_ways(server: Server, keys: dict[str, str]) -> None:
     get = server.client.get
-    path = "/v1/users/u2/interests"
-    assert get(path, headers={"X-API-Key": keys["read"]}).status_code == 200
-    assert get(path, auth=httpx.BasicAuth("", keys["read"])).status_code == 200
-    refused = get(path, headers={"X-API-Key": keys["read"][:-1] + "?"})
+    assert get(PATH, headers={"X-API-Key": keys["read"]}).status_code == 200
+    assert get(PATH, auth=httpx.BasicAuth("", keys["read"])).status_code == 200
+    refused = get(PATH, headers={"X-API-Key": keys["read"][:-1] + "?"})
     assert refused.status_code == 401
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["www-authenticate"].startswith("Bearer")
-    assert get(path, headers={"Accept": "text/html"}).headers["www-authenticate"].startswith("Basic")
+    assert get(PATH, headers={"Accept": "text/html"}).headers["www-authenticate"].startswith("Basic")
     for header in ("Basic !!!", "Basic", "Bearer", "Bearer ps_", "Bearer ps_x_y", "\xff", "Digest x"):
         odd = [(b"authorization", header.encode("latin-1"))]
-        assert get(path, headers=odd).status_code == 401, header
+        assert get(PATH, headers=odd).status_code == 401, header
 
 
 def test_the_file_holds_hashes_only_and_is_its_owners(keys: dict[str, str], file: Path) -> None:
@@ -93,28 +98,29 @@ def test_the_file_holds_hashes_only_and_is_its_owners(keys: dict[str, str], file
 
 def test_a_removed_key_is_refused_by_a_service_that_runs(server: Server, file: Path) -> None:
     key = add_key(file, "brief", ["read"], "2026-11-20T10:00:00Z")
-    path = "/v1/users/u2/interests"
-    _until(lambda: asked(server, key, "GET", path) == 200)
+    _until(lambda: asked(server, key, "GET", PATH) == 200)
     remove_key(file, "brief")
-    _until(lambda: asked(server, key, "GET", path) == 401)
+    _until(lambda: asked(server, key, "GET", PATH) == 401)
 
 
 def test_logs_name_the_key_and_not_what_it_is(server: Server, keys: dict[str, str]) -> None:
-    asked(server, keys["read"], "GET", "/v1/users/u2/interests")
+    asked(server, keys["read"], "GET", PATH)
     assert "read" in {line.get("key") for line in server.log_lines()}
     assert keys["read"].split("_", 2)[2] not in server.log_text()
 
 
-def test_more_than_the_rate_is_429_for_one_and_not_for_others(serve: Serve, tmp_path: Path) -> None:
-    file = tmp_path / "keys.json"
-    hasty, calm = (add_key(file, name, ["read"], "2026-11-20T10:00:00Z") for name in ("hasty", "calm"))
-    server = serve("--keys", file, "--rate-limit", "5")
-    statuses = [asked(server, hasty, "GET", "/v1/users/u1/interests") for _ in range(40)]
-    assert statuses[:5] == [200] * 5
-    assert 429 in statuses
-    assert asked(server, calm, "GET", "/v1/users/u1/interests") == 200
-    limited = server.client.get("/v1/users/u1/interests", headers={"X-API-Key": hasty})
-    assert int(limited.headers.get("retry-after", "1")) >= 1
+def test_more_than_the_rate_is_429_for_one_and_not_for_others(server: Server, tmp_path: Path) -> None:
+    ring = tmp_path / "keys.json"
+    hasty, calm = (add_key(ring, name, ["read"], "2026-11-20T10:00:00Z") for name in ("hasty", "calm"))
+    model = LiveModel.open(shutil.copytree(server.directory, tmp_path / "model"))
+    app = create_app(model, ServiceSettings(rate_per_s=5), keys=KeyRing(ring))
+    with TestClient(app) as client:
+        hasty_ones = [client.get(PATH, headers={"X-API-Key": hasty}) for _ in range(20)]
+        assert [answer.status_code for answer in hasty_ones[:5]] == [200] * 5
+        limited = [answer for answer in hasty_ones if answer.status_code == 429]
+        assert limited
+        assert limited[0].headers["retry-after"] == "1"
+        assert client.get(PATH, headers={"X-API-Key": calm}).status_code == 200
 
 
 def _until(holds: object, seconds: float = 10) -> None:

@@ -69,6 +69,7 @@ _VERBS = (
     (evaluating.evaluate, "pinnersage evaluate --items items.parquet --actions actions.parquet --out report"),
     (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
     (streaming.verify, "pinnersage verify model"),
+    (streaming.compact, "pinnersage compact model --keep-days 100"),
     (erasing.erase, "pinnersage erase model u42"),
     (serving.serve, "pinnersage serve model --port 8765"),
 )

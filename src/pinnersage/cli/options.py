@@ -27,6 +27,7 @@ Dtype = Literal["float32", "float16"]
 Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
+Online = Literal["exact", "recent"]
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
@@ -129,6 +130,7 @@ SETTINGS = (
     _setting(
         "ranking.fit_ranker", "--ranker/--no-ranker", bool, "Fit a second stage that orders the lists.", _RUN
     ),
+    _setting("online.online", "--online", Online, "How later actions reach interests.", _INTERESTS),
     _setting("retrieval.mode", "--mode", Mode, "How `recommend` draws unless told otherwise.", _INTERESTS),
 )
 

@@ -53,6 +53,10 @@ ReadTimeout = Annotated[
     float,
     _option("--read-timeout", min=0.1, panel=_BOUNDS, help="Seconds for a head, and for a body, to come."),
 ]
+RequestTimeout = Annotated[
+    float,
+    _option("--request-timeout", min=0.1, panel=_BOUNDS, help="Seconds to answer what changes things."),
+]
 MaxParked = Annotated[
     int, _option("--max-parked", min=0, panel=_BOUNDS, help="Actions that wait for unknown items, at most.")
 ]
@@ -76,6 +80,7 @@ def serve(
     max_body_mb: MaxBody = 8,
     rate_limit: Rate = 5_000,
     read_timeout: ReadTimeout = 10.0,
+    request_timeout: RequestTimeout = 30.0,
     max_parked: MaxParked = 100_000,
     log_level: LogLevel = "info",
     access_log: AccessLog = True,
@@ -95,7 +100,7 @@ def serve(
         )
     bounds = ServiceSettings(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
-        log_user_ids=log_user_ids, read_timeout_s=read_timeout,
+        log_user_ids=log_user_ids, read_timeout_s=read_timeout, request_timeout_s=request_timeout,
     )  # fmt: skip
     hosts = None if keys is not None else tuple(allowed_hosts or ())
     served = ServedModel(

@@ -23,6 +23,13 @@ OfActions = Annotated[
     Path | None,
     typer.Option("--actions", metavar="F", help="The log the model was built from.", show_default=False),
 ]
+KeepDays = Annotated[
+    float | None,
+    typer.Option(
+        "--keep-days", min=0, metavar="N", show_default=False,
+        help="Remove actions received more than N days ago. Default: keep all.",
+    ),
+]  # fmt: skip
 EXIT_DIFFERENT = 3
 
 
@@ -73,6 +80,25 @@ def verify(
         found = model.verify(items, actions, progress).to_dict()
     _show(found, as_json=as_json)
     return None if found["ok"] else EXIT_DIFFERENT
+
+
+def compact(
+    directory: options.Directory,
+    keep_days: KeepDays = None,
+    as_json: options.AsJson = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Give the journal's free space back, and forget journalled actions that are old enough."""
+    configure_log(verbose=verbose)
+    from pinnersage.model.live import LiveModel
+
+    with LiveModel(directory) as model:
+        answer = model.compact(keep_days)
+    if as_json:
+        write_json(answer)
+        return
+    sizes = f"{answer['n_bytes_before']:,} bytes before, {answer['n_bytes']:,} now"
+    console().print(f"The journal: {answer['n_removed']:,} actions removed; {sizes}.")
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

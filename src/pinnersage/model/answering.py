@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pinnersage._arrays import Int32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
@@ -69,10 +70,13 @@ class Answering(ABC):
     ) -> answers.Answer:
         """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
 
-        Muted interests propose nothing, pinned ones always do.
+        Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
+        window gets what an unknown one does, but for what they have seen.
         """
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
+        if not record.n_interests:
+            return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
         preferences = self._preferences(opened, known, record)
         if preferences.any:
@@ -105,10 +109,13 @@ class Answering(ABC):
 
     def popular(self, k: int = 100) -> answers.Answer:
         """Return the items most users acted on, marked ``popular``; what an unknown user gets."""
-        opened = self.opened()
+        return self._popular(self.opened(), k, np.empty(0, np.int32))
+
+    @staticmethod
+    def _popular(opened: OpenedGeneration, k: int, seen: Int32s) -> answers.Answer:
         counts = np.zeros(len(opened.items), np.int64)
         counts[: opened.items.n_base] = opened.popularity
-        pool = np.flatnonzero(opened.pool)
+        pool = np.setdiff1d(np.flatnonzero(opened.pool), seen)
         rows = pool[np.argsort(-counts[pool], kind="stable")[:k]]
         items = [
             {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
@@ -172,7 +179,7 @@ class Answering(ABC):
         """
         opened = self.opened()
         known = opened.user_of(user_id)
-        record, entries = opened.store.get(known), self.journal().of_user(known)
+        record, entries = opened.stored(known), self.journal().of_user(known)
         preferences = self.journal().preferences(known)
         if record is None and not entries and not preferences:
             raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")

@@ -41,12 +41,8 @@ class CurrentGeneration:
 
     def follow(self) -> bool:
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
-        changed = self.swap_if_landed()
-        catalogue = self.opened.catalogue
-        if self._journal.heads().items > catalogue.applied:
-            catalogue.replay(self._journal.read_items(catalogue.applied))
-            changed = True
-        return changed
+        landed = self.swap_if_landed()
+        return self._learn_items() or landed
 
     def is_stale(self) -> bool:
         """Tell whether another generation is current by now, without opening it."""
@@ -69,6 +65,7 @@ class CurrentGeneration:
     def caught_up(self) -> OpenedGeneration:
         """Return the current generation with the whole journal in its records; needs the write lock."""
         self.swap_if_landed()
+        self._learn_items()
         catch_up(self.opened, self._journal)
         return self.opened
 
@@ -78,6 +75,18 @@ class CurrentGeneration:
         if len(opened.items) == len(opened.items.embeddings):
             self.opened = self._open()
         return self.opened
+
+    def _learn_items(self) -> bool:
+        """Take over items that others put or took out; tell whether there were any."""
+        opened = self.opened
+        if self._journal.heads().items <= opened.catalogue.applied:
+            return False
+        entries = self._journal.read_items(opened.catalogue.applied)
+        if len(opened.items) + len(entries) > len(opened.items.embeddings):
+            self.opened = self._open()  # It has no rows left for them.
+        else:
+            opened.catalogue.replay(entries)
+        return True
 
     def _open(self) -> OpenedGeneration:
         return self.directory.read(lambda path: OpenedGeneration(path, self._journal))

@@ -8,6 +8,7 @@ from typing import Any
 
 from pinnersage.config import MS_PER_DAY
 from pinnersage.model.home import WriteLock
+from pinnersage.model.online import drop_windows
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up
@@ -26,6 +27,9 @@ def land(staging: Staging, manifest: Mapping[str, Any], journal: Journal | None,
     -------
     Directory of the new generation.
     """
+    if manifest["config"]["online"]["online"] == "recent":
+        _keep_interests_alone(staging.path, manifest, journal)
+        return staging.publish(manifest)
     if journal is None:
         return staging.publish(manifest)
     _fold_journal(staging.path, manifest, journal)
@@ -40,10 +44,18 @@ def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retent
 
     A later build counts them only if its log of actions holds them.
     """
-    removed = journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
-    if removed:
-        journal.compact()
-    return removed
+    return journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
+
+
+def _keep_interests_alone(generation: Path, manifest: Mapping[str, Any], journal: Journal | None) -> None:
+    """Fold the journal in while there are windows, then drop them."""
+    opened = OpenedGeneration(generation, journal, manifest)
+    try:
+        if journal is not None:
+            catch_up(opened, journal, landing=True)
+        drop_windows(opened.store, opened.config.interests.decay_per_day)
+    finally:
+        opened.close()
 
 
 def _fold_journal(generation: Path, manifest: Mapping[str, Any], journal: Journal) -> None:

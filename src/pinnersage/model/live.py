@@ -26,8 +26,7 @@ from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.settings import config_with
-from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
-from pinnersage.model.watermark import store_applied
+from pinnersage.model.upkeep import Upkeep
 from pinnersage.model.writing import add_entries, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
@@ -38,7 +37,7 @@ MAX_PARKED = 100_000
 MAX_AHEAD_S = 600.0
 
 
-class LiveModel(Answering):
+class LiveModel(Answering, Upkeep):
     """The current generation of a model's directory, and its journal. Close it, or use it in a ``with``.
 
     Parameters
@@ -111,12 +110,6 @@ class LiveModel(Answering):
     def is_stale(self) -> bool:
         """Tell whether a generation landed that the next call will open, which takes a moment."""
         return self._current.is_stale()
-
-    def recover(self) -> int:
-        """Fold in what a killed writer left in the journal; return how many entries that were."""
-        with self._write_lock.held():
-            before = store_applied(self._current.opened.store)
-            return store_applied(self._current.caught_up().store) - before
 
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and visible.
@@ -242,40 +235,6 @@ class LiveModel(Answering):
         with self._write_lock.held():
             known = self._current.caught_up().user_of(user_id)
             return erase_everywhere(self._current.directory.list(), known, self._journal)
-
-    def verify(
-        self, items: Any = None, actions: Any = None, progress: Progress | None = None
-    ) -> Verification:
-        """Compare every record with what a batch builds; writers wait meanwhile.
-
-        Parameters
-        ----------
-        items, actions
-            The tables the model was built from: everything is built again from them and the journal.
-            Without them each record is checked against the journal and its own actions.
-        progress
-            Called with stage, done, total.
-        """
-        with self._write_lock.held():
-            opened = self._current.caught_up()
-            if items is None or actions is None:
-                return verify_against_journal(opened, self._journal, progress)
-            return verify_against_batch(opened, self._journal, items, actions, progress)
-
-    def check_ready(self) -> None:
-        """Raise when store, journal or index is gone, or a disk does not answer.
-
-        Raises
-        ------
-        UnavailableError, NotFoundError, DataError
-            What is wrong.
-        """
-        self.refresh()
-        opened = self._current.opened
-        if not opened.path.is_dir():
-            raise UnavailableError(f"generation {opened.path.name} is gone: build again")
-        opened.store.get_meta("ready")
-        self._journal.heads()
 
     def close(self) -> None:
         """Close generation and journal."""

@@ -19,8 +19,9 @@ from pinnersage.items.live import LiveItems
 from pinnersage.items.table import EMBEDDINGS_FILE, ItemTable
 from pinnersage.model.building import INDEX, ITEMS, POPULARITY, STORE, pool_of
 from pinnersage.model.catalogue import CatalogueChanges
+from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
-from pinnersage.model.watermark import store_kinds, store_now_ms
+from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.overlay import OverlayIndex
 from pinnersage.retrieval.retriever import Recommendations, Retriever
@@ -53,7 +54,7 @@ class OpenedGeneration:
     def __init__(
         self, path: Path, journal: Journal | None = None, manifest: Mapping[str, Any] | None = None
     ) -> None:
-        self.path = path
+        self.path, self._journal = path, journal
         self.manifest = read_manifest(path) if manifest is None else dict(manifest)
         self.config = BuildConfig.model_validate(self.manifest["config"])
         self.table = ItemTable.open(path / ITEMS)
@@ -110,13 +111,34 @@ class OpenedGeneration:
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
-        record = self.store.get(self.user_of(user_id))
+        known = self.user_of(user_id)
+        record, now_ms, kinds = record_and_state(
+            self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
+        )
+        self._know_items_of(record)
+        if self.config.online.online == "recent" and self._journal is not None:
+            record = with_recent(self, self._journal, known, record)
+            now_ms = max(now_ms, record.as_of_ms) if record else now_ms
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
                 "check the id, or add their actions"
             )
-        return live_record(record, self.items, self.kinds, self.config.interests, self.now_ms)
+        return live_record(record, self.items, kinds, self.config.interests, now_ms)
+
+    def stored(self, user_id: UserId) -> UserRecord | None:
+        """Return a user's record as the store has it, all of its items known by now; None without one."""
+        record = self.store.get(self.user_of(user_id))
+        self._know_items_of(record)
+        return record
+
+    def _know_items_of(self, record: UserRecord | None) -> None:
+        """Take over items that another process put, with an action on them, a moment ago."""
+        if record is None or self._journal is None:
+            return
+        rows = (record.item_rows, record.seen_rows)
+        if any(len(own) and int(own.max()) >= len(self.items) for own in rows):
+            self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def recommend(
         self,

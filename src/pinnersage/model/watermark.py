@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pinnersage._ids import UserId
+from pinnersage.interests.record import UserRecord
 from pinnersage.store.base import InterestStore
 
 NOW_META = "now_ms"
@@ -10,19 +12,33 @@ APPLIED_META = "applied"
 SEPARATOR = "\x00"
 
 
+def record_and_state(
+    store: InterestStore, user_id: UserId, built_ms: int, built_kinds: list[str]
+) -> tuple[UserRecord | None, int, list[str]]:
+    """Return a user's record with the moment and the kinds of action of its store, read at once."""
+    record, (now, kinds) = store.get_with_meta(user_id, (NOW_META, KINDS_META))
+    return record, _now_ms(now, built_ms), _kinds(kinds, built_kinds)
+
+
 def store_now_ms(store: InterestStore, built_ms: int) -> int:
     """Return the moment the store's interests refer to: the build's, or a later action's."""
-    value = store.get_meta(NOW_META)
-    return built_ms if value is None else int(value)
+    return _now_ms(store.get_meta(NOW_META), built_ms)
 
 
 def store_kinds(store: InterestStore, built: list[str]) -> list[str]:
     """Return the vocabulary of action kinds, those that came later at its end."""
-    value = store.get_meta(KINDS_META)
-    return built if value is None else value.decode().split(SEPARATOR)
+    return _kinds(store.get_meta(KINDS_META), built)
 
 
 def store_applied(store: InterestStore) -> int:
     """Return the watermark: the last journal entry in the records, 0 for none."""
     value = store.get_meta(APPLIED_META)
     return 0 if value is None else int(value)
+
+
+def _now_ms(value: bytes | None, built_ms: int) -> int:
+    return built_ms if value is None else int(value)
+
+
+def _kinds(value: bytes | None, built: list[str]) -> list[str]:
+    return built if value is None else value.decode().split(SEPARATOR)

@@ -7,12 +7,12 @@ records is folded in by whoever comes next (:func:`catch_up`). The watermark say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
 from pinnersage._arrays import Float32s
-from pinnersage._ids import ItemId
+from pinnersage._ids import ItemId, UserId
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import APPLIED_META, KINDS_META, NOW_META, SEPARATOR, store_applied
 from pinnersage.store.base import InterestStore
@@ -22,6 +22,7 @@ from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Journal
 
 CHUNK = 100_000
+NEWEST_LOOKED_AT = 1_000
 TOO_MANY_PARKED = Outcome("rejected", "unknown_item: too many actions wait for items already")
 
 
@@ -45,15 +46,16 @@ def add_entries(
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
-    if any(outcome.status == "parked" for outcome in outcomes):
-        outcomes = _bounded(outcomes, max_parked - journal.n_parked())
-    kept = [
-        i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in writes.needless
-    ]
+    waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
+    needless = _in_journal(journal, entries, writes.needless | waiting)
+    if waiting - needless:
+        outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
+    kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked)
-        _put(opened.store, replace(state, applied=head), writes)
+        if opened.config.online.online == "exact":
+            _put(opened.store, replace(state, applied=head), writes)
     return outcomes
 
 
@@ -66,7 +68,7 @@ def put_item(
     entry = ItemEntry(opened.items.vocabulary.as_own(item_id), embedding, received_ms, attributes)
     head = _append_item(opened, journal, entry)
     n_applied = _apply_parked(opened, journal, entry.item_id)
-    _mark(opened.store, head)
+    _mark(opened, head)
     return is_new, n_applied
 
 
@@ -79,17 +81,22 @@ def remove_item(opened: OpenedGeneration, journal: Journal, item_id: ItemId, rec
         There is no such item.
     """
     own = opened.items.vocabulary.id_of(opened.row_of(item_id))
-    _mark(opened.store, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
+    _mark(opened, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
 
 
-def catch_up(opened: OpenedGeneration, journal: Journal) -> int:
-    """Fold in what the journal holds beyond the records' watermark; return how many entries that were."""
+def catch_up(opened: OpenedGeneration, journal: Journal, *, landing: bool = False) -> int:
+    """Fold in what the journal holds beyond the records' watermark; return how many entries that were.
+
+    In mode ``recent`` only a ``landing`` build does so; what comes after it is read from the journal.
+    """
     heads, applied = journal.heads(), store_applied(opened.store)
     if heads.items > opened.catalogue.applied:
         opened.catalogue.replay(journal.read_items(opened.catalogue.applied))
     if applied > heads.all:
         # A power cut took the end of a journal that was not on the disk: what comes now has its numbers.
-        _mark(opened.store, heads.all)
+        opened.store.put_meta(APPLIED_META, str(heads.all).encode())
+        return 0
+    if opened.config.online.online == "recent" and not landing:
         return 0
     n_folded = 0
     while applied < heads.all:
@@ -117,6 +124,25 @@ def _fold_again(
         _apply_parked(opened, journal, item_id)
 
 
+def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[int]) -> set[int]:
+    """Return which of the repeats the journal has already; the others it must take.
+
+    What only the records have came from the log of a build: the log of the next may not hold it.
+    """
+    held: dict[UserId, set[ActionEntry]] = {}
+    for user_id in {entries[position].user_id for position in repeats}:
+        own = journal.of_user(user_id, newest=NEWEST_LOOKED_AT)
+        held[user_id] = {replace(entry, received_ms=0) for _, entry in own}
+    found = set()
+    for position, entry in enumerate(entries):
+        if entry.user_id in held:
+            timeless = replace(entry, received_ms=0)
+            if position in repeats and timeless in held[entry.user_id]:
+                found.add(position)
+            held[entry.user_id].add(timeless)
+    return found
+
+
 def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -> int:
     head = journal.append([entry])
     opened.catalogue.replay([(head, entry)])
@@ -128,6 +154,9 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -
     waiting = journal.parked_of(item_id)
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
+    if opened.config.online.online == "recent":
+        journal.set_parked(remove=[at for at, _ in waiting])
+        return len(waiting)
     entries = [entry for _, entry in waiting]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
@@ -145,14 +174,10 @@ def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry
     )
 
 
-def _bounded(outcomes: Sequence[Outcome], n_room: int) -> list[Outcome]:
-    """Reject the parked actions for which there is no room."""
-    bounded: list[Outcome] = []
-    for outcome in outcomes:
-        is_parked = outcome.status == "parked"
-        bounded.append(TOO_MANY_PARKED if is_parked and n_room <= 0 else outcome)
-        n_room -= is_parked
-    return bounded
+def _bounded(outcomes: Sequence[Outcome], waiting: set[int], n_room: int) -> list[Outcome]:
+    """Reject those of the parked actions for which there is no room."""
+    refused = set(sorted(waiting)[max(0, n_room) :])
+    return [TOO_MANY_PARKED if i in refused else outcome for i, outcome in enumerate(outcomes)]
 
 
 def _put(store: InterestStore, state: State, writes: Writes) -> None:
@@ -164,5 +189,6 @@ def _put(store: InterestStore, state: State, writes: Writes) -> None:
     store.put_many(writes.records.items(), meta=meta)
 
 
-def _mark(store: InterestStore, applied: int) -> None:
-    store.put_meta(APPLIED_META, str(applied).encode())
+def _mark(opened: OpenedGeneration, applied: int) -> None:
+    if opened.config.online.online == "exact":
+        opened.store.put_meta(APPLIED_META, str(applied).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import random
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -150,7 +150,7 @@ class _Exchange:
     def __init__(self, scope: dict[str, Any], headers: dict[bytes, bytes], send: AsgiApp) -> None:
         given = headers.get(b"x-request-id")
         sane = given is not None and _REQUEST_ID.fullmatch(given)
-        request_id: bytes = given if sane and given is not None else os.urandom(8).hex().encode()
+        request_id: bytes = given if sane and given is not None else f"{random.getrandbits(64):016x}".encode()
         self.request_id = scope["request_id"] = request_id.decode()
         self._fixed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
         if scope["path"].startswith("/v1/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from litestar import Request, Response, get
@@ -10,6 +11,7 @@ from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.openapi import refusals
 from pinnersage.serving.service import service_of
 
+READY_TIMEOUT_S = 5.0
 OPEN = {"scope": "open"}
 
 
@@ -24,7 +26,10 @@ async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Tell that requests can be answered; 503 when store, journal or index is gone."""
     service = service_of(request)
     try:
-        await service.slow(service.check_ready)
+        async with asyncio.timeout(READY_TIMEOUT_S):
+            await service.slow(service.check_ready)
+    except TimeoutError:
+        raise UnavailableError("not ready: the disk does not answer") from None
     except PinnerSageError as error:
         raise UnavailableError(f"not ready: {error}") from error
     return {"status": "ready", "generation": service.backend.generation}

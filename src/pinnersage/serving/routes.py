@@ -158,7 +158,7 @@ async def set_preference(
     service = service_of(request)
     user, medoid = service.path_id(user_id, "user_id"), service.path_id(medoid_item_id, "medoid_item_id")
     wanted = read_preference(body)
-    return service.respond(await service.slow(service.backend.set_preference, user, medoid, wanted))
+    return service.respond(await service.write(service.backend.set_preference, user, medoid, wanted))
 
 
 @delete(_PREFERENCE, status_code=200, opt=WRITE, tags=["write"], responses=refusals(400, 404, 503))
@@ -166,7 +166,7 @@ async def forget_preference(request: AnyRequest, user_id: UserId, medoid_item_id
     """Forget what was said about an interest."""
     service = service_of(request)
     user, medoid = service.path_id(user_id, "user_id"), service.path_id(medoid_item_id, "medoid_item_id")
-    return service.respond(await service.slow(service.backend.set_preference, user, medoid, None))
+    return service.respond(await service.write(service.backend.set_preference, user, medoid, None))
 
 
 @put("/v1/items/{item_id:str}", opt=WRITE | takes(ItemIn, **examples.ITEM), tags=["write"],
@@ -176,7 +176,7 @@ async def put_item(request: AnyRequest, item_id: ItemId, body: bytes) -> Respons
     service = service_of(request)
     item = service.path_id(item_id, "item_id")
     embedding, attributes = read_item(body)
-    return service.respond(await service.slow(service.backend.put_item, item, embedding, attributes))
+    return service.respond(await service.write(service.backend.put_item, item, embedding, attributes))
 
 
 @delete(
@@ -186,7 +186,7 @@ async def delete_item(request: AnyRequest, item_id: ItemId) -> Response[Answer]:
     """Take an item out: it is never recommended again, and users whose medoid it was get another."""
     service = service_of(request)
     return service.respond(
-        await service.slow(service.backend.delete_item, service.path_id(item_id, "item_id"))
+        await service.write(service.backend.delete_item, service.path_id(item_id, "item_id"))
     )
 
 
@@ -202,7 +202,7 @@ async def export_user(request: AnyRequest, user_id: UserId) -> Response[UserExpo
 async def erase_user(request: AnyRequest, user_id: UserId) -> Response[Answer]:
     """Erase everything held of one user, and return a receipt of what was removed."""
     service = service_of(request)
-    return service.respond(await service.slow(service.backend.erase, service.path_id(user_id, "user_id")))
+    return service.respond(await service.write(service.backend.erase, service.path_id(user_id, "user_id")))
 
 
 def _recommended(service: Service, user_id: str | int, k: int, options: dict[str, Any]) -> Answer:

@@ -7,7 +7,6 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -26,6 +25,7 @@ from pinnersage.serving.problems import RequestError
 from pinnersage.serving.results import result_of
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
+from pinnersage.serving.threads import Threads
 from pinnersage.serving.warming import warm_up
 
 _encode = msgspec.json.Encoder().encode
@@ -44,7 +44,12 @@ class Service:
         )
         self._generation = backend.generation
         self._swapping = asyncio.Lock()
-        self._threads = ThreadPoolExecutor(settings.n_threads, thread_name_prefix="pinnersage-slow")
+        # Apart from each other: writes may wait for a lock, and reads must not wait for them.
+        reads, writes = (
+            Threads(name, settings.n_threads, settings.max_waiting) for name in ("reads", "writes")
+        )
+        self.slow, self.write = reads.call, writes.call
+        self._threads = (reads, writes)
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
@@ -59,7 +64,8 @@ class Service:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
             await asyncio.to_thread(self.commits.stop)
-            self._threads.shutdown()
+            for threads in self._threads:
+                await asyncio.to_thread(threads.close)
             self.backend.close()
 
     async def fresh(self) -> None:
@@ -68,10 +74,6 @@ class Service:
             async with self._swapping:
                 if self.backend.is_stale():
                     await self.slow(self.backend.refresh)
-
-    async def slow(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Return what ``call`` returns, from a thread, so that other requests are answered meanwhile."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*args, **options))
 
     def timed(self, stage: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, counted as a passage through ``stage``."""

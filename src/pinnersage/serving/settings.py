@@ -39,7 +39,10 @@ class ServiceSettings:
     refresh_interval_s
         How often a new generation is looked for between requests.
     n_threads
-        Threads for what takes long: batches of users, items, erasures, exports.
+        Threads for what takes long: so many for reads (sessions, several users, exports) and so many for
+        writes (items, preferences, erasures).
+    max_waiting
+        Calls that may wait for these threads; more are answered with 503.
     access_log
         A log line for each request.
     log_user_ids
@@ -59,6 +62,7 @@ class ServiceSettings:
     rate_per_s: float = 5_000.0
     refresh_interval_s: float = 0.5
     n_threads: int = 4
+    max_waiting: int = 1_000
     access_log: bool = True
     log_user_ids: bool = False
 

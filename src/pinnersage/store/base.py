@@ -79,6 +79,12 @@ class InterestStore(ABC):
         """Return the user's record, None where there is none."""
         return self.get_many([user_id])[0]
 
+    def get_with_meta(
+        self, user_id: UserId, names: Sequence[str]
+    ) -> tuple[UserRecord | None, list[bytes | None]]:
+        """Return a user's record and meta values; a backend that can reads them at one moment."""
+        return self.get(user_id), [self.get_meta(name) for name in names]
+
     def put(self, user_id: UserId, record: UserRecord) -> None:
         """Write one record; see :meth:`put_many`."""
         self.put_many([(user_id, record)])

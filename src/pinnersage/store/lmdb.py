@@ -104,6 +104,19 @@ class LmdbStore(InterestStore):
 
         return self._read(work)
 
+    def get_with_meta(
+        self, user_id: UserId, names: Sequence[str]
+    ) -> tuple[UserRecord | None, list[bytes | None]]:
+        """See the base class; one moment, one transaction."""
+        key, meta_keys = user_key(user_id), [_meta_key(name) for name in names]
+
+        def work(txn: Any, _: DataFile) -> tuple[UserRecord | None, list[bytes | None]]:
+            value = txn.get(key)
+            record = None if value is None else decode_record(unpack_record(key, value))
+            return record, [_copied(txn.get(name)) for name in meta_keys]
+
+        return self._read(work)
+
     def put_many(
         self, records: Iterable[tuple[UserId, UserRecord]], *, meta: Mapping[str, bytes] | None = None
     ) -> None:

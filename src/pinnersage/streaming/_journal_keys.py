@@ -2,11 +2,11 @@
 
 Keys begin with a byte that says what they are::
 
-    0 n "head", "items", "layout"       numbers of the whole journal
+    0 n "head", "items", "parked", "layout"     numbers of the whole journal
     1 SEQUENCE                          an entry
     2 USER SEQUENCE                     which entries concern a user
     3 SEQUENCE                          which entries concern items
-    4 ITEM SEQUENCE                     parked actions on an item
+    4 ITEM SEQUENCE                     actions on an item that were parked; b"" while they wait
     5 USER                              preferences, JSON
     6 USER SEQUENCE                     what a user took back
 
@@ -24,6 +24,8 @@ from pinnersage.store.keys import user_key
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry
 
 ENTRY, OF_USER, OF_ITEMS, PARKED, PREFERENCES, RETRACTED = b"\1", b"\2", b"\3", b"\4", b"\5", b"\6"
+N_PARKED = b"\0nparked"
+WAITING, APPLIED = b"", b"\1"
 _DIGEST_BYTES = 16
 
 
@@ -48,6 +50,8 @@ def parked_key(entry: Entry, at: bytes) -> bytes:
 def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool) -> None:
     """Delete an entry and the keys that lead to it."""
     at = sequence_bytes(sequence)
+    if isinstance(entry, ActionEntry) and txn.get(parked_key(entry, at)) == WAITING:
+        count_parked(txn, -1)
     for key in (ENTRY + at, *indexed(entry, at, is_parked=True)):
         if not (keep_retraction and key.startswith(RETRACTED)):
             txn.delete(key)
@@ -56,10 +60,31 @@ def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool
 def delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
     """Delete an entry that nothing needs any more; tell whether it was one."""
     at = sequence_bytes(sequence)
-    if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) is not None:
+    if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) == WAITING:
         return 0
     delete_entry(txn, sequence, entry, keep_retraction=True)
     return 1
+
+
+def park(txn: Any, sequence: int, entry: Entry) -> None:
+    """Let an action wait for its item."""
+    key = parked_key(entry, sequence_bytes(sequence))
+    if txn.get(key) != WAITING:
+        txn.put(key, WAITING)
+        count_parked(txn, 1)
+
+
+def unpark(txn: Any, sequence: int, entry: Entry) -> None:
+    """Let a parked action wait no longer; it is still found by its item."""
+    key = parked_key(entry, sequence_bytes(sequence))
+    if txn.get(key) == WAITING:
+        txn.put(key, APPLIED)
+        count_parked(txn, -1)
+
+
+def count_parked(txn: Any, n_more: int) -> None:
+    """Keep count of the actions that wait."""
+    txn.put(N_PARKED, sequence_bytes(number_of(txn.get(N_PARKED)) + n_more))
 
 
 def listed(txn: Any, prefix: bytes, after: int = 0) -> Iterator[int]:

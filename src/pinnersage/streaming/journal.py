@@ -70,7 +70,11 @@ class Journal(ABC):
 
     @abstractmethod
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
-        """Return the parked actions on an item, ascending."""
+        """Return the actions on an item that are or were parked, ascending.
+
+        Those applied are among them: another generation, rolled back to or not landed yet, may not
+        have them.
+        """
 
     @abstractmethod
     def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
@@ -78,7 +82,7 @@ class Journal(ABC):
 
     @abstractmethod
     def n_parked(self) -> int:
-        """Count the parked actions."""
+        """Count the actions that wait; no matter how many there are, this is quick."""
 
     @abstractmethod
     def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:

@@ -14,6 +14,7 @@ from pinnersage.store._durable import sync_path
 from pinnersage.store._environment import Environment, acquire, release
 from pinnersage.streaming._journal_keys import (
     ENTRY,
+    N_PARKED,
     OF_ITEMS,
     OF_USER,
     PARKED,
@@ -26,11 +27,11 @@ from pinnersage.streaming._journal_keys import (
     entries_at,
     indexed,
     item_digest,
-    keys_of,
     listed,
     number_of,
-    parked_key,
+    park,
     sequence_bytes,
+    unpark,
     user_digest,
 )
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
@@ -89,8 +90,10 @@ class LmdbJournal(Journal):
                 sequence += 1
                 at = sequence_bytes(sequence)
                 txn.put(ENTRY + at, data, append=False)
-                for key in indexed(entry, at, is_parked=position in parked):
+                for key in indexed(entry, at, is_parked=False):
                     txn.put(key, b"")
+                if position in parked:
+                    park(txn, sequence, entry)
                 if isinstance(entry, ItemEntry):
                     txn.put(_ITEMS_HEAD, at)
             txn.put(_HEAD, sequence_bytes(sequence))
@@ -149,16 +152,16 @@ class LmdbJournal(Journal):
 
         def work(txn: Any) -> None:
             for sequence, entry in entries_at(txn, added):
-                txn.put(parked_key(entry, sequence_bytes(sequence)), b"")
+                park(txn, sequence, entry)
             for sequence, entry in entries_at(txn, removed):
-                txn.delete(parked_key(entry, sequence_bytes(sequence)))
+                unpark(txn, sequence, entry)
 
         if added or removed:
             self._write(work)
 
     def n_parked(self) -> int:
         """See the base class."""
-        return self._read(lambda txn: sum(1 for _ in keys_of(txn, PARKED)))
+        return self._read(lambda txn: number_of(txn.get(N_PARKED)))
 
     def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
         """See the base class."""

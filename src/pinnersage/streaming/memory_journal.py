@@ -19,7 +19,7 @@ class MemoryJournal(Journal):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._entries: dict[int, bytes] = {}
-        self._parked: set[int] = set()
+        self._parked: dict[int, bool] = {}
         self._retracted: dict[int, ActionEntry] = {}
         self._preferences: dict[UserId, str] = {}
         self._heads = Heads(0, 0)
@@ -38,7 +38,7 @@ class MemoryJournal(Journal):
                 at = self._heads.all + 1
                 self._entries[at] = data
                 if position in parked:
-                    self._parked.add(at)
+                    self._parked[at] = True
                 if isinstance(entry, ActionEntry) and entry.retract:
                     self._retracted[at] = entry
                 self._heads = Heads(at, at if isinstance(entry, ItemEntry) else self._heads.items)
@@ -70,11 +70,12 @@ class MemoryJournal(Journal):
     def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
         """See the base class."""
         with self._lock:
-            self._parked = (self._parked | set(add)) - set(remove)
+            self._parked |= dict.fromkeys(add, True)
+            self._parked |= {at: False for at in remove if at in self._parked}
 
     def n_parked(self) -> int:
         """See the base class."""
-        return len(self._parked)
+        return sum(self._parked.values())
 
     def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
         """See the base class."""
@@ -112,7 +113,7 @@ class MemoryJournal(Journal):
             for at, entry in self._all():
                 if at > applied or entry.received_ms >= received_before_ms:
                     break
-                if isinstance(entry, ActionEntry) and not entry.retract and at not in self._parked:
+                if isinstance(entry, ActionEntry) and not entry.retract and not self._parked.get(at):
                     self._drop(at)
                     n += 1
         return n
@@ -133,4 +134,4 @@ class MemoryJournal(Journal):
 
     def _drop(self, at: int) -> None:
         self._entries.pop(at)
-        self._parked.discard(at)
+        self._parked.pop(at, None)

@@ -1,0 +1,80 @@
+"""Looking after a live model: what was left is folded in, verified, compacted, told ready or not."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pinnersage._tables.engine import Progress
+from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.model import answers
+from pinnersage.model.current import CurrentGeneration
+from pinnersage.model.home import WriteLock
+from pinnersage.model.landing import trim_journal
+from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
+from pinnersage.model.watermark import store_applied
+from pinnersage.streaming.journal import Journal
+
+
+class Upkeep:
+    """The part of :class:`~pinnersage.model.live.LiveModel` that operators call."""
+
+    _current: CurrentGeneration
+    _journal: Journal
+    _write_lock: WriteLock
+
+    def recover(self) -> int:
+        """Fold in what a killed writer left in the journal; return how many entries that were."""
+        with self._write_lock.held():
+            before = store_applied(self._current.opened.store)
+            return store_applied(self._current.caught_up().store) - before
+
+    def compact(self, keep_days: float | None = None) -> answers.Answer:
+        """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
+
+        A later build counts removed actions only if its log holds them.
+        """
+        with self._write_lock.held():
+            opened, before = self._current.caught_up(), self._journal.n_bytes
+            n_removed = 0
+            if keep_days is not None:
+                now_ms = time.time_ns() // 1_000_000
+                n_removed = trim_journal(self._journal, opened, now_ms, keep_days)
+            self._journal.compact()
+            return {"n_removed": n_removed, "n_bytes_before": before, "n_bytes": self._journal.n_bytes}
+
+    def verify(
+        self, items: Any = None, actions: Any = None, progress: Progress | None = None
+    ) -> Verification:
+        """Compare every record with what a batch builds; writers wait meanwhile.
+
+        Parameters
+        ----------
+        items, actions
+            The tables the model was built from: everything is built again from them and the journal.
+            Without them each record is checked against the journal and its own actions.
+        progress
+            Called with stage, done, total.
+        """
+        with self._write_lock.held():
+            opened = self._current.caught_up()
+            if opened.config.online.online == "recent":
+                raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
+            if items is None or actions is None:
+                return verify_against_journal(opened, self._journal, progress)
+            return verify_against_batch(opened, self._journal, items, actions, progress)
+
+    def check_ready(self) -> None:
+        """Raise when store, journal or index is gone, or a disk does not answer.
+
+        Raises
+        ------
+        UnavailableError, NotFoundError, DataError
+            What is wrong.
+        """
+        self._current.follow()
+        opened = self._current.opened
+        if not opened.path.is_dir():
+            raise UnavailableError(f"generation {opened.path.name} is gone: build again")
+        opened.store.get_meta("ready")
+        self._journal.heads()

@@ -1,0 +1,84 @@
+"""The verbs ``ingest``, ``verify`` and ``compact`` on real files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from tests.cli.conftest import DAY_MS, START_MS, Run
+
+from pinnersage.model.live import LiveModel
+
+
+@pytest.fixture
+def more(tmp_path: Path) -> Path:
+    """Write three good actions, one on an unknown item, and one without a user."""
+    times = pa.array([START_MS + 50 * DAY_MS + i for i in range(5)], pa.timestamp("ms", tz="UTC"))
+    table = pa.table(
+        {
+            "user_id": ["u0", "u0", "newcomer", "u0", None],
+            "item_id": ["i01", "i02", "i03", "no-such", "i04"],
+            "timestamp": times,
+        }
+    )
+    pq.write_table(table, tmp_path / "more.parquet")
+    return tmp_path / "more.parquet"
+
+
+def test_ingest_counts_and_repeats_change_nothing(copy: Path, more: Path, call: Run) -> None:
+    args = ("ingest", copy, more, "--max-bad-share", 0.5, "--json")
+    first = call(*args)
+    assert (first.code, first.err) == (0, "")
+    answer = first.object()
+    counts = {name: answer[name] for name in ("accepted", "duplicate", "parked", "rejected")}
+    assert counts == {"accepted": 3, "duplicate": 0, "parked": 1, "rejected": 0}
+    assert (answer["report"]["n_rows"], answer["report"]["reasons"]) == (5, {"empty_user_id": 1})
+    assert call(*args).object()["duplicate"] == 3
+    interests = call("interests", copy, "newcomer", "--json").object()["interests"]
+    assert [interest["medoid_item_id"] for interest in interests] == ["i03"]
+
+
+def test_ingest_refuses_too_many_bad_rows_and_keeps_nothing(copy: Path, more: Path, call: Run) -> None:
+    ran = call("ingest", copy, more, "--strict", "--json")
+    assert (ran.code, ran.out) == (3, "")
+    assert call("interests", copy, "newcomer", "--json").code == 4
+
+
+def test_ingest_into_nothing_is_not_found(tmp_path: Path, more: Path, call: Run) -> None:
+    assert call("ingest", tmp_path / "none", more, "--json").code == 4
+    assert not (tmp_path / "none").exists()
+
+
+def test_verify_finds_nothing_then_a_tampered_record(copy: Path, more: Path, call: Run) -> None:
+    call("ingest", copy, more, "--max-bad-share", 0.5)
+    good = call("verify", copy, "--json")
+    assert (good.code, good.object()["n_differing"], good.object()["n_journal_actions"]) == (0, 0, 4)
+    with LiveModel(copy) as live:
+        store = live.opened().store
+        store.put("u0", live.opened().record("newcomer"))
+    bad = call("verify", copy, "--json")
+    assert (bad.code, bad.object()["ok"]) == (3, False)
+    assert "a journalled action is missing" in bad.object()["differences"]
+
+
+def test_verify_against_the_tables(world: Path, copy: Path, more: Path, call: Run) -> None:
+    call("ingest", copy, more, "--max-bad-share", 0.5)
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    assert call("verify", copy, *tables, "--json").object()["n_differing"] == 0
+    assert call("verify", copy, *tables[:2]).code == 2
+
+
+def test_compact_removes_what_is_old(copy: Path, more: Path, call: Run) -> None:
+    call("ingest", copy, more, "--max-bad-share", 0.5)
+    assert call("compact", copy, "--json").object()["n_removed"] == 0
+    assert call("compact", copy, "--keep-days", 0, "--json").object()["n_removed"] == 3
+    assert call("verify", copy, "--json").object()["n_differing"] == 0
+    assert call("interests", copy, "newcomer", "--json").code == 0
+
+
+def test_they_read_well(copy: Path, more: Path, call: Run) -> None:
+    assert "waiting for their item" in call("ingest", copy, more, "--max-bad-share", 0.5).out
+    assert "Every record is what a batch builds" in call("verify", copy).out
+    assert "actions removed" in call("compact", copy).out

@@ -1,0 +1,66 @@
+"""Every curl command of docs/service.md works against a real service."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
+import httpx
+from tests.serving.conftest import Server
+
+from pinnersage.serving.settings import ServiceSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+ADDRESS = "http://127.0.0.1:8765"
+
+
+def commands() -> list[list[str]]:
+    """Return the words of every curl command of the page."""
+    found = []
+    for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S):
+        words = shlex.split(block.replace("\\\n", " "), comments=True)
+        bounds = [*(i for i, word in enumerate(words) if word == "curl"), len(words)]
+        found += [words[first:last] for first, last in pairwise(bounds)]
+    return found
+
+
+def run(client: httpx.Client, words: list[str]) -> httpx.Response:
+    """Send what curl would send."""
+    method, headers, body, url = "GET", {}, None, ""
+    rest = iter(words[1:])
+    for word in rest:
+        if word == "-X":
+            method = next(rest)
+        elif word == "-H":
+            name, _, value = next(rest).partition(":")
+            headers[name] = value.strip()
+        elif word == "-d":
+            body = next(rest)
+        else:
+            url = word
+    assert url.startswith(ADDRESS)
+    return client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body)
+
+
+def test_the_commands_of_the_page_work(server: Server) -> None:
+    asked = set()
+    for words in commands():
+        answer = run(server.client, words)
+        assert answer.status_code in (200, 202), (words, answer.text)
+        asked.add((answer.request.method, answer.request.url.path))
+    # u1, i05 and new stand for ids; every route but the document is shown.
+    assert len(asked) == 15
+
+
+def test_the_limits_of_the_page_are_those_of_the_service() -> None:
+    s = ServiceSettings()
+    assert f"| length of a list | {s.max_k:,} |" in PAGE
+    assert f"| size of a body | {s.max_body_bytes // 2**20} MB |" in PAGE
+    assert f"arrive | {s.read_timeout_s:g} s each |" in PAGE
+    assert f"or a DELETE | {s.request_timeout_s:g} s |" in PAGE
+    assert f"| {s.rate_per_s:,.0f}, bursts of as many |" in PAGE
+    assert f"| {s.max_actions:,}; {s.max_users} |" in PAGE
+    assert f"for a thread | {s.max_queued_actions:,}; {s.max_waiting:,} |" in PAGE
+    assert f"| {s.max_id_bytes:,};" in PAGE
