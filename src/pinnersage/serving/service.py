@@ -17,10 +17,10 @@ from litestar import Litestar, Request, Response
 from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
-from pinnersage.serving.edge import SLASH
 from pinnersage.serving.encoded import EncodedJson
-from pinnersage.serving.intake import BadActionError, Taken, checked_id
+from pinnersage.serving.intake import Taken
 from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.path_ids import path_id
 from pinnersage.serving.problems import RequestError
 from pinnersage.serving.results import result_of
 from pinnersage.serving.settings import ServiceSettings
@@ -107,10 +107,7 @@ class Service:
         RequestError
             It is too long.
         """
-        try:
-            return str(checked_id(text.replace(SLASH, "/"), field, self.settings.max_id_bytes))
-        except BadActionError as error:
-            raise RequestError(str(error), field=field) from None
+        return path_id(text, field, self.settings.max_id_bytes)
 
     def check_most(self, value: int, field: str, most: int) -> None:
         """Refuse a number above its bound.
