@@ -75,7 +75,12 @@ def test_ticks_are_round_moments(span_days: float, labels: list[str]) -> None:
 
 def test_a_list_covers_the_interests_its_items_name_or_are_nearest_to() -> None:
     tiles: dict[str | int, Tile] = {item: tile(item) for item in "pqrs"}
-    cosines: dict[str | int, list[float]] = {"p": [0.9, 0.1], "q": [0.2, 0.8], "r": [0.6, 0.5], "s": [0.3, 0.4]}
+    cosines: dict[str | int, list[float]] = {
+        "p": [0.9, 0.1],
+        "q": [0.2, 0.8],
+        "r": [0.6, 0.5],
+        "s": [0.3, 0.4],
+    }
     items = [{"rank": n, "item_id": item, "interest": "m0"} for n, item in enumerate("qrs", 1)]
     own = own_list(items, {"m0": 0, "m1": 1}, cosines, tiles)
     assert own.covered == [0]

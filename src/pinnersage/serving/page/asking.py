@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 from urllib.parse import parse_qs
 
 from litestar import Request
+from litestar.params import PathParameter
 
 from pinnersage.config import RecommendMode
 from pinnersage.serving.page.door import COOKIE
@@ -16,6 +17,9 @@ from pinnersage.serving.problems import RequestError
 from pinnersage.serving.service import Service, service_of
 
 AnyRequest = Request[Any, Any, Any]
+UserIdInPath = Annotated[str, PathParameter(description="A user.", min_length=1)]
+ItemIdInPath = Annotated[str, PathParameter(description="An item.", min_length=1)]
+AssetName = Annotated[str, PathParameter(description="A file that pages load.")]
 MODES: tuple[str, ...] = get_args(RecommendMode)
 DEFAULT_MODE = "budgeted"
 _MAX_FIELDS = 20

@@ -10,7 +10,15 @@ from litestar.response import Redirect
 from pinnersage._ids import UserId
 from pinnersage.errors import PinnerSageError, UserNotFoundError
 from pinnersage.serving.access import OPEN
-from pinnersage.serving.page.asking import MODES, AnyRequest, Desk, wall_clock_ms
+from pinnersage.serving.page.asking import (
+    MODES,
+    AnyRequest,
+    AssetName,
+    Desk,
+    ItemIdInPath,
+    UserIdInPath,
+    wall_clock_ms,
+)
 from pinnersage.serving.page.door import PAGE
 from pinnersage.serving.page.item_view import item_view
 from pinnersage.serving.page.links import user_link
@@ -64,15 +72,14 @@ async def find_users(request: AnyRequest) -> Response[Any]:
 
 
 @get("/users/{user_id:str}", opt=READ, include_in_schema=False)
-async def show_user(request: AnyRequest, user_id: str) -> Response[bytes]:
+async def show_user(request: AnyRequest, user_id: UserIdInPath) -> Response[bytes]:
     """Show a user: interests over time, what is recommended, and what one averaged vector would."""
     desk = Desk(request)
     await desk.service.fresh()
-    user = desk.service.path_id(user_id, "user_id")
 
     def show() -> Response[bytes]:
         mode = desk.mode(desk.query("mode"))
-        view = user_view(desk.backend, desk.tiles, user, mode)
+        view = user_view(desk.backend, desk.tiles, user_id, mode)
         modes = [name for name in MODES if name != "ranked" or desk.has_ranker]
         notice = notice_of(view, desk.tiles, dict(request.query_params))
         return desk.pages.page(
@@ -84,14 +91,14 @@ async def show_user(request: AnyRequest, user_id: str) -> Response[bytes]:
 
 
 @get("/items/{item_id:str}", opt=READ, include_in_schema=False)
-async def show_item(request: AnyRequest, item_id: str) -> Response[bytes]:
+async def show_item(request: AnyRequest, item_id: ItemIdInPath) -> Response[bytes]:
     """Show an item: what is known of it, its neighbors, and why it is for ``user``, if one is named."""
     desk = Desk(request)
     await desk.service.fresh()
-    item, user = desk.service.path_id(item_id, "item_id"), desk.query("user")
+    user = desk.query("user")
 
     def show() -> Response[bytes]:
-        view = item_view(desk.backend, desk.tiles, item, user or None)
+        view = item_view(desk.backend, desk.tiles, item_id, user or None)
         return desk.pages.page("item", view=view, **desk.frame)
 
     found: Response[bytes] = await desk.service.slow(show)
@@ -124,7 +131,7 @@ async def show_system(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/assets/{name:str}", opt={"scope": OPEN}, include_in_schema=False, sync_to_thread=False)
-def show_asset(request: Request[Any, Any, Any], name: str) -> Response[bytes]:
+def show_asset(request: Request[Any, Any, Any], name: AssetName) -> Response[bytes]:
     """Return a file that pages load; its address changes with its content."""
     found = asset(name)
     if found is None:
