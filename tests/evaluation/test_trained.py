@@ -17,7 +17,7 @@ from pinnersage.evaluation.replay import Arm, ReplayLog, Scorer
 N_USERS, N_ITEMS = 40, 30
 CUT = 30
 
-pytest.importorskip("implicit", reason="needs pinnersage[baselines]")
+pytest.importorskip("implicit", reason="needs the extra baselines")
 
 
 def arms() -> list[TrainedArm]:

@@ -21,7 +21,7 @@ from pinnersage.evaluation.gaps import thirds
 from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
-from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
+from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -184,7 +184,7 @@ class Report:
         page
             Whether to write the page.
         """
-        write_json(directory / "metrics.json", values)
+        write_json(directory / METRICS_JSON, values)
         if page:
             write_page(directory, values)
 

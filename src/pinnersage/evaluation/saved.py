@@ -18,7 +18,8 @@ from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.items._files import finished_file
 
 FORMAT = 2
-MARKER = "evaluation.json"
+MARKER, METRICS_JSON = "evaluation.json", "metrics.json"
+_STUDY = ("log_digest", "data", "span", "vectors", "impressions", "impressions_digest")
 _ARMS = "arms"
 
 
@@ -76,9 +77,9 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else repr(value)
 
 
-def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
-    """Return a digest of everything that results depend on, but for the arm."""
-    digest = hashlib.blake2b(json.dumps([FORMAT, about], sort_keys=True).encode(), digest_size=16)
+def log_digest(log: ReplayLog) -> str:
+    """Return a digest of a log: users, actions, items and their embeddings."""
+    digest = hashlib.blake2b(digest_size=16)
     for user_id in log.user_ids:
         digest.update(f"{user_id}\n".encode())
     for array in (
@@ -90,9 +91,19 @@ def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def inputs_digest(about: dict[str, Any]) -> str:
+    """Return a digest of everything that results depend on, but for the arm; digests of logs among it."""
+    return _digest_of([FORMAT, about])
+
+
 def arm_digest(inputs: str, arm: Arm) -> str:
     """Return the digest that an arm's result is kept under; taken before the arm is fitted."""
-    text = json.dumps([inputs, arm.name, settings_of(arm)], sort_keys=True, default=repr)
+    further = arm.depends_on() if hasattr(arm, "depends_on") else None
+    return _digest_of([inputs, arm.name, settings_of(arm), further])
+
+
+def _digest_of(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=repr)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -110,6 +121,36 @@ def open_report_directory(directory: Path) -> None:
         raise UsageError(f"{directory}: not empty, and not an evaluation's; choose another directory")
     (directory / _ARMS).mkdir(parents=True, exist_ok=True)
     write_json(directory / MARKER, {"format": FORMAT})
+
+
+def refuse_other_study(directory: Path, about: dict[str, Any]) -> None:
+    """Leave the finished report of another log, span, vectors or impressions alone.
+
+    Raises
+    ------
+    UsageError
+        There is one; says what it is of.
+    """
+    try:
+        kept = json.loads((directory / METRICS_JSON).read_bytes())["about"]
+        same = all(kept.get(name, about[name]) == about[name] for name in _STUDY)
+        found = _told(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if not same:
+        raise UsageError(
+            f"{directory}: holds the report of another study ({found}) than this one ({_told(about)}); "
+            "choose another --out, or replace it with --fresh (resume=False)"
+        )
+
+
+def _told(about: dict[str, Any]) -> str:
+    data, span = about["data"], about["span"]
+    return (
+        f"{data['n_users']:,} users, {data['n_items']:,} items, {data['n_actions']:,} actions, log "
+        f"{about['log_digest'][:8] if 'log_digest' in about else 'unknown'}; from {span['from'][:10]}, "
+        f"{span['n_days']} days; vectors {about['vectors']}; impressions {about['impressions']}"
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -282,7 +282,7 @@ def test_the_same_values_give_the_same_bytes(html: str) -> None:
 
 def test_without_matplotlib_all_tables_are_there_and_the_extra_is_named(page: Page) -> None:
     html = made_by(BLOCK + PROGRAM)
-    assert "pip install &#39;pinnersage[report]&#39;" in html
+    assert "pip install &#39;.[report]&#39;" in html
     assert "<svg" not in html
     bare = Page(html)
     assert [(t.caption, t.rows) for t in bare.tables] == [(t.caption, t.rows) for t in page.tables]
