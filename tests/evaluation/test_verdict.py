@@ -21,7 +21,7 @@ def report_of(recalls: dict[str, float], n_users: int = N_USERS) -> Report:
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
         exposed, by_rank = np.zeros((2, 2, 5), np.int32), np.zeros((2, 2, N_RANKS, 3))
-        arms[name] = ArmResult(name, False, sums, exposed, by_rank, {}, {})
+        arms[name] = ArmResult(name, False, sums, exposed, by_rank, np.empty((2, 2, 0)), {}, {})
     budgets = {"400": 400, "1%": 30}
     return Report(
         {}, budgets, arms, {"activity": np.arange(n_users, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0

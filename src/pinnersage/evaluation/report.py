@@ -109,6 +109,14 @@ class Report:
         found: Int32s = self._result(arm).exposed[self._place(budget), _mode(part)]
         return found
 
+    def exposure_errors(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
+        """Return half of the 95 % interval of each figure of exposure; empty where not told.
+
+        See :func:`~pinnersage.evaluation.exposure_errors.half_widths`.
+        """
+        found: Float64s = self._result(arm).exposure_errors[self._place(budget), _mode(part)]
+        return found
+
     def by_rank(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
         """Return mean shares of importance, list and targets by rank of interest, ``(N_RANKS, 3)``.
 

@@ -109,12 +109,14 @@ def evaluate_log(
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
     said |= {"vectors": vectors} | digests
     place = _place(Path(out_dir), said, log, resume=resume)
-    course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
+    who = evaluated_users(log, days, config.interests)
+    basis = fairness_basis(log, days, who, pool_ever(days))
+    course = _course(log, days, budgets, parts, config, evaluation, impressions, who, basis)
     results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
     said |= {"arms_left_out": left_out | unable} | (about or {})
-    fairness = _fairness_of(log, days, who, config, evaluation, progress)
+    quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
-    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *draws, *fairness)
+    report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality)
     values = report.to_dict(sentences(report), baselines(report), pairs(report))
     report.write(Path(out_dir), values, page=page)
     return report
@@ -228,8 +230,9 @@ def _course(
     config: BuildConfig,
     evaluation: EvaluationConfig,
     impressions: ReplayLog | None,
-) -> tuple[Course, Evaluated]:
-    who = evaluated_users(log, days, config.interests)
+    who: Evaluated,
+    basis: FairnessBasis,
+) -> Course:
     known_before = _Known(log, len(days))
     contexts, cosines = [], parts.cosines or cosines_of(log.embeddings)
     for day in days:
@@ -246,7 +249,8 @@ def _course(
         evaluation.relevance_cosine,
         evaluation.n_impressions_per_action,
         config.n_threads or os.cpu_count() or 1,
-    ), who
+        basis,
+    )
 
 
 class _Known:
@@ -265,14 +269,14 @@ class _Known:
         return self._kept[ms]
 
 
-def _fairness_of(
+def _quality(
     log: ReplayLog,
     days: list[Day],
     who: Evaluated,
     config: BuildConfig,
     evaluation: EvaluationConfig,
     progress: Progress | None,
-) -> tuple[FairnessBasis, dict[str, Any]]:
+) -> dict[str, Any]:
     if progress:
         progress("interest quality", 0, 1)
     quality = interest_quality(
@@ -281,7 +285,7 @@ def _fairness_of(
     )  # fmt: skip
     if progress:
         progress("interest quality", 1, 1)
-    return fairness_basis(log, days, who, pool_ever(days)), quality
+    return quality
 
 
 def _digest_of(impressions: ReplayLog | None) -> str | None:

@@ -21,6 +21,7 @@ FORMAT = 2
 MARKER, METRICS_JSON = "evaluation.json", "metrics.json"
 _STUDY = ("log_digest", "data", "span", "vectors", "impressions", "impressions_digest")
 _ARMS = "arms"
+_ARRAYS = ("sums", "exposed", "by_rank", "exposure_errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class ArmResult:
     by_rank
         float64 ``(n_budgets, 2 modes, N_RANKS, 3)``: by rank of the user's interest, sums over lists of
         the share of importance, of the list nearest to the interest, and of the targets nearest to it.
+    exposure_errors
+        float64 ``(n_budgets, 2 modes, n_figures)``: half of the 95 % intervals, as in
+        :func:`~pinnersage.evaluation.exposure_errors.half_widths`; no figures where they are not told.
     cost
         Seconds of ``recommend`` and ``fit``, and the median of milliseconds per user and day.
     settings
@@ -49,6 +53,7 @@ class ArmResult:
     sums: Float64s
     exposed: Int32s
     by_rank: Float64s
+    exposure_errors: Float64s
     cost: dict[str, float]
     settings: dict[str, Any]
 
@@ -164,7 +169,9 @@ def save(directory: Path, digest: str, result: ArmResult) -> None:
     base = directory / _ARMS / result.name
     with finished_file(base.with_name(f"{result.name}.npz")) as file:
         np.savez_compressed(
-            file, sums=result.sums, exposed=result.exposed, by_rank=result.by_rank, digest=np.array(digest)
+            file,
+            digest=np.array(digest),
+            **{name: getattr(result, name) for name in _ARRAYS},
         )
     about = {"name": result.name, "is_oracle": result.is_oracle}
     about |= {"digest": digest, "cost": result.cost, "settings": result.settings}
@@ -179,7 +186,9 @@ def load(directory: Path, name: str, digest: str) -> ArmResult | None:
         with np.load(base.with_name(f"{name}.npz"), allow_pickle=False) as arrays:
             if about["digest"] != digest or str(arrays["digest"]) != digest:
                 return None
-            found = (arrays["sums"], arrays["exposed"], arrays["by_rank"])
-            return ArmResult(name, about["is_oracle"], *found, about["cost"], about["settings"])
+            found = {name: arrays[name] for name in _ARRAYS}
+            return ArmResult(
+                name, about["is_oracle"], cost=about["cost"], settings=about["settings"], **found
+            )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
