@@ -90,7 +90,12 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
         tell(n_done)
     fitted: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
     is_oracle = bool(getattr(arm, "is_oracle", False))
-    added_up = found.sums, found.exposed.sum(axis=0), found.by_rank, _errors(found.exposed, course.basis)
+    added_up = (
+        found.sums,
+        found.exposed.sum(axis=0, dtype=np.int32),
+        found.by_rank,
+        _errors(found.exposed, course.basis),
+    )
     return ArmResult(arm.name, is_oracle, *added_up, clock.cost(), before | {"fitted": fitted})
 
 

@@ -109,9 +109,7 @@ def evaluate_log(
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
     said |= {"vectors": vectors} | digests
     place = _place(Path(out_dir), said, log, resume=resume)
-    who = evaluated_users(log, days, config.interests)
-    basis = fairness_basis(log, days, who, pool_ever(days))
-    course = _course(log, days, budgets, parts, config, evaluation, impressions, who, basis)
+    course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
     results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
     said |= {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
@@ -230,9 +228,9 @@ def _course(
     config: BuildConfig,
     evaluation: EvaluationConfig,
     impressions: ReplayLog | None,
-    who: Evaluated,
-    basis: FairnessBasis,
-) -> Course:
+) -> tuple[Course, Evaluated, FairnessBasis]:
+    who = evaluated_users(log, days, config.interests)
+    basis = fairness_basis(log, days, who, pool_ever(days))
     known_before = _Known(log, len(days))
     contexts, cosines = [], parts.cosines or cosines_of(log.embeddings)
     for day in days:
@@ -240,7 +238,7 @@ def _course(
             known = known_before(day.start_ms)
             records = parts.records.of_day(day, known, config.interests)
             contexts.append(context_of(day, known, who, records, evaluation, impressions, cosines))
-    return Course(
+    course = Course(
         contexts,
         known_before,
         cosines,
@@ -251,6 +249,7 @@ def _course(
         config.n_threads or os.cpu_count() or 1,
         basis,
     )
+    return course, who, basis
 
 
 class _Known:

@@ -105,7 +105,10 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     assert gaps.marks["mean-0.01"] == ["above", "above"]
     assert gaps.column("Recall")["top-20"][0].startswith("-0.01")
     spread = page.table(f"Spread. First-time items, {place}")
-    assert spread.column("Gini") == {"mean-0.01": ("0.710", ""), "top-20": ("0.720", "")}
+    assert spread.column("Gini") == {
+        "mean-0.01": ("0.710", "[0.700, 0.800]"),
+        "top-20": ("0.720", "[0.700, 0.810]"),
+    }
     assert spread.column("Top 1 % of items") == {"mean-0.01": ("0.330", ""), "top-20": (DASH, "")}
     groups = page.table(f"top-20 by provider. First-time items, {place}")
     assert groups.column("Share of the lists")["provider 2"] == (f"{0.4 / 2:.3f}", "")
