@@ -159,5 +159,5 @@ def test_an_empty_window_is_refused() -> None:
 
 
 def test_a_missing_library_names_the_extra() -> None:
-    with pytest.raises(UnavailableError, match=r"pinnersage\[baselines\]"):
+    with pytest.raises(UnavailableError, match=r"\.\[baselines\]"):
         needed("no_such_library", "baselines")

@@ -56,6 +56,12 @@ def test_what_was_not_measured_is_not_spoken_of() -> None:
     ]  # fmt: skip
 
 
+def test_whoever_is_best_at_any_budget_is_a_baseline() -> None:
+    report = report_of({"mean-0.01": 0.1, "ease": 0.3, "als": 0.2})
+    report.arms["als"].sums[:, list(report.budgets).index("400"), ..., 0] = 50.0
+    assert baselines(report) == ["mean-0.01", "ease", "als"]
+
+
 def test_pairs_are_those_that_were_measured() -> None:
     report = report_of({"sampled-3": 0.3, "sampled-1": 0.2, "top-40": 0.1})
     assert pairs(report) == [("sampled-3", "sampled-1")]
