@@ -34,7 +34,7 @@ def baselines(report: Report) -> list[str]:
     The last item, the paper's mean, and at every budget the best of the popularities and of the trained
     arms.
     """
-    found = [name for name in ("last-item", "mean-0.01") if name in report.arms]
+    found: list[str] = [name for name in ("last-item", "mean-0.01") if name in report.arms]
     for budget in (_main_budget(report), *report.budgets):
         best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
         found += [name for name in best if name and name not in found]
