@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from common import DAY_MS, NOW_MS, save, unit_vectors
 
+from common import DAY_MS, NOW_MS, save, unit_vectors
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, IndexConfig
 from pinnersage.model.home import Durability
@@ -45,10 +45,15 @@ def draw(n: int, n_users: int, n_items: int, times_ms: Any, seed: int) -> list[N
     rng = np.random.default_rng(seed)
     users = rng.permutation(np.arange(n) % n_users)
     centers = np.random.default_rng(0).integers(0, N_CENTERS, (n_users, N_INTERESTS))
-    items = centers[users, rng.integers(0, N_INTERESTS, n)] + N_CENTERS * rng.integers(0, n_items // N_CENTERS, n)
+    items = centers[users, rng.integers(0, N_INTERESTS, n)] + N_CENTERS * rng.integers(
+        0, n_items // N_CENTERS, n
+    )
     kinds = rng.integers(0, len(KINDS), n)
     columns = zip(users.tolist(), items.tolist(), times_ms.tolist(), kinds.tolist(), strict=True)
-    return [NewAction(f"u{u}", f"i{i}", t, KINDS[k], event_id=f"{seed}-{n}") for n, (u, i, t, k) in enumerate(columns)]
+    return [
+        NewAction(f"u{u}", f"i{i}", t, KINDS[k], event_id=f"{seed}-{n}")
+        for n, (u, i, t, k) in enumerate(columns)
+    ]
 
 
 def build(home: Path, n_users: int, n_items: int) -> None:
@@ -71,7 +76,9 @@ def build(home: Path, n_users: int, n_items: int) -> None:
     PinnerSage.build(items, table, path=home, config=BuildConfig(index=IndexConfig(seed=1))).close()
 
 
-def cpu_ms_per_event(call: Callable[[Sequence[NewAction]], object], groups: list[list[NewAction]]) -> list[float]:
+def cpu_ms_per_event(
+    call: Callable[[Sequence[NewAction]], object], groups: list[list[NewAction]]
+) -> list[float]:
     """Return the processor time of each group, in milliseconds per event."""
     found = []
     for group in groups:
@@ -88,7 +95,9 @@ def in_groups(events: list[NewAction], size: int) -> list[list[NewAction]]:
 def folding(opened: OpenedGeneration) -> Callable[[Sequence[NewAction]], object]:
     """Return a call that folds events into records it has got already."""
     state = state_of(opened)
-    records = dict(zip(list(opened.store.user_ids()), opened.store.get_many(list(opened.store.user_ids())), strict=True))
+    records = dict(
+        zip(list(opened.store.user_ids()), opened.store.get_many(list(opened.store.user_ids())), strict=True)
+    )
 
     def call(events: Sequence[NewAction]) -> object:
         nonlocal state
@@ -102,7 +111,10 @@ def folding(opened: OpenedGeneration) -> Callable[[Sequence[NewAction]], object]
 
 
 def told(times: list[float]) -> dict[str, float]:
-    return {"median_cpu_ms": round(statistics.median(times), 4), "p99_cpu_ms": round(float(np.quantile(times, 0.99)), 4)}
+    return {
+        "median_cpu_ms": round(statistics.median(times), 4),
+        "p99_cpu_ms": round(float(np.quantile(times, 0.99)), 4),
+    }
 
 
 def run(quick: bool = False) -> dict[str, Any]:
@@ -119,7 +131,9 @@ def run(quick: bool = False) -> dict[str, Any]:
                 events = draw(n, n_users, n_items, at[:n], seed=4 + size)
                 call = folding(live.opened())
                 call(events[:GROUP])
-                figures[f"fold_group_of_{size}"] = told(cpu_ms_per_event(call, in_groups(events[GROUP if size > 1 else 20:], size)))
+                figures[f"fold_group_of_{size}"] = told(
+                    cpu_ms_per_event(call, in_groups(events[GROUP if size > 1 else 20 :], size))
+                )
         levels: tuple[Durability, ...] = ("process", "disk")
         for level in levels:
             with LiveModel(home, durability=level) as live:
@@ -139,7 +153,9 @@ def run(quick: bool = False) -> dict[str, Any]:
 
 def main() -> None:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     result = run(quick)
