@@ -178,9 +178,11 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -
 def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry]) -> Known:
     user_ids = list(dict.fromkeys(entry.user_id for entry in entries))
     records = dict(zip(user_ids, store.get_many(user_ids), strict=True))
+    taking_back = dict.fromkeys(entry.user_id for entry in entries if entry.retract)
     return Known(
         {user_id: record for user_id, record in records.items() if record is not None},
         journal.retractions(user_ids),
+        {user_id: [entry for _, entry in journal.of_user(user_id)] for user_id in taking_back},
     )
 
 

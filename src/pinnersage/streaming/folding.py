@@ -56,10 +56,14 @@ class Known:
         As stored; users without one are missing.
     retractions
         What users took back earlier; users without any are missing.
+    journalled
+        All that the journal has of users who take something back now: what a record forgot because of
+        it, such as an older action on the same item, is known again.
     """
 
     records: Mapping[UserId, UserRecord]
     retractions: Mapping[UserId, Sequence[ActionEntry]] = field(default_factory=dict)
+    journalled: Mapping[UserId, Sequence[ActionEntry]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,9 @@ def _changed(
         record = known.records.get(user_id)
         earlier = _rows(known.retractions.get(user_id, ()), items, code)
         taken_back = [row for row in own if row.entry.retract] + earlier
-        joining = [row for row in own if not row.entry.retract]
+        again = _rows(known.journalled.get(user_id, ()), items, code)
+        again = [row for row in again if row.item_row != UNKNOWN and row.kind != NO_KIND]
+        joining = [row for row in again + own if not row.entry.retract]
         if taken_back:
             joining = [row for row in joining if not any(_same(row, gone) for gone in taken_back)]
             record = record and _without_taken_back(record, taken_back, items)
