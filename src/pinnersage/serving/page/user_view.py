@@ -95,9 +95,15 @@ class UserView:
         """The interests that are not muted."""
         return [interest for interest in self.interests if interest.preference != "muted"]
 
-    def n_covered(self, recommended: RecommendedList) -> int:
-        """Return for how many of the interests that are not muted a list has something."""
-        return sum(interest.position in recommended.covered for interest in self.heard)
+    def left_out(self, recommended: RecommendedList) -> list[InterestView]:
+        """Return the interests that are not muted and that a list has nothing for."""
+        covered = set(recommended.covered)
+        return [interest for interest in self.heard if interest.position not in covered]
+
+    def share_covered(self, recommended: RecommendedList) -> float:
+        """Return how much of the importance of the interests that are not muted a list has something for."""
+        total = sum(interest.share for interest in self.heard) or 1.0
+        return 1 - sum(interest.share for interest in self.left_out(recommended)) / total
 
 
 def user_view(

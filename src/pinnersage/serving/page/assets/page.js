@@ -46,8 +46,9 @@ async function load(address, options, from) {
 function show(next, from, address) {
   const before = listed(document);
   const place = placeOf(from);
-  const parts = document.querySelectorAll(LIVE);
-  for (const part of parts) {
+  const open = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
+  for (const id of open) next.getElementById(id)?.setAttribute("open", "");
+  for (const part of document.querySelectorAll(LIVE)) {
     const fresh = next.getElementById(part.id);
     if (fresh) part.replaceChildren(...fresh.childNodes);
   }
