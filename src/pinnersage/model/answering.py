@@ -16,9 +16,9 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
 from pinnersage.errors import ItemNotFoundError, UserNotFoundError
-from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
+from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
 from pinnersage.model.exporting import exported_actions, exported_entry
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record
@@ -144,17 +144,15 @@ class Answering(ABC):
         """Return what one vector gives: the items nearest to the mean of the user's, decayed alike."""
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
-        history = history_of(record, opened.config.interests.decay_per_day)
-        rows, scores = np.empty(0, np.int32), np.empty(0, np.float32)
-        if len(history.rows):
-            mean = history.weights @ np.asarray(opened.items.embeddings[history.rows], np.float32)
-            mean /= max(float(np.linalg.norm(mean)), 1e-30)
-            allowed = opened.items.pool.copy()
-            allowed[seen_rows(record)] = False
-            found, at = opened.index.search(mean[None].astype(np.float32), k, allowed=allowed)
-            rows, scores = at[0][at[0] >= 0], found[0][at[0] >= 0]
+        rows, scores = nearest_to_mean(opened, record, k)
         neighbors = answers.similar_answer(0, rows, scores, opened.items.vocabulary)["neighbors"]
         return {"user_id": known, "items": [item | {"interest": None} for item in neighbors]}
+
+    def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
+        """Return the cosine of each item with each of a user's medoids, interests in their order."""
+        opened = self.opened()
+        rows = [opened.row_of(item_id) for item_id in item_ids]
+        return medoid_cosines(opened.record(user_id), rows, opened.items.embeddings)
 
     def neighbors(self, item_id: ItemId, k: int = 10) -> answers.Answer:
         """Return the items most similar to an item."""

@@ -77,6 +77,9 @@ class Backend(Protocol):
     def mean_list(self, user_id: UserId, k: int = 100) -> Answer:
         """Return what one averaged vector would recommend."""
 
+    def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
+        """Return the cosine of each item with each of a user's medoids, interests in their order."""
+
     def neighbors(self, item_id: ItemId, k: int = 10) -> Answer:
         """Return an item's neighbors."""
 
