@@ -55,7 +55,7 @@ from chaos_world import (
     item_table,
     warm,
 )
-from chaos_writers import COMMAND, ForkedWriter, Service, UnansweredError, Writer, answer_of, forked
+from chaos_writers import COMMAND, ForkedWriter, Service, UnansweredError, Writer, answer_of
 
 from pinnersage.streaming.events import NewAction
 
@@ -234,7 +234,13 @@ class Chaos:
         self.home.rename(away)
         sending.join()
         expected = [("GET", "/health/ready", None), ("GET", "/v1/users/person-1/recommendations", None)]
-        expected.append(("POST", "/v1/actions", {"actions": [{"user_id": "x", "item_id": "y", "timestamp": "2026-01-01T00:00:00Z"}]}))
+        expected.append(
+            (
+                "POST",
+                "/v1/actions",
+                {"actions": [{"user_id": "x", "item_id": "y", "timestamp": "2026-01-01T00:00:00Z"}]},
+            )
+        )
         for method, path, body in expected:
             status, _, kind = writer.request(method, path, body)
             if (status, kind) != (503, "application/problem+json"):
@@ -354,7 +360,9 @@ def _undo_last_commit(file: Path) -> None:
         opened.write(number + pages[1 - newest][8:])
 
 
-def run(rounds: int, seed: int, faults: list[str], service_share: float, scratch: str | None) -> dict[str, Any]:
+def run(
+    rounds: int, seed: int, faults: list[str], service_share: float, scratch: str | None
+) -> dict[str, Any]:
     """Go through the rounds, every fault in turn in a shuffled order; stop at the first round that fails."""
     rng, sums, by_fault = random.Random(seed), Counter[str](), Counter[str]()
     started = time.monotonic()
@@ -385,15 +393,21 @@ def run(rounds: int, seed: int, faults: list[str], service_share: float, scratch
 
 def main() -> int:
     """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", nargs="+", choices=FAULTS, default=list(FAULTS))
-    parser.add_argument("--service-share", type=float, default=0.25, help="of the rounds, on the real service")
+    parser.add_argument(
+        "--service-share", type=float, default=0.25, help="of the rounds, on the real service"
+    )
     parser.add_argument("--scratch", help="directory to work in")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/chaos.json")
     arguments = parser.parse_args()
-    result = run(arguments.rounds, arguments.seed, arguments.faults, arguments.service_share, arguments.scratch)
+    result = run(
+        arguments.rounds, arguments.seed, arguments.faults, arguments.service_share, arguments.scratch
+    )
     print(json.dumps(result, indent=2))
     if arguments.save:
         RESULT.write_text(json.dumps(result, indent=2) + "\n")

@@ -110,7 +110,7 @@ class Events:
 def first_log(seed: int, now_ms: int) -> list[NewAction]:
     """Return the log of the builds: actions on the items of their table."""
     events = Events(seed, now_ms)
-    made = [events._new() for _ in range(N_LOGGED)]  # noqa: SLF001 - same module.
+    made = [events._new() for _ in range(N_LOGGED)]
     on_table = [a for a in made if int(str(a.item_id)[1:]) < N_ITEMS]
     return [replace(a, event_id=a.event_id and f"log-{a.event_id}") for a in on_table]
 
@@ -166,7 +166,9 @@ def action_table(actions: Sequence[NewAction]) -> pa.Table:
     )
 
 
-def build(home: Path, actions: Sequence[NewAction], numbers: Sequence[int], now_ms: int | None = None) -> None:
+def build(
+    home: Path, actions: Sequence[NewAction], numbers: Sequence[int], now_ms: int | None = None
+) -> None:
     """Build a model as a batch would."""
     PinnerSage.build(item_table(numbers), action_table(actions), path=home, config=CONFIG, now=now_ms).close()
 
@@ -195,7 +197,9 @@ def _compared(online: OpenedGeneration, batch: OpenedGeneration, ledger: Ledger)
         doubled += sum((have - want).values())
         if found != wanted:
             differing += 1
-            examples.append({name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]})
+            examples.append(
+                {name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]}
+            )
     return {"lost": lost, "doubled": doubled, "differing": differing, "examples": examples[:3]}
 
 

@@ -233,6 +233,11 @@ class Service:
 
 def _json(action: NewAction) -> dict[str, Any]:
     moment = datetime.fromtimestamp(action.time_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    found = {"user_id": action.user_id, "item_id": action.item_id, "timestamp": moment, "weight": action.weight}
+    found = {
+        "user_id": action.user_id,
+        "item_id": action.item_id,
+        "timestamp": moment,
+        "weight": action.weight,
+    }
     named = {"action": action.kind or None, "event_id": action.event_id, "retract": action.retract or None}
     return found | {name: value for name, value in named.items() if value is not None}

@@ -19,6 +19,7 @@ from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
+from pinnersage.model.exporting import exported_actions, exported_entry
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
@@ -193,9 +194,9 @@ class Answering(ABC):
             held["interests"] = self.interests(known)["interests"]
         ids = opened.items.vocabulary.ids_of
         return held | {
-            "actions": [] if record is None else _actions(record, opened),
+            "actions": [] if record is None else exported_actions(record, opened),
             "seen_item_ids": [] if record is None else ids(record.seen_rows),
-            "journal": [_journalled(at, entry) for at, entry in entries],
+            "journal": [exported_entry(at, entry) for at, entry in entries],
             "preferences": preferences,
         }
 
@@ -281,34 +282,3 @@ def _session_record(
     _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
     n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
     return writes.records.get(_SESSION), n_unknown
-
-
-def _actions(record: UserRecord, opened: OpenedGeneration) -> list[answers.Answer]:
-    kinds = opened.kinds
-    columns = zip(
-        opened.items.vocabulary.ids_of(record.item_rows), record.times_ms.tolist(),
-        record.kinds.tolist(), record.weights.tolist(), record.event_keys.tolist(), strict=True,
-    )  # fmt: skip
-    return [
-        {
-            "item_id": item_id,
-            "timestamp": rfc3339(time_ms),
-            "action": kinds[kind] or None,
-            "weight": weight,
-            "event_key": f"{key:016x}" if key else None,
-        }
-        for item_id, time_ms, kind, weight, key in columns
-    ]
-
-
-def _journalled(sequence: int, entry: ActionEntry) -> answers.Answer:
-    return {
-        "sequence": sequence,
-        "item_id": entry.item_id,
-        "timestamp": rfc3339(entry.time_ms),
-        "action": entry.kind or None,
-        "weight": entry.weight,
-        "event_key": f"{entry.event_key:016x}" if entry.event_key else None,
-        "retracted": entry.retract,
-        "received_at": rfc3339(entry.received_ms),
-    }

@@ -115,7 +115,7 @@ class LiveModel(Answering, Upkeep):
         return self._current.is_stale()
 
     def rehearse(self) -> None:
-        """Do once, keeping nothing, what calls will do: the first of them need not wait for compilers."""
+        """Do once what calls will do, and keep nothing: the first of them need not wait for compilers."""
         opened = self.opened()
         rehearse_writes(opened)
         items = self.popular(N_REHEARSED)["items"]
