@@ -35,7 +35,7 @@ async def act(request: AnyRequest, user_id: UserIdInPath, body: RawBody) -> Redi
     result = (await desk.service.take(Taken([action], {}, 1)))[0]
     mode = desk.mode(form.get("mode", ""))
     if result.status in ("rejected", "parked"):
-        told: dict[str, object] = {"done": "refused", "item": item, "reason": result.reason or result.message}
+        told: dict[str, object] = {"done": "refused", "item": item, "reason": result.reason}
     else:
         told = {"done": "back" if back_ms else "acted", "item": item, "at_ms": None if back_ms else time_ms}
     return Redirect(user_link(user_id, mode=mode, **told), status_code=303)

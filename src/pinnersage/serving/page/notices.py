@@ -12,7 +12,10 @@ from pinnersage.serving.page.user_view import UserView
 _REASONS = {
     "unknown_item": "the item is not in the catalogue any more; the action counts once it returns",
     "time_in_future": "this machine's clock is behind the newest action",
+    "user_id_unusable": "the ids of this model's users are integers",
+    "item_id_unusable": "the ids of this model's items are integers",
 }
+_UNKNOWN_REASON = "it cannot be used"
 _Kind = Literal["acted", "back", "preference", "refused"]
 
 
@@ -49,8 +52,8 @@ def notice_of(view: UserView, tiles: Tiles, query: Mapping[str, str]) -> Notice 
     if done == "back" and item_id:
         return Notice("back", tiles.of([item_id])[item_id])
     if done == "refused" and item_id:
-        reason = query.get("reason", "")
-        return Notice("refused", tiles.of([item_id])[item_id], detail=_REASONS.get(reason, reason))
+        detail = _REASONS.get(query.get("reason", ""), _UNKNOWN_REASON)
+        return Notice("refused", tiles.of([item_id])[item_id], detail=detail)
     if done == "preference":
         for interest in view.interests:
             if str(interest.medoid.item_id) == item_id:
