@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from pinnersage.serving.page.asking import number_of
 from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.user_view import UserView
 
@@ -45,7 +46,7 @@ def notice_of(view: UserView, tiles: Tiles, query: Mapping[str, str]) -> Notice 
     """Return what to say; None where nothing was done, or the data do not bear it out."""
     done, item_id = query.get("done"), query.get("item", "")
     if done == "acted":
-        at_ms = int(query.get("at_ms", "0")) if query.get("at_ms", "").isdecimal() else 0
+        at_ms = number_of(query.get("at_ms", "")) or 0
         for action in view.actions:
             if (str(action.item_id), action.time_ms) == (item_id, at_ms):
                 return Notice("acted", tiles.of([action.item_id])[action.item_id], at_ms)
