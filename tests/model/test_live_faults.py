@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 
 from pinnersage import PinnerSage
 from pinnersage._ids import UserId
+from pinnersage.errors import UnavailableError
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.store.generations import GenerationDirectory, Staging
@@ -88,6 +90,7 @@ def test_more_items_put_by_another_process_than_there_are_spare_rows(
 ) -> None:
     monkeypatch.setattr("pinnersage.model.opened.N_SPARE_ROWS", 2)
     code = f"""
+from pinnersage.errors import UnavailableError
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.events import NewAction
 with LiveModel({str(tmp_path / "m")!r}) as live:
@@ -108,6 +111,32 @@ def test_a_record_that_is_ahead_of_the_catalogue_brings_its_items(tmp_path: Path
         # A reader looked at the catalogue before, and at the record after another process had written both.
         assert stale.items.vocabulary.ids_of(stale.record("u").item_rows) == ["a", "c"]
         stale.close()
+
+
+def test_what_an_older_action_showed_stays_seen_when_a_newer_one_is_taken_back(tmp_path: Path) -> None:
+    with LiveModel(build(tmp_path / "m", actions="a")) as live:
+        older = NewAction("u", "b", TIME_MS - 200 * 86_400_000)
+        live.add_actions([older, act("b")])
+        live.add_actions([NewAction("u", "b", TIME_MS, retract=True)])
+        assert counted(live) == ["a"]
+        assert live.export("u")["seen_item_ids"] == ["b"]
+        assert live.verify().n_differing == 0
+
+
+def test_a_directory_that_goes_during_a_write_is_unavailable(tmp_path: Path) -> None:
+    home, away = build(tmp_path / "m"), tmp_path / "away"
+    with LiveModel(home) as live:
+        append = live.journal().append
+
+        def goes_then_append(*args: Any, **options: Any) -> int:
+            home.rename(away)
+            return append(*args, **options)
+
+        gone = patch.object(live.journal(), "append", goes_then_append)
+        with gone, pytest.raises(UnavailableError, match="gone meanwhile"):
+            live.add_actions([act("b")])
+        away.rename(home)
+        assert live.add_actions([act("b")])[0].status == "accepted"
 
 
 def test_the_count_of_parked_actions_survives_everything(tmp_path: Path) -> None:

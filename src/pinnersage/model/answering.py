@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,7 @@ from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
+from pinnersage.model.exporting import exported_actions, exported_entry
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
@@ -31,7 +33,16 @@ _SESSION = "session"
 
 
 class Answering(ABC):
-    """The reading half of :class:`~pinnersage.model.live.LiveModel`."""
+    """The reading half of :class:`~pinnersage.model.live.LiveModel`.
+
+    Attributes
+    ----------
+    observe
+        Told of each list ``("interests" | "retrieve", seconds)``: reading or making the user's interests, and
+        finding the items. Whoever measures sets it.
+    """
+
+    observe: Callable[[str, float], None]
 
     @abstractmethod
     def opened(self) -> OpenedGeneration:
@@ -72,6 +83,7 @@ class Answering(ABC):
         Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
         window gets what an unknown one does, but for what they have seen.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
         if not record.n_interests:
@@ -81,6 +93,7 @@ class Answering(ABC):
         if preferences.any:
             record = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
+        self.observe("interests", time.perf_counter() - began_s)
         return self._list(opened, known, record, k, drawn, mode, interests, include_seen, request)
 
     def recommend_session(
@@ -97,12 +110,14 @@ class Answering(ABC):
 
         Actions on unknown items are left out; ``n_unknown_items`` counts them.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
         if record is None or not record.n_interests:
             return self.popular(k) | {"n_unknown_items": n_unknown}
         request = (opened.path.name, k, interests, seed, mode, record.item_rows.tolist())
+        self.observe("interests", time.perf_counter() - began_s)
         found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
         return found | {"n_unknown_items": n_unknown}
 
@@ -179,9 +194,9 @@ class Answering(ABC):
             held["interests"] = self.interests(known)["interests"]
         ids = opened.items.vocabulary.ids_of
         return held | {
-            "actions": [] if record is None else _actions(record, opened),
+            "actions": [] if record is None else exported_actions(record, opened),
             "seen_item_ids": [] if record is None else ids(record.seen_rows),
-            "journal": [_journalled(at, entry) for at, entry in entries],
+            "journal": [exported_entry(at, entry) for at, entry in entries],
             "preferences": preferences,
         }
 
@@ -244,16 +259,18 @@ class Answering(ABC):
             raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
         return opened.items.vocabulary.id_of(row)
 
-    @staticmethod
     def _list(
-        opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
+        self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
         mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
     ) -> answers.Answer:  # fmt: skip
+        began_s = time.perf_counter()
         found = opened.recommend(
             record, k, seed=seed, mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
-        return answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        self.observe("retrieve", time.perf_counter() - began_s)
+        return answer
 
 
 def _session_record(
@@ -265,34 +282,3 @@ def _session_record(
     _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
     n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
     return writes.records.get(_SESSION), n_unknown
-
-
-def _actions(record: UserRecord, opened: OpenedGeneration) -> list[answers.Answer]:
-    kinds = opened.kinds
-    columns = zip(
-        opened.items.vocabulary.ids_of(record.item_rows), record.times_ms.tolist(),
-        record.kinds.tolist(), record.weights.tolist(), record.event_keys.tolist(), strict=True,
-    )  # fmt: skip
-    return [
-        {
-            "item_id": item_id,
-            "timestamp": rfc3339(time_ms),
-            "action": kinds[kind] or None,
-            "weight": weight,
-            "event_key": f"{key:016x}" if key else None,
-        }
-        for item_id, time_ms, kind, weight, key in columns
-    ]
-
-
-def _journalled(sequence: int, entry: ActionEntry) -> answers.Answer:
-    return {
-        "sequence": sequence,
-        "item_id": entry.item_id,
-        "timestamp": rfc3339(entry.time_ms),
-        "action": entry.kind or None,
-        "weight": entry.weight,
-        "event_key": f"{entry.event_key:016x}" if entry.event_key else None,
-        "retracted": entry.retract,
-        "received_at": rfc3339(entry.received_ms),
-    }

@@ -11,7 +11,7 @@ from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up
 from pinnersage.store.generations import CURRENT, GenerationDirectory
-from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.journal import Heads, Journal
 
 
 class CurrentGeneration:
@@ -42,7 +42,7 @@ class CurrentGeneration:
     def follow(self) -> bool:
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
         landed = self.swap_if_landed()
-        return self._learn_items() or landed
+        return self._learn_items(self._journal.heads()) or landed
 
     def is_stale(self) -> bool:
         """Tell whether another generation is current by now, without opening it."""
@@ -65,8 +65,9 @@ class CurrentGeneration:
     def caught_up(self) -> OpenedGeneration:
         """Return the current generation with the whole journal in its records; needs the write lock."""
         self.swap_if_landed()
-        self._learn_items()
-        catch_up(self.opened, self._journal)
+        heads = self._journal.heads()
+        self._learn_items(heads)
+        catch_up(self.opened, self._journal, heads)
         return self.opened
 
     def with_room(self) -> OpenedGeneration:
@@ -76,10 +77,10 @@ class CurrentGeneration:
             self.opened = self._open()
         return self.opened
 
-    def _learn_items(self) -> bool:
+    def _learn_items(self, heads: Heads) -> bool:
         """Take over items that others put or took out; tell whether there were any."""
         opened = self.opened
-        if self._journal.heads().items <= opened.catalogue.applied:
+        if heads.items <= opened.catalogue.applied:
             return False
         entries = self._journal.read_items(opened.catalogue.applied)
         if len(opened.items) + len(entries) > len(opened.items.embeddings):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 JOURNAL, WRITE_LOCK = "journal", ".write-lock"
@@ -89,6 +89,8 @@ class WriteLock:
             self._depth += 1
             try:
                 yield
+            except ModelNotFoundError as error:  # There was one before the lock was taken.
+                raise UnavailableError(f"{self._path.parent.parent} has gone meanwhile: {error}") from error
             finally:
                 self._depth -= 1
                 if descriptor is not None:

@@ -72,7 +72,8 @@ class OpenedGeneration:
         )
         self.catalogue.replay(changes)
         self.popularity = open_popularity(path / POPULARITY, self.items.n_base)
-        self.store = LmdbStore(path / STORE, create=False)
+        # The journal has each write before it: what a power cut undoes is folded in again.
+        self.store = LmdbStore(path / STORE, create=False, sync="ordered")
         # Whoever still answers from a generation keeps it open: it closes with the last of them.
         self.close = weakref.finalize(self, self.store.close)
 

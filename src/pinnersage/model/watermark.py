@@ -12,6 +12,12 @@ APPLIED_META = "applied"
 SEPARATOR = "\x00"
 
 
+def store_state(store: InterestStore, built_ms: int, built_kinds: list[str]) -> tuple[int, list[str], int]:
+    """Return :func:`store_now_ms`, :func:`store_kinds` and :func:`store_applied`, all of one moment."""
+    now, kinds, applied = store.get_metas((NOW_META, KINDS_META, APPLIED_META))
+    return _now_ms(now, built_ms), _kinds(kinds, built_kinds), 0 if applied is None else int(applied)
+
+
 def record_and_state(
     store: InterestStore, user_id: UserId, built_ms: int, built_kinds: list[str]
 ) -> tuple[UserRecord | None, int, list[str]]:

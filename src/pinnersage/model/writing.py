@@ -14,12 +14,19 @@ from typing import Any
 from pinnersage._arrays import Float32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.watermark import APPLIED_META, KINDS_META, NOW_META, SEPARATOR, store_applied
+from pinnersage.model.watermark import (
+    APPLIED_META,
+    KINDS_META,
+    NOW_META,
+    SEPARATOR,
+    store_applied,
+    store_state,
+)
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
 from pinnersage.streaming.events import Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
-from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.journal import Heads, Journal
 
 CHUNK = 100_000
 NEWEST_LOOKED_AT = 1_000
@@ -28,7 +35,8 @@ TOO_MANY_PARKED = Outcome("rejected", "unknown_item: too many actions wait for i
 
 def state_of(opened: OpenedGeneration) -> State:
     """Return what holds for a generation's whole store."""
-    return State(opened.now_ms, tuple(opened.kinds), store_applied(opened.store))
+    now_ms, kinds, applied = store_state(opened.store, opened.manifest["now_ms"], opened.manifest["kinds"])
+    return State(now_ms, tuple(kinds), applied)
 
 
 def add_entries(
@@ -84,12 +92,14 @@ def remove_item(opened: OpenedGeneration, journal: Journal, item_id: ItemId, rec
     _mark(opened, _append_item(opened, journal, ItemEntry(own, None, received_ms)))
 
 
-def catch_up(opened: OpenedGeneration, journal: Journal, *, landing: bool = False) -> int:
+def catch_up(
+    opened: OpenedGeneration, journal: Journal, heads: Heads | None = None, *, landing: bool = False
+) -> int:
     """Fold in what the journal holds beyond the records' watermark; return how many entries that were.
 
     In mode ``recent`` only a ``landing`` build does so; what comes after it is read from the journal.
     """
-    heads, applied = journal.heads(), store_applied(opened.store)
+    heads, applied = heads or journal.heads(), store_applied(opened.store)
     if heads.items > opened.catalogue.applied:
         opened.catalogue.replay(journal.read_items(opened.catalogue.applied))
     if applied > heads.all:
@@ -168,9 +178,11 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -
 def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry]) -> Known:
     user_ids = list(dict.fromkeys(entry.user_id for entry in entries))
     records = dict(zip(user_ids, store.get_many(user_ids), strict=True))
+    taking_back = dict.fromkeys(entry.user_id for entry in entries if entry.retract)
     return Known(
         {user_id: record for user_id, record in records.items() if record is not None},
         journal.retractions(user_ids),
+        {user_id: [entry for _, entry in journal.of_user(user_id)] for user_id in taking_back},
     )
 
 

@@ -170,10 +170,9 @@ async def erase_user(request: AnyRequest, user_id: UserId) -> Response[Answer]:
 def _recommended(service: Service, user_id: str | int, k: int, options: dict[str, Any]) -> Answer:
     """Return a user's list; popular items, and word of it, where nothing is known of the user."""
     try:
-        found: Answer = service.timed("retrieve", service.backend.recommend, user_id, k, **options)
+        return service.backend.recommend(user_id, k, **options)
     except UserNotFoundError:
-        found = service.timed("retrieve", service.backend.popular, k) | {"user_id": user_id, "popular": True}
-    return found
+        return service.backend.popular(k) | {"user_id": user_id, "popular": True}
 
 
 ROUTES = [

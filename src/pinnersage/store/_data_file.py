@@ -12,7 +12,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lmdb
 from lmdb import verify
@@ -25,6 +25,9 @@ from pinnersage.errors import (
     UsageError,
 )
 from pinnersage.store._durable import is_full, storage_full, sync_path
+
+Sync = bool | Literal["ordered"]
+"""Whether the disk has a write when it returns; ``ordered``: it has all before it, and the file is whole."""
 
 MAX_READERS = 1_024
 _COPY_CHUNK = 10_000
@@ -54,7 +57,7 @@ def newest(directory: Path) -> Path | None:
     return max(numbered, default=None)
 
 
-def open_newest(directory: Path, *, create: bool, sync: bool, map_bytes: int) -> DataFile:
+def open_newest(directory: Path, *, create: bool, sync: Sync, map_bytes: int) -> DataFile:
     """Open the data file that counts; a compaction may replace it meanwhile."""
     while True:
         path = newest(directory)
@@ -103,7 +106,7 @@ def rewrite_beside(txn: Any, old: DataFile) -> None:
     _sweep_older(new)
 
 
-def _open(path: Path, *, create: bool, sync: bool, map_bytes: int) -> DataFile:
+def _open(path: Path, *, create: bool, sync: Sync, map_bytes: int) -> DataFile:
     writable = os.access(path.parent, os.W_OK)
     if not create and path.stat().st_size == 0:
         raise _damaged(path, "it is empty")
@@ -115,7 +118,8 @@ def _open(path: Path, *, create: bool, sync: bool, map_bytes: int) -> DataFile:
             max_readers=MAX_READERS,
             max_spare_txns=8,
             readahead=False,
-            sync=sync,
+            sync=bool(sync),
+            metasync=sync is True,
             readonly=not writable,
             lock=writable,
         )

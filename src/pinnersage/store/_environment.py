@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import lmdb
 
 from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
-from pinnersage.store._data_file import DataFile, newest, open_newest, translated
+from pinnersage.store._data_file import DataFile, Sync, newest, open_newest, translated
 from pinnersage.store._gate import Gate
 
 T = TypeVar("T")
@@ -31,16 +31,16 @@ class Environment:
     """The open data file of one directory; runs work in transactions and reopens or grows it when needed."""
 
     def __init__(
-        self, directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: bool = True
+        self, directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: Sync = True
     ) -> None:
         self.directory = directory
         self.bulk = bulk
-        self.syncs_each_write = sync and not bulk
+        self.sync_level: Sync = False if bulk else sync
         self.n_stores = 0
         self._is_closed = False
         self._map_bytes = map_bytes
         self._gate = Gate()
-        self._file = open_newest(directory, create=create, sync=self.syncs_each_write, map_bytes=map_bytes)
+        self._file = open_newest(directory, create=create, sync=self.sync_level, map_bytes=map_bytes)
 
     def read(self, work: Work[T]) -> T:
         """Return what ``work`` makes of one moment of the store; it may run again, and keeps no buffer."""
@@ -85,7 +85,7 @@ class Environment:
     def close(self) -> None:
         """Wait for running transactions, make a bulk load durable, and close the file."""
         with self._gate.exclusive():
-            if not self.syncs_each_write:
+            if self.sync_level is not True:
                 self._sync()
             self._file.env.close()
 
@@ -122,7 +122,7 @@ class Environment:
             if self._is_closed or not self._file.is_current():
                 self._file.env.close()
                 self._file = open_newest(
-                    self.directory, create=False, sync=self.syncs_each_write, map_bytes=self._map_bytes
+                    self.directory, create=False, sync=self.sync_level, map_bytes=self._map_bytes
                 )
                 self._is_closed = False
         return True
@@ -138,10 +138,10 @@ _environments: dict[str, Environment] = {}
 _lock = threading.Lock()
 
 
-def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: bool = True) -> Environment:
+def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: Sync = True) -> Environment:
     """Return this process's environment of the directory, opened if need be; :func:`release` it once.
 
-    ``sync`` False: a write returns before the disk has it (what is open already stays as it is).
+    What is open already keeps its level of ``sync``.
     """
     with _lock:
         key = os.path.realpath(directory)

@@ -75,6 +75,10 @@ class InterestStore(ABC):
     def close(self) -> None:
         """Give the resources back; calling it again does nothing."""
 
+    def get_metas(self, names: Sequence[str]) -> list[bytes | None]:
+        """Return meta values, None where there is none; from one moment where the store can do that."""
+        return [self.get_meta(name) for name in names]
+
     def get(self, user_id: UserId) -> UserRecord | None:
         """Return the user's record, None where there is none."""
         return self.get_many([user_id])[0]

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pinnersage._ids import UserId
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.record import RecordBatch, UserRecord
-from pinnersage.store._data_file import DataFile, rewrite_beside
+from pinnersage.store._data_file import DataFile, Sync, rewrite_beside
 from pinnersage.store._environment import Environment, Work, acquire, release
 from pinnersage.store.base import InterestStore
 from pinnersage.store.codec import decode_record, encode_batch, encode_record
@@ -48,6 +48,8 @@ class LmdbStore(InterestStore):
         store may be open on the directory in this process.
     sync
         False: writes reach the disk some time after they return. A killed process loses none.
+        ``ordered``: half the waiting; a power cut may undo the last write, as if it had never been. For
+        whoever can tell by a meta value, and write it again.
     map_bytes
         First size of the memory map; it doubles when it is full. Address space, not memory or disk.
 
@@ -76,7 +78,7 @@ class LmdbStore(InterestStore):
         create: bool = True,
         readonly: bool = False,
         bulk: bool = False,
-        sync: bool = True,
+        sync: Sync = True,
         map_bytes: int = MAP_BYTES,
     ) -> None:
         directory = Path(path)
@@ -163,7 +165,11 @@ class LmdbStore(InterestStore):
 
     def get_meta(self, name: str) -> bytes | None:
         """See the base class."""
-        return self._read(lambda txn, _: _copied(txn.get(_meta_key(name))))
+        return self.get_metas([name])[0]
+
+    def get_metas(self, names: Sequence[str]) -> list[bytes | None]:
+        """See the base class."""
+        return self._read(lambda txn, _: [_copied(txn.get(_meta_key(name))) for name in names])
 
     def compact(self) -> None:
         """See the base class. Other processes read on and follow to the new file with their next call."""

@@ -38,7 +38,7 @@ def live_record(
     """Return a stored record as of ``now_ms`` on the catalogue as it is: what a fresh batch would build."""
     gone = _gone(record, items)
     settled = not (record.labels[gone] >= 0).any()
-    living = with_rows(without(record, gone), items) if items.n_retired else record
+    living = with_rows(without(record, gone), items)
     if settled and not _has_new(living, items):
         return record_at(living, now_ms, items.embeddings, config)
     return _rebuilt([living], nothing_new(0), items, kinds, config, now_ms)[0]
@@ -82,14 +82,16 @@ def without(record: UserRecord, left_out: Bools) -> UserRecord:
 
 def with_rows(record: UserRecord, items: LiveItems) -> UserRecord:
     """Return a record whose actions, and what was seen, name the rows that stand for their items now."""
+    if not items.n_retired:
+        return record
     now = items.current_rows[record.seen_rows]
     seen = np.unique(np.where(now == GONE, record.seen_rows, now)).astype(np.int32)
     return replace(record, item_rows=items.current_rows[record.item_rows], seen_rows=seen)
 
 
 def _gone(record: UserRecord | None, items: LiveItems) -> Bools:
-    if record is None:
-        return np.zeros(0, np.bool_)
+    if record is None or not items.n_retired:
+        return np.zeros(0 if record is None else record.n_actions, np.bool_)
     found: Bools = items.current_rows[record.item_rows] == GONE
     return found
 
@@ -107,24 +109,27 @@ def _rebuilt(
     now_ms: int,
 ) -> list[UserRecord]:
     """Extend records, with rows and kinds numbered as in a batch meanwhile."""
-    rank, code = _kind_orders(kinds)
-    ranked = replace(actions, kinds=rank[actions.kinds])
-    known = [None if r is None else replace(r, kinds=rank[r.kinds]) for r in records]
-    used = np.unique(np.concatenate([actions.item_rows, *(r.item_rows for r in known if r is not None)]))
+    orders = _kind_orders(kinds)
+    ranked, known = actions, list(records)
+    if orders is not None:
+        ranked = replace(actions, kinds=orders[0][actions.kinds])
+        known = [None if r is None else replace(r, kinds=orders[0][r.kinds]) for r in records]
+    used = np.concatenate([actions.item_rows, *(r.item_rows for r in known if r is not None)])
     embeddings: npt.NDArray[Any] = items.embeddings
     numbering = None
-    if len(used) and used[-1] >= items.n_base:
-        numbering = _in_id_order(used, items)
+    if len(used) and used.max() >= items.n_base:
+        numbering = _in_id_order(np.unique(used), items)
         embeddings = np.asarray(embeddings[numbering], np.float32)
         ranked = replace(ranked, item_rows=_numbers(numbering, ranked.item_rows))
         known = [None if r is None else _renumbered(r, numbering) for r in known]
     batch = extend_records(known, ranked, embeddings, config, now_ms)
     built = [batch.record(u) for u in range(batch.n_users)]
-    return [_restored(new, old, code, numbering) for new, old in zip(built, records, strict=True)]
+    if orders is not None:
+        built = [replace(new, kinds=orders[1][new.kinds]) for new in built]
+    return [_restored(new, old, numbering) for new, old in zip(built, records, strict=True)]
 
 
-def _restored(new: UserRecord, old: UserRecord | None, code: UInt8s, numbering: Int32s | None) -> UserRecord:
-    new = replace(new, kinds=code[new.kinds])
+def _restored(new: UserRecord, old: UserRecord | None, numbering: Int32s | None) -> UserRecord:
     if numbering is None:
         return new
     rows = numbering[new.item_rows]
@@ -154,8 +159,10 @@ def _numbers(numbering: Int32s, rows: Int32s) -> Int32s:
     return found
 
 
-def _kind_orders(kinds: Sequence[str]) -> tuple[UInt8s, UInt8s]:
-    """Return the position of each code in the order of names, and the code at each position."""
+def _kind_orders(kinds: Sequence[str]) -> tuple[UInt8s, UInt8s] | None:
+    """Return the position of each code in the order of names, and the code at each; None if in order."""
+    if list(kinds) == sorted(kinds, key=str.encode):
+        return None
     code = np.array(sorted(range(len(kinds)), key=lambda c: kinds[c].encode()), np.uint8)
     rank = np.empty(len(kinds), np.uint8)
     rank[code] = np.arange(len(kinds))

@@ -85,9 +85,8 @@ class StoreConformance:
         assert store.get_with_meta("ada", ["now"]) == (None, [None])
         store.put_many([("ada", _record(1))], meta={"now": b"7"})
         found, values = store.get_with_meta("ada", ["now", "kinds"])
+        assert same_record(found or _record(2), _record(1))
         assert values == [b"7", None]
-        assert found is not None
-        assert same_record(found, _record(1))
 
     def test_ids_from_a_start_on(self, store: InterestStore) -> None:
         """The start need not be there; strings follow integers."""
