@@ -26,9 +26,7 @@ def tracing() -> Callable[[Any], Any]:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        raise UnavailableError(
-            f"--otel needs the package {error.name}: {install_hint('otel')}"
-        ) from None
+        raise UnavailableError(f"--otel needs the package {error.name}: {install_hint('otel')}") from None
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 
