@@ -37,6 +37,7 @@ Identity = tuple[Any, ...]
 
 
 def item_id(number: int) -> str:
+    """Return the id of an item."""
     return f"i{number:03d}"
 
 
@@ -150,10 +151,12 @@ class Ledger:
 
 
 def item_table(numbers: Sequence[int]) -> pa.Table:
+    """Return items as a build reads them."""
     return pa.table({"item_id": [item_id(n) for n in numbers], "embedding": VECTORS[list(numbers)].tolist()})
 
 
 def action_table(actions: Sequence[NewAction]) -> pa.Table:
+    """Return actions as a build reads them."""
     return pa.table(
         {
             "user_id": [a.user_id for a in actions],
@@ -183,7 +186,8 @@ def check(home: Path, ledger: Ledger) -> dict[str, Any]:
             found = _compared(opened, batch.opened(), ledger)
         exported = _exported(live, ledger)
     return found | exported | {
-        "verify_differing": verified.n_differing, "n_users": verified.n_users, "n_acked": len(ledger.acked),
+        "verify_differing": verified.n_differing, "verify": verified.differences,
+        "n_users": verified.n_users, "n_acked": len(ledger.acked),
     }  # fmt: skip
 
 
@@ -200,16 +204,16 @@ def _compared(online: OpenedGeneration, batch: OpenedGeneration, ledger: Ledger)
             examples.append(
                 {name: (found[name], wanted[name]) for name in found if found[name] != wanted[name]}
             )
-    return {"lost": lost, "doubled": doubled, "differing": differing, "examples": examples[:3]}
+    return {"lost": lost, "doubled": doubled, "differing": differing, "examples": examples[:2]}
 
 
 def _told(opened: OpenedGeneration, user: str, ledger: Ledger) -> dict[str, Any]:
-    """Return a record in ids and names; what is gone, or was taken back after its window, was perhaps seen."""
+    """Return a record in ids and names; what is gone or was taken back was perhaps seen."""
     names = ("actions", "labels", "medoids", "importances", "seen")
     try:
         record = opened.record(user)
     except UserNotFoundError:
-        return dict.fromkeys(names[1:], []) | {"actions": [[], [], [], [], []]}
+        return {name: [] for name in names} | {"actions": [[], [], [], [], []]}
     ids_of, kinds = opened.items.vocabulary.ids_of, opened.kinds
     known, back = {item_id(n) for n in ledger.catalogue}, ledger.taken_back()
     actions = [

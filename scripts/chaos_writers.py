@@ -1,7 +1,7 @@
 """Who writes to the model under test: a forked process on LiveModel, or the real service. Both can be shot.
 
-Each takes ``actions``, ``put`` and ``delete``, and raises :class:`UnansweredError` when no answer comes: what was
-sent may then be there or not, and is sent again, as a client that wants it counted does.
+Each takes ``actions``, ``put`` and ``delete``, and raises :class:`UnansweredError` when no answer comes: what
+was sent may then be there or not, and is sent again, as a client that wants it counted does.
 
 The clock of a writer is set back by ``CHAOS_CLOCK_S``: a ``sitecustomize`` in front of the path wraps
 ``time.time_ns``, which is the only clock that the program asks what time of day it is.
