@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pinnersage.evaluation.arms.names import GROUPS
+
 DOCS = Path(__file__).parents[1] / "docs"
 START, END = "<!-- tables: python scripts/results_page.py -->", "<!-- end of tables -->"
 MAIN = "1%"
@@ -98,9 +100,15 @@ def pairs(everything: dict[str, Results], budget: str) -> Iterator[str]:
 
 
 def arms_of(results: Results) -> str:
-    """Return what was asked for; the slow networks stand last in ``all``."""
+    """Return the shortest way to ask for the arms of a run: whole groups by their names."""
     names = list(results["results"][f"{MAIN} first_time"])
-    return "all" if "mind" in names else ",".join(names)
+    left_out = set(results["about"]["arms_left_out"])
+    words = []
+    for group, members in GROUPS.items():
+        here = [name for name in members if name in names]
+        whole = len(here) > 1 and set(here) >= set(members) - left_out
+        words += [group] if whole else here
+    return "all" if words == ["untrained", "ranked", "trained"] else ",".join(words)
 
 
 def of_dataset(results: Results) -> Iterator[str]:
@@ -139,9 +147,7 @@ def main_table(results: Results) -> Iterator[str]:
     for name, found in arms.items():
         cells = [figure(found[metric]) for metric in ("relevance", "recall")]
         for metric in plain:
-            # These two were measured of ranked arms before a tie-break that favoured targets was mended.
-            untrusted = name.endswith("-ranked") and metric in ("r_precision", "reciprocal_rank")
-            value = None if untrusted else found[metric]
+            value = found[metric]
             cells.append(figure(value[0] if isinstance(value, list) else value))
         rows.append([f"`{name}`", *cells, f"{ms_per_list(results, name):.2f}"])
     columns = ["nDCG", "R-prec.", "rec. rank", "diversity", "novelty", "calibration", "coverage", "ms a list"]

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pinnersage.evaluation.arms.names import GROUPS
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -50,6 +52,20 @@ def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
     assert page.figure(None) == "-"
     assert page.figure(12.3456) == "12.346"
     assert page.times([1.239, 1.2, 1.301]) == "1.24 [1.20, 1.30]"
+
+
+def test_whole_groups_of_arms_are_asked_for_by_their_names(page: ModuleType) -> None:
+    def asked(names: list[str], *left_out: str) -> str:
+        about = {"arms_left_out": dict.fromkeys(left_out, "why")}
+        table = dict.fromkeys(names)
+        return str(page.arms_of({"results": {f"{page.MAIN} first_time": table}, "about": about}))
+
+    untrained, ranked = list(GROUPS["untrained"]), list(GROUPS["ranked"])
+    assert asked([*untrained, "ease", "als"]) == "untrained,ease,als"
+    assert asked([*untrained[:-1], "ease"]) == ",".join([*untrained[:-1], "ease"])
+    assert asked(untrained[:-1], untrained[-1]) == "untrained"
+    assert asked([*untrained, *ranked, *GROUPS["trained"]]) == "all"
+    assert asked(ranked[:1]) == ranked[0]
 
 
 def report(*, recall: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ stamped with a digest of every source that holds kernels.
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -28,12 +29,26 @@ def source_digest(package: Path) -> str:
 
 
 _DIGEST = source_digest(Path(__file__).parent)
+_KERNELS: list[Any] = []
 
 
 def _compiled(function: F, **options: Any) -> F:
     dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     dispatcher._cache._cache_file._source_stamp = _DIGEST  # no public way to say this
+    _KERNELS.append(dispatcher)
     return cast(F, dispatcher)
+
+
+def none_compiled() -> bool:
+    """Return whether no kernel imported so far has machine code on disk, so that first calls take long."""
+    return bool(_KERNELS) and not any(_has_code(dispatcher) for dispatcher in _KERNELS)
+
+
+def _has_code(dispatcher: Any) -> bool:
+    try:
+        return bool(dispatcher._cache._cache_file._load_index())
+    except (OSError, EOFError, ValueError, pickle.PickleError):
+        return False
 
 
 def kernel(function: F) -> F:

@@ -82,3 +82,19 @@ class BuildInProgressError(UnavailableError):
 
 class StorageFullError(UnavailableError):
     """The disk or the store's memory map has no room left."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, to be run in a checkout.
+
+    Examples
+    --------
+    >>> install_command("ranking")
+    "pip install '.[ranking]'"
+    """
+    return f"pip install '.[{extra}]'"
+
+
+def install_hint(extra: str) -> str:
+    """Return what to do to have an extra, as the end of a message."""
+    return f"run, in the checkout of pinnersage: {install_command(extra)}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +90,44 @@ def test_errors_have_their_exit_codes(
     assert ran.code == code
     assert message in ran.error()["message"]
     assert ran.out == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "more", "message"),
+    [
+        ("evaluate", ("--arms", "popular,best"), "no arm best"),
+        ("evaluate", ("--from", "soon"), "expected a time"),
+        ("evaluate", ("--impressions", "shown.parquet"), "shown.parquet: no such file"),
+        ("evaluate", ("--embeddings", "x.npy"), "x.npy: no such file"),
+        ("evaluate", ("--actions", "log.txt"), "log.txt: no such file"),
+        ("tune", ("--items", "nowhere.parquet"), "nowhere.parquet: no such file"),
+        ("build", ("--actions", "*.csv"), "*.csv: no such file"),
+        ("embed", ("--actions", "nowhere.parquet"), "nowhere.parquet: no such file"),
+    ],
+)
+def test_what_is_wrong_at_first_sight_is_told_before_heavy_imports(
+    world: Path, verb: str, more: tuple[str, ...], message: str
+) -> None:
+    tables = ("--items", "items.parquet", "--actions", "actions.parquet", "--out", "out")
+    program = (
+        "import sys; from pinnersage.cli.app import invoke; from pinnersage.cli.exits import run\n"
+        "code = run(invoke, sys.argv[1:]); assert 'numba' not in sys.modules; sys.exit(code)"
+    )
+    command = [sys.executable, "-c", program, verb, *tables, *more]
+    done = subprocess.run(command, cwd=world, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert not (world / "out").exists()
+
+
+def test_a_report_of_another_span_is_refused_until_told(call: Run, world: Path) -> None:
+    assert evaluated(call, world, "--arms", "mean-0", "--json").code == 0
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    other = ("evaluate", *tables, "--out", world / "report", "--days", 4, "--arms", "mean-0", "--json")
+    ran = call(*other)
+    assert ran.code == 2
+    assert "--fresh" in ran.error()["message"]
+    assert call(*other, "--fresh").code == 0
 
 
 def test_a_directory_of_others_is_refused(call: Run, world: Path) -> None:

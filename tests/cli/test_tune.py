@@ -81,6 +81,12 @@ def test_people_get_a_table_a_verdict_and_the_file(call: Run, topics: Path) -> N
     assert sorted(path.name for path in topics.iterdir()) == ["actions.parquet", "items.parquet"]
 
 
+def test_a_narrow_terminal_cuts_no_name(call: Run, topics: Path) -> None:
+    ran = call("tune", *tables(topics), *SPANS, "--max-trials", 4, COLUMNS="60")
+    assert ran.code == 0, ran.err
+    assert "\N{HORIZONTAL ELLIPSIS}" not in ran.out
+
+
 def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> None:
     file = world / "tuned.toml"
     ran = call("tune", *tables(world), "--out", file, COLUMNS="160")

@@ -21,6 +21,7 @@ from pinnersage.evaluation.bootstrap import resamples
 from pinnersage.evaluation.contexts import evaluated_users
 from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.exposure import gini, popularity_lift
+from pinnersage.evaluation.exposure_errors import MEASURES
 from pinnersage.evaluation.fairness import exposure_of
 from pinnersage.evaluation.gaps import gaps, thirds
 from pinnersage.evaluation.neighbors import NeighborLists
@@ -40,7 +41,7 @@ def basis_of(log: ReplayLog, n_days: int = 1) -> FairnessBasis:
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Report, dict[str, list[dict[str, object]]]]:
     out = tmp_path_factory.mktemp("fairness")
-    log = with_categories(log_of(drawn_actions(6), drawn_embeddings(6)))
+    log = with_categories(log_of(drawn_actions(6, n_users=30, n=900), drawn_embeddings(6)))
     log = replace(log, providers=(np.arange(60) % 2).astype(np.int32), provider_names=pa.array(["a", "b"]))
     log = replace(log, available=np.arange(60) >= 5)
     report = evaluate_log(
@@ -157,8 +158,16 @@ def test_exposure_in_the_report(found: tuple[Report, dict[str, list[dict[str, ob
     assert row["popularity_lift"] == pytest.approx(lift, abs=1e-6)
     assert lift > 0
     assert row["coverage"] == pytest.approx(report.coverage("popular", budget="10", part="all"), abs=1e-6)
+    intervals = row["intervals"]
+    assert isinstance(intervals, dict)
+    assert set(intervals) == set(MEASURES)
+    for name, (low, high) in intervals.items():
+        assert low <= row[name] <= high
     groups = row["groups"]
     assert isinstance(groups, list)
+    for group in groups:
+        low, high = group["interval"]
+        assert 0 <= low <= group["share"] <= high <= 1
     assert {g["by"] for g in groups} == {"category", "provider", "popularity"}
     assert {g["group"] for g in groups if g["by"] == "provider"} == {"a", "b"}
     for by in ("category", "provider", "popularity"):

@@ -10,10 +10,13 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UnavailableError, UsageError
-from pinnersage.evaluation.arms.registry import GROUPS, arm_names, make_arms
+from pinnersage.evaluation.arms.knobs import KNOBS
+from pinnersage.evaluation.arms.names import GROUPS, arm_names
+from pinnersage.evaluation.arms.ranked import RANKED
+from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.arms.tuned import TunedArm
-from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.arms.untrained import UNTRAINED, Parts
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import walk
 
@@ -22,6 +25,11 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
     """Make modules look as if they were not installed."""
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in modules else real(name))
+
+
+def test_the_names_are_those_of_the_arms_that_can_be_made() -> None:
+    made = [tuple(UNTRAINED), tuple(RANKED), tuple(TRAINED), tuple(KNOBS)]
+    assert dict(zip(("untrained", "ranked", "trained", "knobs"), made, strict=True)) == GROUPS
 
 
 def test_groups_share_no_name() -> None:
@@ -45,9 +53,9 @@ def test_a_group_leaves_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatc
     found, left_out = arm_names(["all"])
     assert found == list(GROUPS["untrained"])
     assert {*left_out} == {*GROUPS["ranked"], *GROUPS["trained"]}
-    with pytest.raises(UnavailableError, match=r"pinnersage\[ranking\]"):
+    with pytest.raises(UnavailableError, match=r"\.\[ranking\]"):
         arm_names(["top-40-ranked"])
-    with pytest.raises(UnavailableError, match=r"pinnersage\[baselines\]"):
+    with pytest.raises(UnavailableError, match=r"\.\[baselines\]"):
         arm_names(["ease"])
 
 

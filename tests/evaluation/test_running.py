@@ -15,10 +15,15 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 from pinnersage._arrays import Int32s
 from pinnersage.config import BuildConfig, RankingConfig
 from pinnersage.errors import DataError, NotFoundError, UsageError
-from pinnersage.evaluation.arms.ranked import RANKED
+from pinnersage.evaluation.arms.ranked import RANKED, ranked_arm
+from pinnersage.evaluation.arms.trained_registry import TRAINED
+from pinnersage.evaluation.arms.tuned import TunedArm
+from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
+from pinnersage.evaluation.saved import arm_digest
 from pinnersage.evaluation.settings import EvaluationConfig
 
 QUICK = EvaluationConfig(budgets=(10, 0.05), n_resamples=50)
@@ -108,6 +113,7 @@ def test_finished_arms_are_kept_and_others_are_measured(world: ReplayLog, tmp_pa
 @pytest.mark.parametrize("change", ["log", "budgets", "days", "damage"])
 def test_results_of_other_inputs_are_not_taken(world: ReplayLog, tmp_path: Path, change: str) -> None:
     run(world, tmp_path, arms=[], more_arms=lambda _log, _parts: [Counting()])
+    (tmp_path / "metrics.json").unlink()  # as if it had been interrupted
     log, more = world, dict[str, object]()
     if change == "log":
         log = with_categories(log_of(drawn_actions(6)[:-1], drawn_embeddings(6)))
@@ -121,6 +127,49 @@ def test_results_of_other_inputs_are_not_taken(world: ReplayLog, tmp_path: Path,
     arm = Counting()
     run(log, tmp_path, arms=[], more_arms=lambda _log, _parts: [arm], **more)
     assert arm.n_asked > 0
+
+
+@pytest.mark.parametrize("change", ["log", "embeddings", "days", "vectors", "impressions"])
+def test_a_finished_report_of_another_study_is_left_alone(
+    world: ReplayLog, tmp_path: Path, change: str
+) -> None:
+    run(world, tmp_path, arms=["popular"])
+    kept = (tmp_path / "metrics.json").read_bytes()
+    log, more = world, dict[str, object]()
+    if change == "log":
+        log = with_categories(log_of(drawn_actions(6)[:-1], drawn_embeddings(6)))
+    elif change == "embeddings":
+        log = with_categories(log_of(drawn_actions(6), drawn_embeddings(7)))
+    elif change == "days":
+        more = {"n_days": 4}
+    elif change == "vectors":
+        more = {"vectors": "fused"}
+    else:
+        more = {"impressions": world}
+    with pytest.raises(UsageError, match=r"another study \(.*5 days; vectors given.*--fresh"):
+        run(log, tmp_path, arms=["popular"], **more)
+    assert (tmp_path / "metrics.json").read_bytes() == kept
+    run(log, tmp_path, arms=["popular"], resume=False, **more)
+    assert (tmp_path / "metrics.json").read_bytes() != kept
+
+
+def test_the_same_study_may_get_other_arms_and_settings(world: ReplayLog, tmp_path: Path) -> None:
+    run(world, tmp_path, arms=["popular"])
+    report = run(world, tmp_path, arms=["mean-0"], evaluation=EvaluationConfig(budgets=(7,), n_resamples=9))
+    assert list(report.arms) == ["mean-0"]
+
+
+def test_results_of_another_ranker_or_grid_are_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(NeighborLists(drawn_embeddings(6), 20))
+    ranked, tuned = ranked_arm("popular-ranked", parts), TunedArm("ease", 5)
+    before = [arm_digest("inputs", arm) for arm in (ranked, tuned)]
+    assert [arm_digest("inputs", arm) for arm in (ranked, tuned)] == before
+    monkeypatch.setattr("pinnersage.evaluation.arms.ranked.FEATURES", ("age_days",))
+    fewer = {"ease": lambda: TRAINED["ease"]()[:2]}
+    monkeypatch.setattr("pinnersage.evaluation.arms.tuned.TRAINED", fewer)
+    after = [arm_digest("inputs", arm) for arm in (ranked, tuned)]
+    assert after[0] != before[0]
+    assert after[1] != before[1]
 
 
 def test_kept_results_give_the_same_report(world: ReplayLog, tmp_path: Path) -> None:

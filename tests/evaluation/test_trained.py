@@ -17,7 +17,7 @@ from pinnersage.evaluation.replay import Arm, ReplayLog, Scorer
 N_USERS, N_ITEMS = 40, 30
 CUT = 30
 
-pytest.importorskip("implicit", reason="needs pinnersage[baselines]")
+pytest.importorskip("implicit", reason="needs the extra baselines")
 
 
 def arms() -> list[TrainedArm]:
@@ -159,5 +159,5 @@ def test_an_empty_window_is_refused() -> None:
 
 
 def test_a_missing_library_names_the_extra() -> None:
-    with pytest.raises(UnavailableError, match=r"pinnersage\[baselines\]"):
+    with pytest.raises(UnavailableError, match=r"\.\[baselines\]"):
         needed("no_such_library", "baselines")

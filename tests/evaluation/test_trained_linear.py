@@ -68,7 +68,7 @@ def test_a_window_leaves_older_actions_out() -> None:
 
 
 def test_item_item_sums_cosines_of_columns() -> None:
-    pytest.importorskip("implicit", reason="needs pinnersage[baselines]")
+    pytest.importorskip("implicit", reason="needs the extra baselines")
     drawn = np.random.default_rng(3).random((12, 7)) < 0.5
     drawn[:, 0], drawn[0] = True, True
     log = log_of([(int(u), int(i), 1) for u, i in np.argwhere(drawn)], 12, 7)

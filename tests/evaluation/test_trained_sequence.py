@@ -85,7 +85,7 @@ def arm_of(network: Network, **changes: int) -> SequenceArm:
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request: pytest.FixtureRequest) -> Network:
     for library in ("torch", "torch_rechub"):
-        pytest.importorskip(library, reason="needs pinnersage[sequence]")
+        pytest.importorskip(library, reason="needs the extra sequence")
     found: Network = request.param
     return found
 
@@ -98,7 +98,7 @@ def fitted(network: Network, log: ReplayLog, **changes: int) -> SequenceArm:
 
 def test_sasrec_learns_what_comes_next() -> None:
     for library in ("torch", "torch_rechub"):
-        pytest.importorskip(library, reason="needs pinnersage[sequence]")
+        pytest.importorskip(library, reason="needs the extra sequence")
     log = log_of(rounds(), N_USERS, N_ITEMS)
     found = fitted("sasrec", log).recommend(day_at(log, CUT, range(N_USERS)), log, 1, "all")
     right = found[:, 0] == (np.arange(N_USERS) + CUT) % N_ITEMS
@@ -140,7 +140,7 @@ def test_a_users_scores_do_not_depend_on_who_else_asks(network: Network) -> None
 
 
 def test_fitting_leaves_the_callers_draws_alone(network: Network) -> None:
-    torch = pytest.importorskip("torch", reason="needs pinnersage[sequence]")
+    torch = pytest.importorskip("torch", reason="needs the extra sequence")
 
     log = log_of(rounds(), N_USERS, N_ITEMS)
     torch.manual_seed(1)
@@ -160,7 +160,7 @@ def test_histories_of_one_day_teach_nothing(network: Network) -> None:
 def test_the_loss_leaves_each_target_to_the_interest_that_fits_it_best(
     network: Network, temperature: float
 ) -> None:
-    torch = pytest.importorskip("torch", reason="needs pinnersage[sequence]")
+    torch = pytest.importorskip("torch", reason="needs the extra sequence")
 
     shape = Shape(n_ids=9, n_dims=4, max_length=5, n_interests=3, dropout=0.0)
     torch.manual_seed(3)

@@ -21,7 +21,7 @@ def report_of(recalls: dict[str, float], n_users: int = N_USERS) -> Report:
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
         exposed, by_rank = np.zeros((2, 2, 5), np.int32), np.zeros((2, 2, N_RANKS, 3))
-        arms[name] = ArmResult(name, False, sums, exposed, by_rank, {}, {})
+        arms[name] = ArmResult(name, False, sums, exposed, by_rank, np.empty((2, 2, 0)), {}, {})
     budgets = {"400": 400, "1%": 30}
     return Report(
         {}, budgets, arms, {"activity": np.arange(n_users, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0
@@ -54,6 +54,12 @@ def test_what_was_not_measured_is_not_spoken_of() -> None:
     assert baselines(report_of({"popular": 0.2, "last-item": 0.1, "ease": 0.1, "als": 0.3})) == [
         "last-item", "popular", "als",
     ]  # fmt: skip
+
+
+def test_whoever_is_best_at_any_budget_is_a_baseline() -> None:
+    report = report_of({"mean-0.01": 0.1, "ease": 0.3, "als": 0.2})
+    report.arms["als"].sums[:, list(report.budgets).index("400"), ..., 0] = 50.0
+    assert baselines(report) == ["mean-0.01", "ease", "als"]
 
 
 def test_pairs_are_those_that_were_measured() -> None:

@@ -309,6 +309,16 @@ def test_popular_items_are_those_of_most_users(live: LiveModel) -> None:
     assert [item["score"] for item in found] == sorted((len(u) for u in users.values()), reverse=True)[:10]
 
 
+def test_a_user_whose_actions_left_the_window_gets_popular_unseen_items(live: LiveModel) -> None:
+    live.add_actions([NewAction("u0", "i00", log()[-1].time_ms + 200 * DAY_MS)])
+    found = live.recommend("u1", 10)
+    held = live.export("u1")
+    seen = {*held["seen_item_ids"], *(action["item_id"] for action in held["actions"])}
+    popular = [item["item_id"] for item in live.popular(50)["items"]]
+    assert (found["user_id"], found["popular"], live.interests("u1")["interests"]) == ("u1", True, [])
+    assert [item["item_id"] for item in found["items"]] == [i for i in popular if i not in seen][:10]
+
+
 def test_the_list_of_one_vector_is_nearest_to_the_mean(live: LiveModel) -> None:
     opened = live.opened()
     record = opened.record("u1")

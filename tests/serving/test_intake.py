@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pinnersage.serving.intake import read_actions
 from pinnersage.serving.problems import RequestError
+from pinnersage.serving.settings import ServiceSettings
 from pinnersage.streaming.events import NewAction
 
-BOUNDS = {"max_actions": 50, "max_id_bytes": 40}
+BOUNDS = ServiceSettings(max_actions=50, max_id_bytes=40)
 IDS = st.one_of(st.text(min_size=1, max_size=8), st.integers(-(2**63), 2**63 - 1))
 ACTIONS = st.fixed_dictionaries(
     {"user_id": IDS, "item_id": IDS, "timestamp": st.integers(0, 253_402_300_799_999)},
@@ -42,10 +43,10 @@ def test_bad_actions_among_good_ones_change_nothing_about_the_good(
     good: list[Any], data: st.DataObject
 ) -> None:
     wanted = [expected(action) for action in good]
-    assert read_actions(json.dumps({"actions": good}).encode(), **BOUNDS).actions == wanted
+    assert read_actions(json.dumps({"actions": good}).encode(), BOUNDS).actions == wanted
     bad = data.draw(st.sampled_from(BAD))
     at = data.draw(st.integers(0, len(good)))
-    taken = read_actions(json.dumps({"actions": [*good[:at], bad, *good[at:]]}).encode(), **BOUNDS)
+    taken = read_actions(json.dumps({"actions": [*good[:at], bad, *good[at:]]}).encode(), BOUNDS)
     assert taken.actions == wanted
     assert set(taken.rejected) == {at}
     assert taken.n_given == len(good) + 1
@@ -69,7 +70,7 @@ def test_bad_actions_among_good_ones_change_nothing_about_the_good(
 )
 def test_times(time: object, time_ms: int | None) -> None:
     body = json.dumps({"actions": [{"user_id": 1, "item_id": 2, "timestamp": time}]}).encode()
-    taken = read_actions(body, **BOUNDS)
+    taken = read_actions(body, BOUNDS)
     assert [action.time_ms for action in taken.actions] == ([] if time_ms is None else [time_ms])
     if time_ms is None:
         assert taken.rejected[0].field == "timestamp"
@@ -78,7 +79,7 @@ def test_times(time: object, time_ms: int | None) -> None:
 def test_ids_are_measured_in_bytes() -> None:
     def taken(user: object) -> int:
         body = json.dumps({"actions": [{"user_id": user, "item_id": 2, "timestamp": 1}]}).encode()
-        return len(read_actions(body, **BOUNDS).actions)
+        return len(read_actions(body, BOUNDS).actions)
 
     assert [taken("ü" * 20), taken("ü" * 21), taken("x" * 40), taken("x" * 41)] == [1, 0, 1, 0]
     assert [taken(2**63 - 1), taken(2**63), taken(""), taken(1.0), taken(None)] == [1, 0, 0, 0, 0]
@@ -86,11 +87,11 @@ def test_ids_are_measured_in_bytes() -> None:
 
 def test_an_empty_event_id_is_none() -> None:
     body = b'{"actions": [{"user_id": 1, "item_id": 2, "timestamp": 1, "event_id": ""}]}'
-    assert read_actions(body, **BOUNDS).actions[0].event_id is None
+    assert read_actions(body, BOUNDS).actions[0].event_id is None
 
 
 def test_too_many_are_refused_whole() -> None:
     body = json.dumps({"actions": [{"user_id": 1, "item_id": 2, "timestamp": 1}] * 51}).encode()
     with pytest.raises(RequestError, match="at most 50") as refused:
-        read_actions(body, **BOUNDS)
+        read_actions(body, BOUNDS)
     assert refused.value.status == 413

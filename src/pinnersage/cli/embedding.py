@@ -77,6 +77,7 @@ def embed(
 ) -> None:
     """Make item embeddings from texts, from the log, or from both: the items table that `build` takes."""
     configure_log(verbose=verbose)
+    options.check_files(items, actions)
     from pinnersage._times import to_ms
     from pinnersage.embedding.tables import embed_tables
     from pinnersage.embedding.writing import check_out, write_items

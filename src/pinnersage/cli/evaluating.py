@@ -110,6 +110,9 @@ def evaluate(
 ) -> None:
     """Replay the log day by day and measure whether many interests beat one vector on it."""
     configure_log(verbose=verbose)
+    names = [name.strip() for name in arms.split(",")] if arms else None
+    options.check_files(items, actions, impressions, embeddings=embeddings)
+    _check_words(names, first)
     from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
 
     settings = EvaluationConfig(
@@ -119,10 +122,19 @@ def evaluate(
     )
     found = _run(
         config, items=items, actions=actions, out_dir=out, first_day=first, n_days=days, evaluation=settings,
-        arms=[name.strip() for name in arms.split(",")] if arms else None, impressions=impressions,
+        arms=names, impressions=impressions,
         vectors=vectors, embeddings_npy=embeddings, resume=not fresh, shown=not as_json,
     )  # fmt: skip
     write_json(found) if as_json else _show(found, out, f"the last {days} days" if first is None else None)
+
+
+def _check_words(arms: list[str] | None, first: str | None) -> None:
+    """Tell a wrong arm or a wrong time at once: what measures them takes seconds to import."""
+    from pinnersage._times import to_ms
+    from pinnersage.evaluation.arms.names import arm_names
+
+    arm_names(arms)
+    to_ms(first)
 
 
 def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
@@ -132,7 +144,7 @@ def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
     if assumed:
         error_console().print(f"No --from was given: {assumed} of the log were measured.")
     for arm, why in found["about"]["arms_left_out"].items():
-        error_console().print(f"Left out: {arm}, {why}.")
+        error_console().print(f"Left out: {arm}, {why}.", markup=False)
     typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")
 
 

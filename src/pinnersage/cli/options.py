@@ -140,6 +140,21 @@ _MAP = Annotated[
 ]
 
 
+def check_files(*tables: Path | None, embeddings: Path | None = None) -> None:
+    """Tell a path that leads nowhere at once: what verbs import next takes seconds.
+
+    Raises
+    ------
+    UsageError
+        A path does not exist, matches nothing, or has an unknown extension.
+    """
+    from pinnersage._tables.sources import check_paths
+
+    check_paths(*(path for path in tables if path is not None))
+    if embeddings is not None and not embeddings.exists():
+        raise UsageError(f"{embeddings}: no such file. Check the path of the embeddings.")
+
+
 def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
     """Return ``["item_id=asin"]`` as ``{"item_id": "asin"}``; None for no pair at all.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Progress = Callable[[str, int, int | None], None]
+COMPILING = "Compiling kernels for this machine, once: about half a minute."
 
 
 def write_json(value: Mapping[str, Any]) -> None:
@@ -46,7 +47,7 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
-        yield lambda _step, _n_done, _n_total: None
+        yield _with_notice(lambda _step, _n_done, _n_total: None, _log)
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -60,7 +61,29 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
                 tasks[step] = bars.add_task(step, total=None)
             bars.update(tasks[step], completed=n_done, total=n_total)
 
-        yield report
+        yield _with_notice(report, terminal.print)
+
+
+def _with_notice(report: Progress, say: Callable[[str], None]) -> Progress:
+    """Say once, when kernels are loaded of which none is compiled, why the next step takes so long."""
+    asked = False
+
+    def noticing(step: str, n_done: int, n_total: int | None) -> None:
+        nonlocal asked
+        kernels = sys.modules.get("pinnersage._kernel")
+        if kernels is not None and not asked:
+            asked = True
+            if kernels.none_compiled():
+                say(COMPILING)
+        report(step, n_done, n_total)
+
+    return noticing
+
+
+def _log(message: str) -> None:
+    import structlog
+
+    structlog.get_logger().info(message)
 
 
 def configure_log(*, verbose: bool) -> None:

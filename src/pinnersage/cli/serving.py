@@ -11,7 +11,7 @@ import typer
 
 from pinnersage.cli import options
 from pinnersage.cli.output import write_json
-from pinnersage.errors import PinnerSageError, UnavailableError, UsageError
+from pinnersage.errors import PinnerSageError, UnavailableError, UsageError, install_hint
 
 if TYPE_CHECKING:
     from pinnersage.serving.settings import ServiceSettings
@@ -139,6 +139,7 @@ class ServedModel:
         from pinnersage.serving.connections import BoundedProtocol
         from pinnersage.serving.keys import KeyRing
         from pinnersage.serving.logs import configure_logs
+        from pinnersage.serving.page import Page
 
         configure_logs(self.log_level)
         BoundedProtocol.head_timeout_s = self.bounds.read_timeout_s
@@ -149,7 +150,9 @@ class ServedModel:
 
             around = tracing()
         backend = LiveModel.open(self.directory, **self.model)
-        return create_app(backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, around=around)
+        return create_app(
+            backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=[Page()], around=around
+        )
 
     def __call__(self) -> Any:
         """Return the application in a worker, or end the worker for good."""
@@ -210,5 +213,5 @@ def check_installed() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
-            f"`pinnersage serve` needs the package {error.name}: pip install 'pinnersage[serve]'"
+            f"`pinnersage serve` needs the package {error.name}: {install_hint('serve')}"
         ) from None

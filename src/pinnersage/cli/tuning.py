@@ -96,6 +96,7 @@ def tune(
     what came before (`pinnersage embed --until`).
     """
     configure_log(verbose=verbose)
+    options.check_files(items, actions, embeddings=embeddings)
     from pinnersage.evaluation.tuning.facade import tune as run
     from pinnersage.evaluation.tuning.settings import TuningSettings
 

@@ -32,7 +32,9 @@ def tuning_view(found: Answer) -> Group:
 
 
 def _table(choices: list[dict[str, Any]]) -> Table:
-    table = Table("Setting", "Default", "Chosen", "Why", box=None, header_style="dim", pad_edge=False)
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for head in ("Setting", "Default", "Chosen", "Why"):
+        table.add_column(head, overflow="fold")  # no name is cut in a narrow terminal
     for choice in choices:
         default, chosen = (values_text(choice[name], None) for name in ("default", "chosen"))
         style = "bold" if choice["changed"] else "dim"

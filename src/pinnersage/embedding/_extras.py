@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, install_hint
 
 
 def needed(module: str, extra: str) -> Any:
@@ -20,7 +20,7 @@ def needed(module: str, extra: str) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         raise UnavailableError(
-            f"making item embeddings needs {module} ({error}); run: pip install 'pinnersage[{extra}]'"
+            f"making item embeddings needs {module} ({error}); {install_hint(extra)}"
         ) from error
 
 

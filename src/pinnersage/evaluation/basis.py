@@ -9,6 +9,7 @@ import numpy as np
 from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
 from pinnersage.evaluation.contexts import Evaluated
 from pinnersage.evaluation.exposure import POPULARITY_GROUPS, Grouping, grouping_of, popularity_groups
+from pinnersage.evaluation.exposure_errors import N_BLOCKS, block_of
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.state import n_users_per_item, ragged
 
@@ -26,6 +27,9 @@ class FairnessBasis:
     history
         float64 ``(n_items,)``: each item's share of the measured users' histories. A history is the
         distinct items of a user; each counts as often as the user is measured, as lists do.
+    history_by_block
+        float64 ``(N_BLOCKS, n_items)``: what each group of users adds to ``history``; see
+        :mod:`~pinnersage.evaluation.exposure_errors`.
     groupings
         By category, provider (where the items have them) and popularity.
     traits
@@ -37,6 +41,7 @@ class FairnessBasis:
     pool: Bools
     popularity: Int64s
     history: Float64s
+    history_by_block: Float64s
     groupings: tuple[Grouping, ...]
     traits: dict[str, Float64s]
 
@@ -49,7 +54,9 @@ def fairness_basis(log: ReplayLog, days: list[Day], who: Evaluated, pool: Bools)
     n_days = np.bincount(np.concatenate([who.places(day.users) for day in days]), minlength=len(who.users))
     sizes = np.diff(offsets)
     weights = np.repeat(n_days / np.maximum(sizes, 1), sizes)
-    history = np.bincount(rows, weights, log.n_items).astype(np.float64)
+    blocks = np.repeat(block_of(np.arange(len(sizes), dtype=np.int32)), sizes).astype(np.int64)
+    by_block = np.bincount(blocks * log.n_items + rows, weights, N_BLOCKS * log.n_items).astype(np.float64)
+    by_block = by_block.reshape(N_BLOCKS, log.n_items) / (by_block.sum() or 1.0)
     groupings = [
         grouping_of(by, codes, names, pool)
         for by, codes, names in (
@@ -62,8 +69,7 @@ def fairness_basis(log: ReplayLog, days: list[Day], who: Evaluated, pool: Bools)
     traits = {"history_popularity": _means(popularity[rows], offsets)}
     if log.categories is not None and log.categories.max(initial=-1) >= 0:
         traits["main_category_share"] = _main_shares(log.categories[rows], offsets)
-    history = history / (history.sum() or 1.0)
-    return FairnessBasis(pool, popularity, history, tuple(groupings), traits)
+    return FairnessBasis(pool, popularity, by_block.sum(axis=0), by_block, tuple(groupings), traits)
 
 
 def _distinct_items(known: ReplayLog, users: Int32s) -> tuple[Int64s, Int32s]:

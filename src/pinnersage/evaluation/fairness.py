@@ -12,6 +12,7 @@ from pinnersage._arrays import Float64s, Int32s
 from pinnersage.evaluation.arms.knobs import SETTINGS
 from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.exposure import Grouping, coverage, gini, popularity_lift, top_share
+from pinnersage.evaluation.exposure_errors import MEASURES
 from pinnersage.evaluation.gaps import gaps, thirds
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 GAP_METRICS = ("recall", "relevance", "ndcg")
 KNOB_METRICS = ("relevance", "recall", "diversity", "calibration")
+_SHARES = ("share", "pool_share", "history_share")
 _PARTS = ("first_time", "all")
 
 
@@ -71,7 +73,29 @@ def exposure_rows(report: Report) -> Iterator[Row]:
                 counts = report.exposed(arm, budget=budget, part=part)
                 rows = [row for grouping, *shares in groups for row in _group_rows(counts, grouping, *shares)]
                 found = exposure_of(report, arm, budget=budget, part=part)
-                yield {"arm": arm, "budget": budget, "slice": part} | found | {"groups": rows}
+                widths = report.exposure_errors(arm, budget=budget, part=part)
+                found["intervals"] = intervals_of(found, widths[: len(MEASURES)])
+                for row, width in zip(rows, widths[len(MEASURES) :], strict=False):
+                    row["interval"] = _interval(row["share"], width, 0.0, 1.0)
+                told = [row for row in rows if any(row[share] for share in _SHARES)]
+                yield {"arm": arm, "budget": budget, "slice": part} | found | {"groups": told}
+
+
+def intervals_of(found: Row, widths: Float64s) -> dict[str, list[float]]:
+    """Return the 95 % intervals of the measures that have one."""
+    told = {}
+    for name, width in zip(MEASURES, widths, strict=False):
+        bounds = (-math.inf, math.inf) if name == "popularity_lift" else (0.0, 1.0)
+        interval = _interval(found[name], width, *bounds)
+        if interval is not None:
+            told[name] = interval
+    return told
+
+
+def _interval(value: float | None, width: float, least: float, most: float) -> list[float] | None:
+    if value is None or not math.isfinite(width):
+        return None
+    return [round(max(least, value - float(width)), 6), round(min(most, value + float(width)), 6)]
 
 
 def _group_rows(
@@ -79,9 +103,8 @@ def _group_rows(
 ) -> Iterator[Row]:
     columns = zip(grouping.names, grouping.shares(counts), pool_shares, history_shares, strict=True)
     for name, share, of_pool, of_history in columns:
-        if share > 0 or of_pool > 0 or of_history > 0:
-            shares = {"share": share, "pool_share": of_pool, "history_share": of_history}
-            yield {"by": grouping.by, "group": name} | {n: _told(x) for n, x in shares.items()}
+        shares = {"share": share, "pool_share": of_pool, "history_share": of_history}
+        yield {"by": grouping.by, "group": name} | {n: _told(x) for n, x in shares.items()}
 
 
 def gap_rows(report: Report) -> Iterator[Row]:

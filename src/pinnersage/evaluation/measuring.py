@@ -11,8 +11,10 @@ import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage.errors import UsageError
+from pinnersage.evaluation.basis import FairnessBasis
 from pinnersage.evaluation.contexts import MODES, DayContext
 from pinnersage.evaluation.cosines import N_RANKS, Cosines
+from pinnersage.evaluation.exposure_errors import N_BLOCKS, block_of, half_widths
 from pinnersage.evaluation.measures import (
     ALL,
     FIRST_TIME,
@@ -49,6 +51,8 @@ class Course:
         As in :class:`~pinnersage.evaluation.settings.EvaluationConfig`.
     n_threads
         Of the metrics.
+    basis
+        What exposure is held against; None: its errors are not told.
     """
 
     contexts: list[DayContext]
@@ -59,6 +63,7 @@ class Course:
     least_cosine: float
     n_impressions_per_action: int
     n_threads: int
+    basis: FairnessBasis | None = None
 
 
 def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
@@ -85,11 +90,29 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
         tell(n_done)
     fitted: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
     is_oracle = bool(getattr(arm, "is_oracle", False))
-    return ArmResult(arm.name, is_oracle, *found, clock.cost(), before | {"fitted": fitted})
+    added_up = (
+        found.sums,
+        found.exposed.sum(axis=0, dtype=np.int32),
+        found.by_rank,
+        _errors(found.exposed, course.basis),
+    )
+    return ArmResult(arm.name, is_oracle, *added_up, clock.cost(), before | {"fitted": fitted})
+
+
+def _errors(exposed: Int32s, basis: FairnessBasis | None) -> Float64s:
+    """Return half the intervals of every figure of exposure, ``(n_budgets, 2 modes, n_figures)``."""
+    if basis is None:
+        return np.empty((*exposed.shape[1:3], 0))
+    rows = exposed.reshape(N_BLOCKS, -1, exposed.shape[-1])
+    found = [half_widths(rows[:, at], basis) for at in range(rows.shape[1])]
+    return np.array(found).reshape(*exposed.shape[1:3], -1)
 
 
 class Found(NamedTuple):
-    """What is added up over the days; as in :class:`~pinnersage.evaluation.saved.ArmResult`."""
+    """What is added up over the days; as in :class:`~pinnersage.evaluation.saved.ArmResult`.
+
+    ``exposed`` is apart for each group of users: ``(N_BLOCKS, n_budgets, 2 modes, n_items)``.
+    """
 
     sums: Float64s
     exposed: Int32s
@@ -101,7 +124,7 @@ class Found(NamedTuple):
         n_budgets, n_items = len(course.budgets), len(course.cosines.matrix)
         return cls(
             np.zeros((course.n_places, n_budgets, len(SLICES), len(METRICS), 2)),
-            np.zeros((n_budgets, len(MODES), n_items), np.int32),
+            np.zeros((N_BLOCKS, n_budgets, len(MODES), n_items), np.int32),
             np.zeros((n_budgets, len(MODES), N_RANKS, 3)),
         )
 
@@ -116,7 +139,7 @@ def _measure_day(arm: Arm, course: Course, context: DayContext, clock: _Clock, f
             answers = [arm.recommend(seen, known, budget, mode) for budget in course.budgets]
         for b, budget in enumerate(course.budgets):
             answer = _checked(arm, answers[b], context.day, budget)
-            found.exposed[b, m] += np.bincount(answer[answer >= 0], minlength=known.n_items)
+            found.exposed[:, b, m] += _exposure(answer, context.targets.places, known.n_items)
             near = _add_lists(course, context, answer, mode, found.sums[:, b])
             found.by_rank[b, m] += _summed(near, context.by_rank[mode])
             lists = answer if answer.shape[1] > lists.shape[-1] else lists
@@ -127,6 +150,13 @@ def _measure_day(arm: Arm, course: Course, context: DayContext, clock: _Clock, f
             _PARTS[mode], ranked,
         )  # fmt: skip
         found.sums[:] += ranked[:, None]
+
+
+def _exposure(lists: Int32s, places: Int32s, n_items: int) -> Int32s:
+    """Return how many lists of each group of users each item stood in, ``(N_BLOCKS, n_items)``."""
+    keys = lists + block_of(places).astype(np.int64)[:, None] * n_items
+    counts = np.bincount(keys[lists >= 0], minlength=N_BLOCKS * n_items)
+    return counts.reshape(N_BLOCKS, n_items).astype(np.int32)
 
 
 def _add_lists(course: Course, context: DayContext, lists: Int32s, mode: Mode, sums: Float64s) -> Float64s:

@@ -21,7 +21,7 @@ from pinnersage.evaluation.gaps import thirds
 from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
-from pinnersage.evaluation.saved import FORMAT, ArmResult, write_json
+from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -109,6 +109,14 @@ class Report:
         found: Int32s = self._result(arm).exposed[self._place(budget), _mode(part)]
         return found
 
+    def exposure_errors(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
+        """Return half of the 95 % interval of each figure of exposure; empty where not told.
+
+        See :func:`~pinnersage.evaluation.exposure_errors.half_widths`.
+        """
+        found: Float64s = self._result(arm).exposure_errors[self._place(budget), _mode(part)]
+        return found
+
     def by_rank(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
         """Return mean shares of importance, list and targets by rank of interest, ``(N_RANKS, 3)``.
 
@@ -184,7 +192,7 @@ class Report:
         page
             Whether to write the page.
         """
-        write_json(directory / "metrics.json", values)
+        write_json(directory / METRICS_JSON, values)
         if page:
             write_page(directory, values)
 

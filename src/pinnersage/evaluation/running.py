@@ -14,7 +14,8 @@ from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
 from pinnersage.evaluation.about import about_of, n_items_of_first_day
-from pinnersage.evaluation.arms.registry import GROUPS, arm_names, make_arms
+from pinnersage.evaluation.arms.names import GROUPS, arm_names
+from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
@@ -69,7 +70,7 @@ def evaluate_log(
     first_day_ms, n_days
         The span; None: the last ``n_days`` days of the log. Rounded down to midnight, UTC.
     arms
-        Names of arms and groups of arms (see :func:`~pinnersage.evaluation.arms.registry.arm_names`);
+        Names of arms and groups of arms (see :func:`~pinnersage.evaluation.arms.names.arm_names`);
         None: all untrained ones that the data allow.
     more_arms
         Makes further arms, which may use what the others share.
@@ -82,14 +83,15 @@ def evaluate_log(
     progress
         Told arm, days done, days in all.
     resume
-        Take results of the same inputs and settings from ``out_dir``.
+        Take results of the same inputs and settings from ``out_dir``; without, replace what is there.
     page
         Whether to write ``report.html``.
 
     Raises
     ------
     UsageError
-        An arm is not known, a name comes twice, or ``out_dir`` holds something else.
+        An arm is not known, a name comes twice, or ``out_dir`` holds something else: with ``resume`` also
+        the finished report of another log, span, vectors or impressions.
     DataError
         The span holds nothing to measure.
     """
@@ -98,24 +100,34 @@ def evaluate_log(
     days = _days(log, start_ms, n_days, config, evaluation)
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
+    digests = {"log_digest": saved.log_digest(log), "impressions_digest": _digest_of(impressions)}
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
     chosen = make_arms(names, log, parts, list(budgets.values()), config.ranking)
     chosen = _with_more(chosen, more_arms(log, parts) if more_arms else ())
-    said = about_of(log, days, n_days, budgets, config, evaluation, impressions) | {"vectors": vectors}
-    inputs = saved.inputs_digest(log, said | {"impressions_digest": _digest_of(impressions)})
-    saved.open_report_directory(Path(out_dir))
-    course, who = _course(log, days, budgets, parts, config, evaluation, impressions)
-    place = saved.Place(Path(out_dir), inputs, resume)
+    said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
+    said |= {"vectors": vectors} | digests
+    place = _place(Path(out_dir), said, log, resume=resume)
+    course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
     results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
     said |= {"arms_left_out": left_out | unable} | (about or {})
-    fairness = _fairness_of(log, days, who, config, evaluation, progress)
+    quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
-    report = Report(said, budgets, results, who.traits(), fairness[0].pool, *draws, *fairness)
+    report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality)
     values = report.to_dict(sentences(report), baselines(report), pairs(report))
     report.write(Path(out_dir), values, page=page)
     return report
+
+
+def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bool) -> saved.Place:
+    """Take a directory for results of a log with the embeddings that arms are given."""
+    saved.open_report_directory(directory)
+    if resume:
+        saved.refuse_other_study(directory, about)
+    return saved.Place(
+        directory, saved.inputs_digest(about | {"given_to_arms": saved.log_digest(log)}), resume
+    )
 
 
 def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
@@ -216,8 +228,9 @@ def _course(
     config: BuildConfig,
     evaluation: EvaluationConfig,
     impressions: ReplayLog | None,
-) -> tuple[Course, Evaluated]:
+) -> tuple[Course, Evaluated, FairnessBasis]:
     who = evaluated_users(log, days, config.interests)
+    basis = fairness_basis(log, days, who, pool_ever(days))
     known_before = _Known(log, len(days))
     contexts, cosines = [], parts.cosines or cosines_of(log.embeddings)
     for day in days:
@@ -225,7 +238,7 @@ def _course(
             known = known_before(day.start_ms)
             records = parts.records.of_day(day, known, config.interests)
             contexts.append(context_of(day, known, who, records, evaluation, impressions, cosines))
-    return Course(
+    course = Course(
         contexts,
         known_before,
         cosines,
@@ -234,7 +247,9 @@ def _course(
         evaluation.relevance_cosine,
         evaluation.n_impressions_per_action,
         config.n_threads or os.cpu_count() or 1,
-    ), who
+        basis,
+    )
+    return course, who, basis
 
 
 class _Known:
@@ -253,14 +268,14 @@ class _Known:
         return self._kept[ms]
 
 
-def _fairness_of(
+def _quality(
     log: ReplayLog,
     days: list[Day],
     who: Evaluated,
     config: BuildConfig,
     evaluation: EvaluationConfig,
     progress: Progress | None,
-) -> tuple[FairnessBasis, dict[str, Any]]:
+) -> dict[str, Any]:
     if progress:
         progress("interest quality", 0, 1)
     quality = interest_quality(
@@ -269,8 +284,8 @@ def _fairness_of(
     )  # fmt: skip
     if progress:
         progress("interest quality", 1, 1)
-    return fairness_basis(log, days, who, pool_ever(days)), quality
+    return quality
 
 
 def _digest_of(impressions: ReplayLog | None) -> str | None:
-    return None if impressions is None else saved.inputs_digest(impressions, {})
+    return None if impressions is None else saved.log_digest(impressions)

@@ -18,8 +18,10 @@ from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.items._files import finished_file
 
 FORMAT = 2
-MARKER = "evaluation.json"
+MARKER, METRICS_JSON = "evaluation.json", "metrics.json"
+_STUDY = ("log_digest", "data", "span", "vectors", "impressions", "impressions_digest")
 _ARMS = "arms"
+_ARRAYS = ("sums", "exposed", "by_rank", "exposure_errors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,9 @@ class ArmResult:
     by_rank
         float64 ``(n_budgets, 2 modes, N_RANKS, 3)``: by rank of the user's interest, sums over lists of
         the share of importance, of the list nearest to the interest, and of the targets nearest to it.
+    exposure_errors
+        float64 ``(n_budgets, 2 modes, n_figures)``: half of the 95 % intervals, as in
+        :func:`~pinnersage.evaluation.exposure_errors.half_widths`; no figures where they are not told.
     cost
         Seconds of ``recommend`` and ``fit``, and the median of milliseconds per user and day.
     settings
@@ -48,6 +53,7 @@ class ArmResult:
     sums: Float64s
     exposed: Int32s
     by_rank: Float64s
+    exposure_errors: Float64s
     cost: dict[str, float]
     settings: dict[str, Any]
 
@@ -76,9 +82,9 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, (str, int, float, bool, list, dict, type(None))) else repr(value)
 
 
-def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
-    """Return a digest of everything that results depend on, but for the arm."""
-    digest = hashlib.blake2b(json.dumps([FORMAT, about], sort_keys=True).encode(), digest_size=16)
+def log_digest(log: ReplayLog) -> str:
+    """Return a digest of a log: users, actions, items and their embeddings."""
+    digest = hashlib.blake2b(digest_size=16)
     for user_id in log.user_ids:
         digest.update(f"{user_id}\n".encode())
     for array in (
@@ -90,9 +96,19 @@ def inputs_digest(log: ReplayLog, about: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def inputs_digest(about: dict[str, Any]) -> str:
+    """Return a digest of everything that results depend on, but for the arm; digests of logs among it."""
+    return _digest_of([FORMAT, about])
+
+
 def arm_digest(inputs: str, arm: Arm) -> str:
     """Return the digest that an arm's result is kept under; taken before the arm is fitted."""
-    text = json.dumps([inputs, arm.name, settings_of(arm)], sort_keys=True, default=repr)
+    further = arm.depends_on() if hasattr(arm, "depends_on") else None
+    return _digest_of([inputs, arm.name, settings_of(arm), further])
+
+
+def _digest_of(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=repr)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -112,6 +128,36 @@ def open_report_directory(directory: Path) -> None:
     write_json(directory / MARKER, {"format": FORMAT})
 
 
+def refuse_other_study(directory: Path, about: dict[str, Any]) -> None:
+    """Leave the finished report of another log, span, vectors or impressions alone.
+
+    Raises
+    ------
+    UsageError
+        There is one; says what it is of.
+    """
+    try:
+        kept = json.loads((directory / METRICS_JSON).read_bytes())["about"]
+        same = all(kept.get(name, about[name]) == about[name] for name in _STUDY)
+        found = _told(kept)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if not same:
+        raise UsageError(
+            f"{directory}: holds the report of another study ({found}) than this one ({_told(about)}); "
+            "choose another --out, or replace it with --fresh (resume=False)"
+        )
+
+
+def _told(about: dict[str, Any]) -> str:
+    data, span = about["data"], about["span"]
+    return (
+        f"{data['n_users']:,} users, {data['n_items']:,} items, {data['n_actions']:,} actions, log "
+        f"{about['log_digest'][:8] if 'log_digest' in about else 'unknown'}; from {span['from'][:10]}, "
+        f"{span['n_days']} days; vectors {about['vectors']}; impressions {about['impressions']}"
+    )
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON that appears whole or not at all."""
     with finished_file(path) as file:
@@ -123,7 +169,9 @@ def save(directory: Path, digest: str, result: ArmResult) -> None:
     base = directory / _ARMS / result.name
     with finished_file(base.with_name(f"{result.name}.npz")) as file:
         np.savez_compressed(
-            file, sums=result.sums, exposed=result.exposed, by_rank=result.by_rank, digest=np.array(digest)
+            file,
+            digest=np.array(digest),
+            **{name: getattr(result, name) for name in _ARRAYS},
         )
     about = {"name": result.name, "is_oracle": result.is_oracle}
     about |= {"digest": digest, "cost": result.cost, "settings": result.settings}
@@ -138,7 +186,9 @@ def load(directory: Path, name: str, digest: str) -> ArmResult | None:
         with np.load(base.with_name(f"{name}.npz"), allow_pickle=False) as arrays:
             if about["digest"] != digest or str(arrays["digest"]) != digest:
                 return None
-            found = (arrays["sums"], arrays["exposed"], arrays["by_rank"])
-            return ArmResult(name, about["is_oracle"], *found, about["cost"], about["settings"])
+            found = {name: arrays[name] for name in _ARRAYS}
+            return ArmResult(
+                name, about["is_oracle"], cost=about["cost"], settings=about["settings"], **found
+            )
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

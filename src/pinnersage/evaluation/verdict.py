@@ -31,12 +31,14 @@ _PAPER = (
 def baselines(report: Report) -> list[str]:
     """Return the arms that others are divided by.
 
-    The last item, the paper's mean, and the best of the popularities and of the trained arms.
+    The last item, the paper's mean, and at every budget the best of the popularities and of the trained
+    arms.
     """
-    budget = _main_budget(report)
-    found = [name for name in ("last-item", "mean-0.01") if name in report.arms]
-    best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
-    return found + [name for name in best if name]
+    found: list[str] = [name for name in ("last-item", "mean-0.01") if name in report.arms]
+    for budget in (_main_budget(report), *report.budgets):
+        best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
+        found += [name for name in best if name and name not in found]
+    return found
 
 
 def pairs(report: Report) -> list[tuple[str, str]]:

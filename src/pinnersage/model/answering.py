@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from pinnersage._arrays import Int32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
 from pinnersage.errors import ItemNotFoundError, UserNotFoundError
-from pinnersage.interests.history import history_of
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
+from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
+from pinnersage.model.exporting import exported_actions, exported_entry
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
@@ -30,7 +33,16 @@ _SESSION = "session"
 
 
 class Answering(ABC):
-    """The reading half of :class:`~pinnersage.model.live.LiveModel`."""
+    """The reading half of :class:`~pinnersage.model.live.LiveModel`.
+
+    Attributes
+    ----------
+    observe
+        Told of each list ``("interests" | "retrieve", seconds)``: reading or making the user's interests, and
+        finding the items. Whoever measures sets it.
+    """
+
+    observe: Callable[[str, float], None]
 
     @abstractmethod
     def opened(self) -> OpenedGeneration:
@@ -68,15 +80,20 @@ class Answering(ABC):
     ) -> answers.Answer:
         """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
 
-        Muted interests propose nothing, pinned ones always do.
+        Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
+        window gets what an unknown one does, but for what they have seen.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
+        if not record.n_interests:
+            return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
         preferences = self._preferences(opened, known, record)
         if preferences.any:
             record = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
+        self.observe("interests", time.perf_counter() - began_s)
         return self._list(opened, known, record, k, drawn, mode, interests, include_seen, request)
 
     def recommend_session(
@@ -93,21 +110,26 @@ class Answering(ABC):
 
         Actions on unknown items are left out; ``n_unknown_items`` counts them.
         """
+        began_s = time.perf_counter()
         opened = self.opened()
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
         if record is None or not record.n_interests:
             return self.popular(k) | {"n_unknown_items": n_unknown}
         request = (opened.path.name, k, interests, seed, mode, record.item_rows.tolist())
+        self.observe("interests", time.perf_counter() - began_s)
         found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
         return found | {"n_unknown_items": n_unknown}
 
     def popular(self, k: int = 100) -> answers.Answer:
         """Return the items most users acted on, marked ``popular``; what an unknown user gets."""
-        opened = self.opened()
+        return self._popular(self.opened(), k, np.empty(0, np.int32))
+
+    @staticmethod
+    def _popular(opened: OpenedGeneration, k: int, seen: Int32s) -> answers.Answer:
         counts = np.zeros(len(opened.items), np.int64)
         counts[: opened.items.n_base] = opened.popularity
-        pool = np.flatnonzero(opened.pool)
+        pool = np.setdiff1d(np.flatnonzero(opened.pool), seen)
         rows = pool[np.argsort(-counts[pool], kind="stable")[:k]]
         items = [
             {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
@@ -122,17 +144,15 @@ class Answering(ABC):
         """Return what one vector gives: the items nearest to the mean of the user's, decayed alike."""
         opened = self.opened()
         known, record = opened.user_of(user_id), opened.record(user_id)
-        history = history_of(record, opened.config.interests.decay_per_day)
-        rows, scores = np.empty(0, np.int32), np.empty(0, np.float32)
-        if len(history.rows):
-            mean = history.weights @ np.asarray(opened.items.embeddings[history.rows], np.float32)
-            mean /= max(float(np.linalg.norm(mean)), 1e-30)
-            allowed = opened.items.pool.copy()
-            allowed[seen_rows(record)] = False
-            found, at = opened.index.search(mean[None].astype(np.float32), k, allowed=allowed)
-            rows, scores = at[0][at[0] >= 0], found[0][at[0] >= 0]
+        rows, scores = nearest_to_mean(opened, record, k)
         neighbors = answers.similar_answer(0, rows, scores, opened.items.vocabulary)["neighbors"]
         return {"user_id": known, "items": [item | {"interest": None} for item in neighbors]}
+
+    def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
+        """Return the cosine of each item with each of a user's medoids, interests in their order."""
+        opened = self.opened()
+        rows = [opened.row_of(item_id) for item_id in item_ids]
+        return medoid_cosines(opened.record(user_id), rows, opened.items.embeddings)
 
     def neighbors(self, item_id: ItemId, k: int = 10) -> answers.Answer:
         """Return the items most similar to an item."""
@@ -174,9 +194,9 @@ class Answering(ABC):
             held["interests"] = self.interests(known)["interests"]
         ids = opened.items.vocabulary.ids_of
         return held | {
-            "actions": [] if record is None else _actions(record, opened),
+            "actions": [] if record is None else exported_actions(record, opened),
             "seen_item_ids": [] if record is None else ids(record.seen_rows),
-            "journal": [_journalled(at, entry) for at, entry in entries],
+            "journal": [exported_entry(at, entry) for at, entry in entries],
             "preferences": preferences,
         }
 
@@ -239,16 +259,18 @@ class Answering(ABC):
             raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
         return opened.items.vocabulary.id_of(row)
 
-    @staticmethod
     def _list(
-        opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
+        self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
         mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
     ) -> answers.Answer:  # fmt: skip
+        began_s = time.perf_counter()
         found = opened.recommend(
             record, k, seed=seed, mode=mode, n_interests=interests,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
-        return answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
+        self.observe("retrieve", time.perf_counter() - began_s)
+        return answer
 
 
 def _session_record(
@@ -260,34 +282,3 @@ def _session_record(
     _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
     n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
     return writes.records.get(_SESSION), n_unknown
-
-
-def _actions(record: UserRecord, opened: OpenedGeneration) -> list[answers.Answer]:
-    kinds = opened.kinds
-    columns = zip(
-        opened.items.vocabulary.ids_of(record.item_rows), record.times_ms.tolist(),
-        record.kinds.tolist(), record.weights.tolist(), record.event_keys.tolist(), strict=True,
-    )  # fmt: skip
-    return [
-        {
-            "item_id": item_id,
-            "timestamp": rfc3339(time_ms),
-            "action": kinds[kind] or None,
-            "weight": weight,
-            "event_key": f"{key:016x}" if key else None,
-        }
-        for item_id, time_ms, kind, weight, key in columns
-    ]
-
-
-def _journalled(sequence: int, entry: ActionEntry) -> answers.Answer:
-    return {
-        "sequence": sequence,
-        "item_id": entry.item_id,
-        "timestamp": rfc3339(entry.time_ms),
-        "action": entry.kind or None,
-        "weight": entry.weight,
-        "event_key": f"{entry.event_key:016x}" if entry.event_key else None,
-        "retracted": entry.retract,
-        "received_at": rfc3339(entry.received_ms),
-    }

@@ -25,6 +25,7 @@ from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
 from pinnersage.model.writing import add_entries, put_item, remove_item
@@ -35,6 +36,7 @@ from pinnersage.streaming.journal import Journal
 
 MAX_PARKED = 100_000
 MAX_AHEAD_S = 600.0
+N_REHEARSED = 8
 
 
 class LiveModel(Answering, Upkeep):
@@ -69,6 +71,7 @@ class LiveModel(Answering, Upkeep):
         max_ahead_s: float = MAX_AHEAD_S,
     ) -> None:
         self._home = Path(path)
+        self.observe = lambda _stage, _seconds: None
         GenerationDirectory(self._home).current()
         self._max_parked, self._max_ahead_ms = max_parked, round(max_ahead_s * 1_000)
         journal = open_journal(self._home, create=True, durability=durability)
@@ -110,6 +113,16 @@ class LiveModel(Answering, Upkeep):
     def is_stale(self) -> bool:
         """Tell whether a generation landed that the next call will open, which takes a moment."""
         return self._current.is_stale()
+
+    def rehearse(self) -> None:
+        """Do once what calls will do, and keep nothing: the first of them need not wait for compilers."""
+        opened = self.opened()
+        rehearse_writes(opened)
+        items = self.popular(N_REHEARSED)["items"]
+        self.recommend_session([NewAction("", i["item_id"], opened.now_ms) for i in items], N_REHEARSED)
+        for user_id in self.find_users("", 1):
+            self.interests(user_id)
+            self.recommend(user_id, N_REHEARSED)
 
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and visible.

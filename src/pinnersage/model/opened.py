@@ -134,7 +134,7 @@ class OpenedGeneration:
         return record
 
     def _know_items_of(self, record: UserRecord | None) -> None:
-        """Take over items that another process put, and acted on, since the catalogue was looked at."""
+        """Take over items that another process put, with an action on them, a moment ago."""
         if record is None or self._journal is None:
             return
         rows = (record.item_rows, record.seen_rows)

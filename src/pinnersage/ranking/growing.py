@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Float64s
 from pinnersage.config import RankingConfig
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, install_hint
 from pinnersage.ranking.forest import LEAF, Forest
 
 _MAX_DIFFERENCE = 1e-4
@@ -32,7 +32,7 @@ def grow(features: Float32s, labels: Bools, config: RankingConfig, n_trees: int)
     if difference > _MAX_DIFFERENCE:
         raise UnavailableError(
             f"scikit-learn: expected trees that score as copied, they differ by {difference:.2g}; "
-            "install a version that the extra pinnersage[ranking] names"
+            f"to have a version that is known to work, {install_hint('ranking')}"
         )
     return forest
 
@@ -48,7 +48,7 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
         from threadpoolctl import threadpool_limits  # noqa: PLC0415
     except ImportError as error:
         raise UnavailableError(
-            f"fitting a ranker needs scikit-learn ({error}); install pinnersage[ranking]"
+            f"fitting a ranker needs scikit-learn ({error}); {install_hint('ranking')}"
         ) from error
     model = HistGradientBoostingClassifier(
         learning_rate=config.learning_rate,

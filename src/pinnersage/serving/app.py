@@ -13,6 +13,7 @@ from pinnersage.serving.edge import Edge
 from pinnersage.serving.keys import KeyRing
 from pinnersage.serving.openapi import finish_document, openapi_config
 from pinnersage.serving.operations import OPERATIONS
+from pinnersage.serving.path_ids import ids_middleware
 from pinnersage.serving.problems import EXCEPTION_HANDLERS
 from pinnersage.serving.routes import ROUTES
 from pinnersage.serving.service import Service
@@ -55,7 +56,10 @@ def create_app(
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[service.lifespan],
         logging_config=None,
-        middleware=[access_middleware(keys, service.settings.rate_per_s)],
+        middleware=[
+            access_middleware(keys, service.settings.rate_per_s),
+            ids_middleware(service.settings.max_id_bytes),
+        ],
         openapi_config=openapi_config(),
         plugins=plugins,
         request_max_body_size=service.settings.max_body_bytes,

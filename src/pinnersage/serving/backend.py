@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from pinnersage._ids import ItemId, UserId
@@ -19,6 +19,9 @@ class Backend(Protocol):
     Answers are plain values in the shapes of the contract. Methods raise the errors of
     :mod:`pinnersage.errors`; writes return when they are durable and every reader sees them.
     """
+
+    observe: Callable[[str, float], None]
+    """Told ``("interests" | "retrieve", seconds)`` of each list; the service sets it."""
 
     @property
     def generation(self) -> str:
@@ -74,6 +77,9 @@ class Backend(Protocol):
     def mean_list(self, user_id: UserId, k: int = 100) -> Answer:
         """Return what one averaged vector would recommend."""
 
+    def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
+        """Return the cosine of each item with each of a user's medoids, interests in their order."""
+
     def neighbors(self, item_id: ItemId, k: int = 10) -> Answer:
         """Return an item's neighbors."""
 
@@ -94,6 +100,9 @@ class Backend(Protocol):
 
     def is_stale(self) -> bool:
         """Tell whether a new generation waits to be opened; cheap."""
+
+    def rehearse(self) -> None:
+        """Do once, and keep nothing of it, what calls will do, so that the first of them is quick."""
 
     def check_ready(self) -> None:
         """Raise if store, journal or index is gone."""

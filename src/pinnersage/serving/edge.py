@@ -8,24 +8,20 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import unquote
 
 import structlog
 
 from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.path_ids import SLASH, path_of
 from pinnersage.serving.problems import PROBLEM_JSON, RequestError, problem_body, problem_headers
 from pinnersage.serving.settings import ServiceSettings
 
 Message = dict[str, Any]
 AsgiApp = Callable[..., Any]
 
-SLASH = "\udc2f"
-"""Stands for an escaped slash inside an id while the path is taken apart; no UTF-8 holds it."""
-
 _MAX_PATH_BYTES = 16_384
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
-_ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
 _NO_ROUTE = "(no route)"
 _LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 
@@ -112,8 +108,7 @@ class Edge:
         if len(raw) > _MAX_PATH_BYTES:
             return RequestError(f"expected a path of at most {_MAX_PATH_BYTES:,} bytes", status=414)
         if b"%2" in raw:
-            pieces = _ESCAPED_SLASH.split(raw.partition(b"?")[0].decode("latin-1"))
-            scope["path"] = SLASH.join(unquote(piece) for piece in pieces)
+            scope["path"] = path_of(raw)
         if b"//" in raw:
             return RequestError("an id in the path is empty", field="path")
         if scope["method"] not in _WITH_BODY:

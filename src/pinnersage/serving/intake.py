@@ -11,6 +11,7 @@ import msgspec
 
 from pinnersage._ids import ItemId
 from pinnersage.serving.problems import RequestError
+from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionIn, ActionResult, ActionsIn, SessionAction
 from pinnersage.streaming.events import NewAction
 
@@ -96,7 +97,7 @@ def field_and_message(error: msgspec.ValidationError) -> tuple[str, str]:
     return path or "body", message
 
 
-def read_actions(body: bytes, *, max_actions: int, max_id_bytes: int) -> Taken:
+def read_actions(body: bytes, bounds: ServiceSettings) -> Taken:
     """Return the actions of a request, the unusable ones apart.
 
     Raises
@@ -108,15 +109,15 @@ def read_actions(body: bytes, *, max_actions: int, max_id_bytes: int) -> Taken:
         given: Sequence[ActionIn | msgspec.Raw] = _ALL.decode(body).actions
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         given = decoded(_ENVELOPE, body).actions
-    if len(given) > max_actions:
+    if len(given) > bounds.max_actions:
         raise RequestError(
-            f"expected at most {max_actions:,} actions in a request, got {len(given):,}; send them in parts",
+            f"expected at most {bounds.max_actions:,} actions in a request, got {len(given):,}: send parts",
             status=413, field="actions",
         )  # fmt: skip
     actions, rejected = [], {}
     for position, action in enumerate(given):
         try:
-            actions.append(_new_action(_one(action), max_id_bytes))
+            actions.append(_new_action(_one(action), bounds.max_id_bytes))
         except BadActionError as error:
             rejected[position] = error.result
     return Taken(actions, rejected, len(given))

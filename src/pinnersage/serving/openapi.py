@@ -62,13 +62,33 @@ def refusals(*statuses: int, with_keys: bool = True) -> dict[int, ResponseSpec]:
     }
 
 
-def takes(shape: type[msgspec.Struct], **examples: Any) -> dict[str, Any]:
-    """Return the options by which a route documents its JSON body, with examples by name."""
+def reads(*refused: int, body: RequestBody | None = None) -> dict[str, Any]:
+    """Return what a route that reads says of itself: scope, tag, refusals besides the usual, body."""
+    return _told("read", "read", refused, body)
+
+
+def writes(*refused: int, body: RequestBody | None = None) -> dict[str, Any]:
+    """Return what a route that changes things says of itself."""
+    return _told("write", "write", refused, body)
+
+
+def admin(*refused: int) -> dict[str, Any]:
+    """Return what a route about all of a user's data says of itself."""
+    return _told("admin", "one user's data", refused, None)
+
+
+def _told(scope: str, tag: str, refused: tuple[int, ...], body: RequestBody | None) -> dict[str, Any]:
+    usual = (400, 415, 503) if body is not None else (400, 503)
+    return {"opt": {"scope": scope, "body": body}, "tags": [tag], "responses": refusals(*usual, *refused)}
+
+
+def takes(shape: type[msgspec.Struct], **examples: Any) -> RequestBody:
+    """Return how a route documents its JSON body, with examples by name."""
     content = OpenAPIMediaType(
         schema=Reference(_REF.format(name=shape.__name__)),
         examples={name: Example(summary=name, value=value) for name, value in examples.items()},
     )
-    return {"body": RequestBody(content={"application/json": content}, required=True)}
+    return RequestBody(content={"application/json": content}, required=True)
 
 
 def openapi_config() -> OpenAPIConfig:
@@ -117,6 +137,6 @@ def finish_document(app: Litestar) -> None:
 def _finish(operation: Operation, handler: HTTPRouteHandler) -> None:
     summary, _, rest = (operation.description or "").partition("\n\n")
     operation.summary, operation.description = summary.rstrip("."), rest or None
-    operation.request_body = handler.opt.get("body", operation.request_body)
+    operation.request_body = handler.opt.get("body") or operation.request_body
     if handler.opt.get("scope") == "open":
         operation.security = []

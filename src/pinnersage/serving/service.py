@@ -17,16 +17,15 @@ from litestar import Litestar, Request, Response
 from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
-from pinnersage.serving.edge import SLASH
 from pinnersage.serving.encoded import EncodedJson
-from pinnersage.serving.intake import BadActionError, Taken, checked_id
+from pinnersage.serving.intake import Taken
 from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.path_ids import path_id
 from pinnersage.serving.problems import RequestError
 from pinnersage.serving.results import result_of
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
 from pinnersage.serving.threads import Threads
-from pinnersage.serving.warming import warm_up
 
 _encode = msgspec.json.Encoder().encode
 
@@ -42,6 +41,7 @@ class Service:
             max_joined_actions=settings.max_joined_actions,
             observe=self.metrics.stage,
         )
+        backend.observe = self.metrics.stage
         self._generation = backend.generation
         self._swapping = asyncio.Lock()
         # Apart from each other: writes may wait for a lock, and reads must not wait for them.
@@ -55,7 +55,7 @@ class Service:
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
         """Start what runs beside the requests, and end it after the last of them."""
         self.commits.start()
-        await self.slow(warm_up, self.backend)
+        await self._rehearse()
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -107,10 +107,7 @@ class Service:
         RequestError
             It is too long.
         """
-        try:
-            return str(checked_id(text.replace(SLASH, "/"), field, self.settings.max_id_bytes))
-        except BadActionError as error:
-            raise RequestError(str(error), field=field) from None
+        return path_id(text, field, self.settings.max_id_bytes)
 
     def check_most(self, value: int, field: str, most: int) -> None:
         """Refuse a number above its bound.
@@ -146,6 +143,12 @@ class Service:
             structlog.get_logger().info("generation changed", generation=self._generation)
         with contextlib.suppress(PinnerSageError):
             self.metrics.status(self.backend.status())
+
+    async def _rehearse(self) -> None:
+        try:
+            await self.slow(self.backend.rehearse)
+        except PinnerSageError as error:  # Readiness will say what is wrong with the model.
+            structlog.get_logger().error("the rehearsal failed", error=type(error).__name__)
 
     async def _watch(self) -> None:
         """Notice new generations between requests, and keep the gauges fresh."""

@@ -6,7 +6,7 @@ however they come, the record is the one a batch over their union builds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,6 +22,8 @@ from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import ACCEPTED, DUPLICATE, Outcome
 from pinnersage.streaming.extending import extended, without
+
+RowColumns = tuple[int, int, int, float]
 
 MAX_KINDS = 255
 NO_KIND = -1
@@ -93,6 +95,16 @@ class _Row:
     kind: int
     entry: ActionEntry
 
+    @property
+    def columns(self) -> RowColumns:
+        """What tells it from others that have no event id."""
+        return self.item_row, self.kind, self.entry.time_ms, self.entry.weight
+
+    @property
+    def action(self) -> int | RowColumns:
+        """Equal for two events of a user about the same action."""
+        return self.entry.event_key or self.columns
+
 
 def fold(
     state: State,
@@ -126,18 +138,20 @@ def fold(
     kinds = _with_new_kinds(state.kinds, events, rows)
     code = {kind: position for position, kind in enumerate(kinds)}
     by_user: dict[UserId, list[_Row]] = {}
+    before: dict[tuple[UserId, bool, int | RowColumns], set[RowColumns]] = {}
     needless: set[int] = set()
     for position, (event, row) in enumerate(zip(events, rows.tolist(), strict=True)):
         if row == UNKNOWN and not (event.retract and event.event_key):
             outcomes[position] = Outcome("parked", "unknown_item")
             continue
-        own = by_user.setdefault(event.user_id, [])
         mine = _Row(row, code.get(event.kind, NO_KIND), event)
-        same = _known_same(mine, own, known, items)
+        key = (event.user_id, event.retract, mine.action)
+        same = _known_same(mine, before.get(key), known, items)
         if same is not None:
             outcomes[position] = DUPLICATE
             needless |= {position} if same else set()
-        own.append(mine)
+        before.setdefault(key, set()).add(mine.columns)
+        by_user.setdefault(event.user_id, []).append(mine)
     changed = _changed(by_user, known, items, code)
     taken = [row.entry.time_ms for own in by_user.values() for row in own if not row.entry.retract]
     now_ms = max([state.now_ms, *taken])
@@ -166,7 +180,8 @@ def _changed(
         again = [row for row in again if row.item_row != UNKNOWN and row.kind != NO_KIND]
         joining = [row for row in again + own if not row.entry.retract]
         if taken_back:
-            joining = [row for row in joining if not any(_same(row, gone) for gone in taken_back)]
+            gone = {row.action for row in taken_back}
+            joining = [row for row in joining if row.action not in gone]
             record = record and _without_taken_back(record, taken_back, items)
         if joining or record is not known.records.get(user_id):
             changes[user_id] = _Change(record, joining)
@@ -215,22 +230,13 @@ def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: Mapping[str, i
     return [_Row(row, code.get(e.kind, NO_KIND), e) for row, e in zip(rows, entries, strict=True)]
 
 
-def _same(a: _Row, b: _Row) -> bool:
-    """Tell whether two events of a user are the same action."""
-    if a.entry.event_key or b.entry.event_key:
-        return a.entry.event_key == b.entry.event_key
-    return _columns(a) == _columns(b)
+def _known_same(row: _Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:
+    """Tell whether an event repeats a known one in every column, or only its event id; None if neither.
 
-
-def _columns(row: _Row) -> tuple[int, int, int, float]:
-    return row.item_row, row.kind, row.entry.time_ms, row.entry.weight
-
-
-def _known_same(row: _Row, before: Sequence[_Row], known: Known, items: LiveItems) -> bool | None:
-    """Tell whether an event repeats a known one in every column, or only its event id; None if neither."""
-    same = [other for other in before if other.entry.retract == row.entry.retract and _same(row, other)]
-    if same:
-        return any(_columns(other) == _columns(row) for other in same)
+    ``before``: the columns of those that came with it and are the same action.
+    """
+    if before:
+        return row.columns in before
     if row.entry.retract:
         earlier = known.retractions.get(row.entry.user_id, ())
         return True if any(row.entry.identity == other.identity for other in earlier) else None
@@ -239,7 +245,7 @@ def _known_same(row: _Row, before: Sequence[_Row], known: Known, items: LiveItem
         return None
     at = int(np.flatnonzero(found)[0])
     return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
-            int(record.times_ms[at]), float(record.weights[at])) == _columns(row)  # fmt: skip
+            int(record.times_ms[at]), float(record.weights[at])) == row.columns  # fmt: skip
 
 
 def _where(record: UserRecord, row: _Row, items: LiveItems) -> Bools:

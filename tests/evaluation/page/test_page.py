@@ -105,7 +105,10 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     assert gaps.marks["mean-0.01"] == ["above", "above"]
     assert gaps.column("Recall")["top-20"][0].startswith("-0.01")
     spread = page.table(f"Spread. First-time items, {place}")
-    assert spread.column("Gini") == {"mean-0.01": ("0.710", ""), "top-20": ("0.720", "")}
+    assert spread.column("Gini") == {
+        "mean-0.01": ("0.710", "[0.700, 0.800]"),
+        "top-20": ("0.720", "[0.700, 0.810]"),
+    }
     assert spread.column("Top 1 % of items") == {"mean-0.01": ("0.330", ""), "top-20": (DASH, "")}
     groups = page.table(f"top-20 by provider. First-time items, {place}")
     assert groups.column("Share of the lists")["provider 2"] == (f"{0.4 / 2:.3f}", "")
@@ -282,7 +285,7 @@ def test_the_same_values_give_the_same_bytes(html: str) -> None:
 
 def test_without_matplotlib_all_tables_are_there_and_the_extra_is_named(page: Page) -> None:
     html = made_by(BLOCK + PROGRAM)
-    assert "pip install &#39;pinnersage[report]&#39;" in html
+    assert "pip install &#39;.[report]&#39;" in html
     assert "<svg" not in html
     bare = Page(html)
     assert [(t.caption, t.rows) for t in bare.tables] == [(t.caption, t.rows) for t in page.tables]

@@ -133,12 +133,13 @@ def additions() -> dict[str, Any]:
             {"arm": arm, "budget": budget, "slice": part, "gini": 0.71 + 0.01 * i, "coverage": 0.2 + 0.01 * i}
             | {"popularity_lift": 1.9 - 0.1 * i, "top_1_percent_share": None if i else 0.33}
             | {
+                "intervals": {"gini": [0.7, 0.8 + 0.01 * i]},
                 "groups": [
                     dict[str, Any](by=by, group=f"{by} {k}", share=0.4 / k, pool_share=0.3 / k)
                     | {"history_share": None if by == "provider" else 0.2 / k}
                     for by in ("category", "provider", "popularity")
                     for k in (1, 2, 3)
-                ]
+                ],
             }
             for budget in BUDGETS
             for part in ("first_time", "all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, install_hint
 
 
 def needed(module: str, extra: str) -> Any:
@@ -19,6 +19,4 @@ def needed(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise UnavailableError(
-            f"a trained arm needs {module} ({error}); run: pip install 'pinnersage[{extra}]'"
-        ) from error
+        raise UnavailableError(f"a trained arm needs {module} ({error}); {install_hint(extra)}") from error

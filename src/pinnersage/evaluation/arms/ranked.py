@@ -22,7 +22,7 @@ from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet
-from pinnersage.ranking.features import features_of
+from pinnersage.ranking.features import FEATURES, features_of
 from pinnersage.ranking.fitting import fit_ranker
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import Propose, nothing
@@ -71,6 +71,10 @@ class Ranked:
 
     def __post_init__(self) -> None:
         self.interests = self.parts.config
+
+    def depends_on(self) -> list[str]:
+        """Return the features: a ranker that sees others gives other results."""
+        return list(FEATURES)
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""

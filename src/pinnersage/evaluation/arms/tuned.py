@@ -42,6 +42,10 @@ class TunedArm:
     n_threads: int = field(default=1, repr=False)
     _chosen: Chosen[TrainedArm] | None = field(default=None, init=False, repr=False)
 
+    def depends_on(self) -> list[dict[str, Any]]:
+        """Return the settings that are chosen among."""
+        return [settings_of(arm) for arm in TRAINED[self.name]()]
+
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Choose settings on the last days before a time, then learn from all of them.
 

@@ -15,6 +15,7 @@ class ExposureGroup(Plain):
     share: float | None
     pool_share: float | None
     history_share: float | None = None
+    interval: list[float] | None = None
 
 
 class ExposureRow(Plain):
@@ -27,6 +28,7 @@ class ExposureRow(Plain):
     coverage: float | None = None
     popularity_lift: float | None = None
     top_1_percent_share: float | None = None
+    intervals: dict[str, list[float]] = Field(default_factory=dict)
     groups: list[ExposureGroup] = Field(default_factory=list)
 
 

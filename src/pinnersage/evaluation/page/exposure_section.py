@@ -19,9 +19,10 @@ _SHARES = {
 }
 _INTRO = (
     "How the places in all lists are spread over the items. Gini: 0 when every item is shown as often, 1 "
-    "when one has all. Popularity lift: how popular the items listed are, over what users act on "
-    "themselves; above 1 the lists are more popular than the users' own taste. Top 1 % of items: the share "
-    "of the places that the most shown hundredth of the pool has."
+    "when one has all. Popularity lift: how much more popular listed items are than what users act on "
+    "themselves; 0 is as popular, 1 twice as popular. Top 1 % of items: the share of the places that the "
+    "most shown hundredth of the pool has. Intervals (95 %) leave groups of users out in turn; coverage has "
+    "none, for it grows with the number of users."
 )
 
 
@@ -48,8 +49,15 @@ def _places(summary: Summary, rows: Sequence[ExposureRow]) -> list[tuple[str, st
     )
 
 
+def _figure(value: float | None, interval: list[float] | None) -> Figure:
+    low, high = interval or (None, None)
+    return Figure(value=value, low=low, high=high)
+
+
 def _spread(summary: Summary, rows: Sequence[ExposureRow], place: str) -> Table:
-    columns = [cells_of([Figure(value=getattr(row, key)) for row in rows]) for key in _MEASURES]
+    columns = [
+        cells_of([_figure(getattr(row, key), row.intervals.get(key)) for row in rows]) for key in _MEASURES
+    ]
     names = [metric_name(key) for key in _MEASURES]
     return Table(f"Spread. {place}", "Arm", names, arm_rows(summary, [row.arm for row in rows], columns))
 
@@ -66,6 +74,9 @@ def _by_group(rows: Sequence[ExposureRow], place: str) -> list[Folded]:
 
 
 def _groups(row: ExposureRow, kind: str, groups: Sequence[ExposureGroup], place: str) -> Table:
-    columns = [cells_of([Figure(value=getattr(group, key)) for group in groups]) for key in _SHARES]
+    columns = [
+        cells_of([_figure(getattr(g, key), g.interval if key == "share" else None) for g in groups])
+        for key in _SHARES
+    ]
     rows = [Row(group.group, [column[i] for column in columns]) for i, group in enumerate(groups)]
     return Table(f"{row.arm} by {kind}. {place}", kind.capitalize(), list(_SHARES.values()), rows)

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pinnersage.errors import NotFoundError, StoredFormatError
+from pinnersage.errors import NotFoundError, StoredFormatError, install_command
 from pinnersage.evaluation.page.blocks import Block, Folded, Plot, Plots, Section
 from pinnersage.evaluation.page.exposure_section import exposure_section
 from pinnersage.evaluation.page.facts_sections import (
@@ -34,13 +34,15 @@ from pinnersage.evaluation.page.plots_section import (
 from pinnersage.evaluation.page.results_section import results_section
 from pinnersage.evaluation.page.summary import Summary, summary_of
 from pinnersage.evaluation.page.verdict_section import verdict_section
+from pinnersage.evaluation.saved import METRICS_JSON
 from pinnersage.items._files import finished_file
 
-PAGE, METRICS_JSON = "report.html", "metrics.json"
+PAGE = "report.html"
 EXTRA = "report"
 _TITLE = "Do many interests beat one vector?"
 _MISSING = (
-    "The plots are left out, their figures stand as tables: drawing needs matplotlib. To have them, run"
+    "The plots are left out, their figures stand as tables: drawing needs matplotlib. To have them, run, "
+    "in the checkout of pinnersage,"
 )
 _SECTIONS = (
     verdict_section, measured_section, plots_section, results_section, lifts_section, groups_section,
@@ -129,7 +131,7 @@ def page_of(values: dict[str, Any], *, plots: bool = True) -> str:
         title=_TITLE, lead=_lead(summary), sections=sections, families=FAMILIES,
         svgs={key: Markup(svg) for key, svg in (svgs or {}).items()},
         css=Markup(environment.get_template("style.css").render()),
-        missing=_MISSING if svgs is None else "", install=f"pip install 'pinnersage[{EXTRA}]'",
+        missing=_MISSING if svgs is None else "", install=install_command(EXTRA),
     )  # fmt: skip
 
 

@@ -48,13 +48,19 @@ def values_text(values: Values, default: Values | None) -> str:
     'the default 0.01'
     >>> values_text({"ranking.n_trees": 200, "ranking.n_leaves": 15}, None)
     'n_trees 200, n_leaves 15'
+    >>> values_text({"ranking.fit_ranker": True}, None)
+    'on'
     """
-    shown = relevant(values)
+    shown = {key: _word(value) for key, value in relevant(values).items()}
     if len(values) == 1:
-        text = str(next(iter(shown.values())))
+        text = next(iter(shown.values()))
     else:
         text = ", ".join(f"{key.rpartition('.')[2]} {value}" for key, value in shown.items())
     return f"the default {text}" if default is not None and values == default else text
+
+
+def _word(value: Any) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
 
 
 def figure(estimate: Estimate) -> str:

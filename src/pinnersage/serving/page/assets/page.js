@@ -1,0 +1,174 @@
+// Makes the page quick: everything it does also works without it, by links and forms.
+"use strict";
+
+const LIVE = "[data-live]";
+let queue = Promise.resolve();
+
+// --- Acting without a reload: a form or link is sent, and the parts that live are put in place of the old.
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-swap]");
+  if (!form) return;
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  swap(form.action, { method: "POST", body }, form.querySelector("[data-key]"));
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  swap(link.href, {}, link);
+});
+
+function swap(address, options, from) {
+  queue = queue.then(() => load(address, options, from));
+  return queue;
+}
+
+async function load(address, options, from) {
+  const main = document.getElementById("main");
+  main.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(address, { ...options, headers: { Accept: "text/html" } });
+    if (answer.status === 401) return location.reload();
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const problem = next.querySelector("[data-problem]");
+    if (problem) return tell(problem.dataset.problem);
+    show(next, from, options.method ? null : answer.url);
+  } catch {
+    tell("The service does not answer. Nothing was shown anew; try again.");
+  } finally {
+    main.removeAttribute("aria-busy");
+  }
+}
+
+function show(next, from, address) {
+  const before = listed(document);
+  const place = placeOf(from);
+  const open = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
+  for (const id of open) next.getElementById(id)?.setAttribute("open", "");
+  for (const part of document.querySelectorAll(LIVE)) {
+    const fresh = next.getElementById(part.id);
+    if (fresh) part.replaceChildren(...fresh.childNodes);
+  }
+  document.title = next.title;
+  if (address) history.replaceState(null, "", address);
+  tellChanges(before);
+  if (place) focusAgain(place);
+}
+
+function listed(root) {
+  return new Set([...root.querySelectorAll("#lists .own [data-item]")].map((item) => item.dataset.item));
+}
+
+function tellChanges(before) {
+  const items = [...document.querySelectorAll("#lists .own [data-item]")];
+  const fresh = items.filter((item) => !before.has(item.dataset.item));
+  if (before.size) fresh.forEach((item) => item.classList.add("is-new"));
+  const told = document.querySelector("[data-changes]");
+  if (told && before.size) {
+    told.textContent = fresh.length ? `New in the list: ${fresh.length} of ${items.length} items.` : "The list stays as it was.";
+  }
+}
+
+// Focus stays where it was: on the same thing, or on what now stands in its place.
+function placeOf(from) {
+  if (!from || !from.dataset.key) return null;
+  const key = from.dataset.key;
+  const kind = key.split(":").slice(0, 2).join(":");
+  return { key, kind, at: keyed(kind).indexOf(from), hadFocus: from === document.activeElement || from.contains(document.activeElement) };
+}
+
+function keyed(kind) {
+  return [...document.querySelectorAll("[data-key]")].filter((one) => one.dataset.key.startsWith(kind));
+}
+
+function focusAgain(place) {
+  if (!place.hadFocus && document.activeElement !== document.body) return;
+  const same = document.querySelector(`[data-key="${CSS.escape(place.key)}"]`);
+  const others = keyed(place.kind);
+  const found = same || others[Math.min(Math.max(place.at, 0), others.length - 1)] || document.getElementById("main");
+  found.focus({ preventScroll: true });
+}
+
+function tell(text) {
+  const notice = document.getElementById("notice") || document.getElementById("summary");
+  if (!notice) return alert(text);
+  const line = document.createElement("p");
+  line.className = "notice-line refused";
+  line.textContent = text;
+  notice.replaceChildren(line);
+}
+
+// --- Suggestions of users while typing: a combobox with a list of options.
+
+for (const form of document.querySelectorAll("[data-search]")) suggest(form);
+
+function suggest(form) {
+  const input = form.querySelector("input");
+  const list = Object.assign(document.createElement("ul"), { className: "suggestions", id: `${input.id}-suggestions`, hidden: true });
+  list.setAttribute("role", "listbox");
+  list.setAttribute("aria-label", "Users");
+  form.append(list);
+  const attributes = { role: "combobox", "aria-autocomplete": "list", "aria-controls": list.id, "aria-expanded": "false" };
+  for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
+  let asked = 0;
+  let timer = 0;
+
+  const options = () => [...list.children];
+  const chosen = () => options().findIndex((option) => option.ariaSelected === "true");
+  const close = () => { list.hidden = true; input.setAttribute("aria-expanded", "false"); input.removeAttribute("aria-activedescendant"); };
+  const choose = (at) => {
+    options().forEach((option, place) => { option.ariaSelected = String(place === at); });
+    const option = options()[at];
+    if (!option) return input.removeAttribute("aria-activedescendant");
+    input.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  };
+
+  const ask = async () => {
+    const mine = ++asked;
+    if (!input.value.trim()) return close();
+    try {
+      const answer = await fetch(`/suggestions?q=${encodeURIComponent(input.value.trim())}`, { headers: { Accept: "application/json" } });
+      if (!answer.ok || mine !== asked) return;
+      fill(await answer.json());
+    } catch { close(); }
+  };
+
+  const fill = (users) => {
+    list.replaceChildren(...users.map((user, place) => {
+      const option = Object.assign(document.createElement("li"), { id: `${list.id}-${place}`, textContent: user.user_id });
+      option.setAttribute("role", "option");
+      option.ariaSelected = "false";
+      option.dataset.link = user.link;
+      option.addEventListener("mousedown", (event) => { event.preventDefault(); location.assign(user.link); });
+      return option;
+    }));
+    list.hidden = !users.length;
+    input.setAttribute("aria-expanded", String(users.length > 0));
+  };
+
+  input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 90); });
+  input.addEventListener("blur", close);
+  input.addEventListener("keydown", (event) => {
+    const n = options().length;
+    if (event.key === "Escape") return close();
+    if (list.hidden || !n) return;
+    if (event.key === "ArrowDown") { event.preventDefault(); choose((chosen() + 1) % n); }
+    if (event.key === "ArrowUp") { event.preventDefault(); choose((chosen() + n - (chosen() < 0 ? 0 : 1)) % n); }
+    if (event.key === "Enter" && chosen() >= 0) { event.preventDefault(); location.assign(options()[chosen()].dataset.link); }
+  });
+}
+
+// --- The system page looks again every 5 s, while it is seen and not told to stop.
+
+const watch = document.querySelector("[data-watch]");
+if (watch) {
+  watch.hidden = false;
+  watch.addEventListener("click", () => watch.setAttribute("aria-pressed", String(watch.getAttribute("aria-pressed") !== "true")));
+  setInterval(() => {
+    if (watch.getAttribute("aria-pressed") === "true" && !document.hidden) swap(location.href, {}, null);
+  }, 5000);
+}

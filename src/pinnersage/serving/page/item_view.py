@@ -1,0 +1,142 @@
+"""What the page of one item shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pinnersage._ids import ItemId
+from pinnersage.errors import UserNotFoundError
+from pinnersage.serving.backend import Answer, Backend
+from pinnersage.serving.page.tiles import Tile, Tiles
+from pinnersage.serving.page.words import ms_of
+
+N_NEIGHBORS = 24
+_N_BEHIND, _N_NEAREST = 8, 8
+_SHOWN_ELSEWHERE = ("item_id", "title", "image_url", "url")
+REASONS = {
+    "no_interests": "nothing of this user is in the window",
+    "seen": "the user has acted on it already",
+    "unavailable": "it is not available",
+    "too_far": "more other items are nearer to the interest than are offered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """An action that speaks for the item."""
+
+    tile: Tile
+    time_ms: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why an item would, or would not, be recommended to a user.
+
+    Attributes
+    ----------
+    interest
+        Position of the interest it is nearest to, and its medoid; None without interests.
+    similarities
+        Position, medoid and cosine of the nearest interests.
+    n_farther
+        How many interests are farther than those.
+    actions
+        Those that speak for it most.
+    reasons
+        What speaks against it.
+    """
+
+    user_id: str
+    interest: tuple[int, Tile] | None
+    similarities: Sequence[tuple[int, Tile, float]]
+    n_farther: int
+    rank: int | None
+    n_offered: int
+    actions: Sequence[Behind]
+    reasons: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """One item.
+
+    Attributes
+    ----------
+    tile
+        How it is shown.
+    address
+        A link to it outside, where it has one that is a web address.
+    attributes
+        Name and value of everything else.
+    neighbors
+        Nearest first, with their cosine.
+    why
+        For a user; None without one.
+    """
+
+    tile: Tile
+    address: str | None
+    attributes: Sequence[tuple[str, Any]]
+    neighbors: Sequence[tuple[Tile, float]]
+    why: Why | None
+
+
+def item_view(backend: Backend, tiles: Tiles, item_id: ItemId, user_id: str | None) -> ItemView:
+    """Return what the page shows of an item.
+
+    Raises
+    ------
+    ItemNotFoundError
+        There is no such item.
+    """
+    found = backend.neighbors(item_id, N_NEIGHBORS)
+    own = found["item_id"]
+    info = backend.items_info([own])[0]
+    near = tiles.of(neighbor["item_id"] for neighbor in found["neighbors"])
+    return ItemView(
+        tile=tiles.from_attributes(info),
+        address=_web_address(info),
+        attributes=[(name, value) for name, value in info.items() if name not in _SHOWN_ELSEWHERE],
+        neighbors=[(near[n["item_id"]], n["score"]) for n in found["neighbors"]],
+        why=None if user_id is None else _why(backend, tiles, user_id, own),
+    )
+
+
+def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why | None:
+    try:
+        interests, told = backend.interests(user_id)["interests"], backend.explain(user_id, item_id)
+    except UserNotFoundError:
+        return None
+    positions = {interest["medoid_item_id"]: n for n, interest in enumerate(interests)}
+    behind = told["actions"][:_N_BEHIND]
+    shown = tiles.of([*positions, *(action["item_id"] for action in behind)])
+    nearest = told["interest"]
+    return Why(
+        user_id=user_id,
+        interest=(positions[nearest], shown[nearest]) if nearest in positions else None,
+        similarities=_similarities(told, positions, shown)[:_N_NEAREST],
+        n_farther=max(0, len(positions) - _N_NEAREST),
+        rank=told["rank_in_interest"],
+        n_offered=told["n_offered"],
+        actions=[Behind(shown[a["item_id"]], ms_of(a["timestamp"]), a["similarity"]) for a in behind],
+        reasons=[REASONS.get(reason, reason) for reason in told["reasons"]],
+    )
+
+
+def _similarities(
+    told: Answer, positions: Mapping[ItemId, int], shown: Mapping[ItemId, Tile]
+) -> list[tuple[int, Tile, float]]:
+    return [
+        (positions[i["medoid_item_id"]], shown[i["medoid_item_id"]], i["similarity"])
+        for i in told["interests"]
+        if i["medoid_item_id"] in positions
+    ]
+
+
+def _web_address(info: Mapping[str, Any]) -> str | None:
+    address = str(info.get("url") or "")
+    return address if address.startswith(("https://", "http://")) else None

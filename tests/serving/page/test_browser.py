@@ -1,0 +1,281 @@
+"""The page in a real browser, served by a real process."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from tests.serving.page.world import HOSTILE_TITLE, ODD_USER, PageServer
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+expect = sync_api.expect
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE = {"width": 390, "height": 844}
+PAGES = ("/", "/users/ada", "/users/nobody-yet", "/items/films-42?user=ada", "/system", "/users?q=a",
+         "/session?item=bread-07&item=films-02")  # fmt: skip
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a browser: apt-get install chromium")
+
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+# The least contrast of any text with what it stands on; large text may have 3 where other text has 4.5.
+LEAST_CONTRAST = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const known = new Map();
+  const rgba = (color) => known.get(color) ?? known.set(color, read(color)).get(color);
+  const read = (color) => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, place) => sum + v * [0.2126, 0.7152, 0.0722][place], 0);
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const color = rgba(getComputedStyle(at).backgroundColor);
+      if (color[3] === 255) return color;
+    }
+    return [255, 255, 255, 255];
+  };
+  let least = [99, ""];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    const text = walker.currentNode.data.trim();
+    if (!text || !element.checkVisibility() || element.closest(".hidden, .skip, title, script")) continue;
+    const style = getComputedStyle(element);
+    const color = element instanceof SVGElement ? style.fill : style.color;
+    const [a, b] = [light(rgba(color)), light(behind(element))].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    const ratio = (a + 0.05) / (b + 0.05) * (isLarge ? 1.5 : 1);
+    if (ratio < least[0]) least = [ratio, text];
+  }
+  return least;
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """Serve a copy of the world, which the tests may change."""
+    copy = tmp_path_factory.mktemp("served") / "model"
+    shutil.copytree(model_directory, copy)
+    running = PageServer(copy)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Run one browser for the module."""
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+Open = Callable[..., Any]
+
+
+@pytest.fixture
+def open_page(browser: Any, server: PageServer) -> Iterator[Open]:
+    """Return a function that opens a path; what the pages asked and complained of is judged at the end."""
+    asked: list[str] = []
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(path: str, **options: Any) -> Any:
+        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        if options.get("java_script_enabled", True):
+            page.add_init_script(SHIFTS)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on(
+            "console", lambda message: complaints.append(message.text) if message.type == "error" else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(server.url + path)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [url for url in asked if not url.startswith((f"{server.url}/", "data:"))] == []
+    assert complaints == []
+
+
+def own_items(page: Any) -> list[str]:
+    found: list[str] = page.locator(".own [data-item]").evaluate_all("all => all.map(i => i.dataset.item)")
+    return found
+
+
+def test_a_user_is_found_by_typing_and_with_the_keyboard_alone(open_page: Open) -> None:
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    box = page.get_by_role("combobox")
+    expect(box).to_be_focused()
+    page.keyboard.type("e")
+    expect(page.get_by_role("option")).to_have_text(["emil"])
+    expect(box).to_have_attribute("aria-expanded", "true")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("emil")
+
+
+def test_both_lists_stand_side_by_side_and_say_what_they_cover(open_page: Open) -> None:
+    page = open_page("/users/ada")
+    n_interests = page.locator(".lane:not(.axis)").count()
+    assert n_interests >= 4
+    assert len(own_items(page)) == page.locator(".mean .row").count() == 20
+    expect(page.locator(".own .verdict strong")).to_have_text(f"{n_interests} of {n_interests}")
+    covered = int(page.locator(".mean .verdict strong").inner_text().split()[0])
+    assert covered < n_interests
+    assert page.locator(".mean .missing .chip").count() == n_interests - covered
+    own, mean = page.locator(".own").bounding_box(), page.locator(".mean").bounding_box()
+    assert own["y"] == mean["y"]
+    assert own["x"] + own["width"] < mean["x"]
+    assert page.locator(".own .strip").bounding_box()["y"] < 900
+    assert page.locator(".dots a").count() >= page.locator("circle[r='4.5']").count() >= 30
+
+
+def test_acting_on_an_item_changes_interests_and_list_without_a_reload_and_can_be_taken_back(
+    open_page: Open,
+) -> None:
+    page = open_page("/users/emil")
+    page.evaluate("window.stayed = true")
+    before, summary = own_items(page), page.locator("#summary").inner_text()
+    acted = before[0]
+    page.locator(f".own [data-item='{acted}'] .act").click()
+    expect(page.get_by_role("status")).to_contain_text("Counted")
+    expect(page.locator("[data-changes]")).to_contain_text("of 20 items")
+    assert acted not in own_items(page)
+    assert page.locator("#summary").inner_text() != summary
+    assert page.locator(".is-new").count() >= 1
+    assert page.evaluate("document.activeElement.dataset.key").startswith("act:own:")
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    assert own_items(page) == before
+    assert page.locator("#summary").inner_text().partition(",")[0] == summary.partition(",")[0]
+    assert page.evaluate("window.stayed")
+
+
+def test_a_muted_interest_proposes_nothing_until_it_may_again(open_page: Open) -> None:
+    page = open_page("/users/gus")
+    first = page.locator("#interest-0")
+    medoid = first.locator("h3 a").inner_text()
+    assert page.locator(".own .group h3 a", has_text=medoid).count() == 1
+    first.get_by_role("button", name="Mute").click()
+    expect(first.get_by_role("button", name="Muted")).to_have_attribute("aria-pressed", "true")
+    expect(first.get_by_role("button", name="Muted")).to_be_focused()
+    assert page.locator(".own .group h3 a", has_text=medoid).count() == 0
+    assert page.locator(".own .cell.c0").count() == 0
+    n_others = page.locator(".lane:not(.axis)").count() - 1
+    expect(page.locator(".own .verdict strong")).to_have_text(f"{n_others} of {n_others}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".own .group h3 a", has_text=medoid)).to_have_count(1)
+
+
+def test_the_tab_key_reaches_an_item_and_enter_acts_on_it(open_page: Open) -> None:
+    page = open_page("/users/hana")
+    before = own_items(page)
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        key = page.evaluate("document.activeElement.dataset.key || ''")
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline != "none"
+        if key.startswith("act:own:"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Counted")
+    assert before[0] not in own_items(page)
+
+
+def test_pages_do_not_shift_and_read_well_on_a_phone_in_light_and_dark(open_page: Open) -> None:
+    schemes = [("light", {"width": 1280, "height": 900}, PAGES[:4]), ("dark", PHONE, PAGES)]
+    for scheme, viewport, paths in schemes:
+        page = open_page("/", color_scheme=scheme, viewport=viewport)
+        origin = page.url.rstrip("/")
+        for path in paths:
+            page.goto(origin + path)
+            page.wait_for_timeout(50)
+            assert page.evaluate("window.shifted") < 0.1, path
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            ratio, text = page.evaluate(LEAST_CONTRAST)
+            assert ratio >= 4.5, (path, scheme, text)
+            background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            is_dark = sum(map(int, background.removeprefix("rgb(").removesuffix(")").split(", "))) < 150
+            assert is_dark == (scheme == "dark")
+
+
+def test_everything_works_without_a_script(open_page: Open) -> None:
+    page = open_page("/", java_script_enabled=False)
+    page.get_by_label("Find a user").fill("hana")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("hana")
+    before = own_items(page)
+    page.locator(f".own [data-item='{before[-1]}'] button").click()
+    expect(page.get_by_role("status")).to_contain_text("Counted")
+    assert before[-1] not in own_items(page)
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_role("status")).to_contain_text("Taken back")
+    assert own_items(page) == before
+    page.get_by_role("link", name="pinnersage").click()
+    for box in page.get_by_role("checkbox").all()[:2]:
+        box.check()
+    page.get_by_role("button", name="Recommend from these").click()
+    expect(page.locator(".picked li")).to_have_count(2)
+    page.locator(".group .tile a").first.click()
+    expect(page.locator(".picked li")).to_have_count(3)
+
+
+def test_any_id_and_title_is_shown_as_it_is(open_page: Open) -> None:
+    page = open_page(f"/users?q={quote(ODD_USER)}")
+    expect(page.get_by_role("heading", level=1)).to_have_text(ODD_USER)
+    page.locator(".own .act").first.click()
+    expect(page.get_by_role("status")).to_contain_text("Counted")
+    page.locator(".own .why").first.click()
+    expect(page.get_by_role("link", name=ODD_USER)).to_be_visible()
+    page = open_page("/items/chairs-49")
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE_TITLE)
+
+
+def test_somebody_new_has_an_interest_after_one_click(open_page: Open) -> None:
+    page = open_page("/users/somebody-new")
+    expect(page.get_by_role("heading", name="Popular items")).to_be_visible()
+    page.locator(".act").first.click()
+    expect(page.locator("#summary")).to_contain_text("1 interest from 1 action")
+    assert len(own_items(page)) == 20
+
+
+def test_the_system_page_looks_again_by_itself_until_told_not_to(open_page: Open) -> None:
+    page = open_page("/system")
+    expect(page.locator(".state")).to_contain_text("Ready")
+    with page.expect_response("**/system", timeout=10_000):
+        pass
+    watch = page.get_by_role("button", name="Refresh every 5 s")
+    watch.click()
+    expect(watch).to_have_attribute("aria-pressed", "false")
+    assert page.locator(".histogram rect").count() >= 1
