@@ -23,7 +23,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.streaming.worlds import START_MS, embeddings, item_id, live_items, told
 
 from pinnersage import PinnerSage
@@ -39,7 +46,6 @@ from pinnersage.store.generations import GenerationDirectory, Staging
 from pinnersage.streaming.entries import ActionEntry, ItemEntry
 from pinnersage.streaming.events import NewAction
 
-pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
 CONFIG = InterestConfig(window_days=10.0, max_merge_cost=0.7)
 USERS = [f"person-{name}-4c1d" for name in ("ada", "bo", "cy")]
 NUMBERS = range(10)
@@ -405,7 +411,19 @@ def batch(
     return {user: told(built.record(u), names, kinds) for u, user in enumerate(users)}
 
 
-TestLiveMachine = LiveMachine.TestCase
-TestLiveMachine.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-)
+def settings_of(n_examples: int, n_steps: int) -> settings:
+    return settings(
+        max_examples=n_examples,
+        stateful_step_count=n_steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+def test_a_live_model_is_what_a_batch_would_be() -> None:
+    run_state_machine_as_test(LiveMachine, settings=settings_of(5, 20))
+
+
+@pytest.mark.slow
+def test_a_live_model_is_what_a_batch_would_be_at_length() -> None:
+    run_state_machine_as_test(LiveMachine, settings=settings_of(150, 40))
