@@ -11,7 +11,7 @@ import typer
 
 from pinnersage.cli import options
 from pinnersage.cli.output import write_json
-from pinnersage.errors import PinnerSageError, UnavailableError, UsageError
+from pinnersage.errors import PinnerSageError, UnavailableError, UsageError, install_hint
 
 if TYPE_CHECKING:
     from pinnersage.serving.settings import ServiceSettings
@@ -213,5 +213,5 @@ def check_installed() -> None:
         import uvicorn  # noqa: F401
     except ImportError as error:
         raise UnavailableError(
-            f"`pinnersage serve` needs the package {error.name}: pip install 'pinnersage[serve]'"
+            f"`pinnersage serve` needs the package {error.name}: {install_hint('serve')}"
         ) from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, install_hint
 
 _ID = re.compile(r"/(users|items|interests|explanations)/[^/]+")
 _REAL_SCOPE = "pinnersage.scope"
@@ -26,9 +26,7 @@ def tracing() -> Callable[[Any], Any]:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError as error:
-        raise UnavailableError(
-            f"--otel needs the package {error.name}: pip install 'pinnersage[otel]'"
-        ) from None
+        raise UnavailableError(f"--otel needs the package {error.name}: {install_hint('otel')}") from None
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
 

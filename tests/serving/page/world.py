@@ -129,15 +129,18 @@ def build_world(path: Path) -> Path:
 
 
 class PageServer:
-    """A process that serves a model with its page on a free port."""
+    """A process that serves a model with its page on a free port: the command itself."""
 
-    def __init__(self, directory: Path, keys: Path | None = None) -> None:
+    def __init__(self, directory: Path) -> None:
+        command = "from pinnersage.cli.app import main; main()"
+        options = ["--port", "0", "--json", "--log-level", "error"]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PINNERSAGE_")}
         self.process = subprocess.Popen(
-            [sys.executable, __file__, str(directory), *([str(keys)] if keys else [])],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=dict(os.environ),
+            [sys.executable, "-c", command, "serve", str(directory), *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment,
         )  # fmt: skip
         assert self.process.stdout is not None
-        self.url: str = json.loads(self.process.stdout.readline())["url"]
+        self.url: str = json.loads(self.process.stdout.readline())["page_url"].rstrip("/")
 
     def stop(self) -> None:
         """End the process."""
@@ -145,24 +148,3 @@ class PageServer:
         self.process.wait(30)
         assert self.process.stdout is not None
         self.process.stdout.close()
-
-
-def serve(directory: str, keys: str | None = None) -> None:
-    """Serve a model with its page until told to stop; say where on the standard output."""
-    from pinnersage.model.live import LiveModel
-    from pinnersage.serving.app import create_app
-    from pinnersage.serving.keys import KeyRing
-    from pinnersage.serving.page import Page
-    from pinnersage.serving.running import bind, run_one
-    from pinnersage.serving.settings import ServiceSettings
-
-    ring = KeyRing(Path(keys)) if keys else None
-    settings = ServiceSettings(access_log=False)
-    app = create_app(LiveModel.open(directory), settings, keys=ring, plugins=[Page()])
-    bound = bind("127.0.0.1", 0)
-    print(json.dumps({"url": f"http://127.0.0.1:{bound.getsockname()[1]}"}), flush=True)
-    run_one(app, bound, 1.0)
-
-
-if __name__ == "__main__":
-    serve(*sys.argv[1:])

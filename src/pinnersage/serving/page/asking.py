@@ -22,7 +22,7 @@ ItemIdInPath = Annotated[str, PathParameter(description="An item.", min_length=1
 AssetName = Annotated[str, PathParameter(description="A file that pages load.")]
 MODES: tuple[str, ...] = get_args(RecommendMode)
 DEFAULT_MODE = "budgeted"
-_MAX_FIELDS = 20
+_MAX_FIELDS, _MAX_DIGITS = 20, 15
 _SETTLED_MS = 7 * 86_400_000
 
 
@@ -91,6 +91,17 @@ def field(form: dict[str, str], name: str) -> str:
     if not form.get(name):
         raise RequestError(f"expected the field {name}", field=name)
     return form[name]
+
+
+def number_of(text: str) -> int | None:
+    """Return a whole number of at most 15 digits; None if the text is none.
+
+    Examples
+    --------
+    >>> [number_of(text) for text in ("12", "", "-1", "9" * 16)]
+    [12, None, None, None]
+    """
+    return int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def action_time_ms(as_of_ms: int, now_ms: int | None = None) -> int:

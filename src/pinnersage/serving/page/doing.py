@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response, post
 from litestar.params import RawBody
 from litestar.response import Redirect
 
 from pinnersage.serving.access import OPEN
-from pinnersage.serving.intake import Taken
-from pinnersage.serving.page.asking import AnyRequest, Desk, UserIdInPath, action_time_ms, field, form_of
+from pinnersage.serving.intake import read_actions
+from pinnersage.serving.page.asking import (
+    AnyRequest,
+    Desk,
+    UserIdInPath,
+    action_time_ms,
+    field,
+    form_of,
+    number_of,
+)
 from pinnersage.serving.page.door import PAGE, key_cookie
 from pinnersage.serving.page.links import is_inside, user_link
 from pinnersage.serving.page.words import ms_of
 from pinnersage.serving.problems import RequestError
-from pinnersage.streaming.events import NewAction
 
 WRITE = PAGE | {"scope": "write"}
 _PREFERENCES: dict[str, Any] = {"muted": "muted", "pinned": "pinned", "": None}
@@ -27,15 +35,18 @@ async def act(request: AnyRequest, user_id: UserIdInPath, body: RawBody) -> Redi
     desk = Desk(request)
     form = form_of(body)
     item, back_ms = field(form, "item_id"), form.get("back_ms", "")
-    if back_ms and not back_ms.isdecimal():
+    back_at_ms = number_of(back_ms)
+    if back_ms and back_at_ms is None:
         raise RequestError("expected back_ms as milliseconds", field="back_ms")
     status = await desk.service.slow(desk.backend.status)
-    time_ms = int(back_ms) if back_ms else action_time_ms(ms_of(status["as_of"]))
-    action = NewAction(user_id, item, time_ms, form.get("action", ""), retract=bool(back_ms))
-    result = (await desk.service.take(Taken([action], {}, 1)))[0]
+    time_ms = action_time_ms(ms_of(status["as_of"])) if back_at_ms is None else back_at_ms
+    # As a body of the API, so that it is judged as one.
+    action = {"user_id": user_id, "item_id": item, "timestamp": time_ms, "action": form.get("action") or None}
+    body_of_api = msgspec.json.encode({"actions": [action | {"retract": back_at_ms is not None}]})
+    result = (await desk.service.take(read_actions(body_of_api, desk.service.settings)))[0]
     mode = desk.mode(form.get("mode", ""))
     if result.status in ("rejected", "parked"):
-        told: dict[str, object] = {"done": "refused", "item": item, "reason": result.reason or result.message}
+        told: dict[str, object] = {"done": "refused", "item": item, "reason": result.reason}
     else:
         told = {"done": "back" if back_ms else "acted", "item": item, "at_ms": None if back_ms else time_ms}
     return Redirect(user_link(user_id, mode=mode, **told), status_code=303)

@@ -13,7 +13,7 @@ from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.words import ms_of
 
 N_NEIGHBORS = 24
-_N_BEHIND = 6
+_N_BEHIND, _N_NEAREST = 8, 8
 _SHOWN_ELSEWHERE = ("item_id", "title", "image_url", "url")
 REASONS = {
     "no_interests": "nothing of this user is in the window",
@@ -41,7 +41,9 @@ class Why:
     interest
         Position of the interest it is nearest to, and its medoid; None without interests.
     similarities
-        Position, medoid and cosine of each interest, nearest first.
+        Position, medoid and cosine of the nearest interests.
+    n_farther
+        How many interests are farther than those.
     actions
         Those that speak for it most.
     reasons
@@ -51,6 +53,7 @@ class Why:
     user_id: str
     interest: tuple[int, Tile] | None
     similarities: Sequence[tuple[int, Tile, float]]
+    n_farther: int
     rank: int | None
     n_offered: int
     actions: Sequence[Behind]
@@ -115,7 +118,8 @@ def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why |
     return Why(
         user_id=user_id,
         interest=(positions[nearest], shown[nearest]) if nearest in positions else None,
-        similarities=_similarities(told, positions, shown),
+        similarities=_similarities(told, positions, shown)[:_N_NEAREST],
+        n_farther=max(0, len(positions) - _N_NEAREST),
         rank=told["rank_in_interest"],
         n_offered=told["n_offered"],
         actions=[Behind(shown[a["item_id"]], ms_of(a["timestamp"]), a["similarity"]) for a in behind],
