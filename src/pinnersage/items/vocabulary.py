@@ -44,6 +44,7 @@ class ItemVocabulary:
             self._integers: Int64s = ids.to_numpy()
         else:
             self._text, self._offsets = _layout(ids)
+            self._bytes = memoryview(self._text)  # type: ignore[arg-type]
 
     @classmethod
     def from_ids(cls, ids: Sequence[ItemId]) -> ItemVocabulary:
@@ -108,8 +109,11 @@ class ItemVocabulary:
         if self.kind == "integer":
             integers: list[int] = self._integers[wanted].tolist()
             return integers
-        strings: list[str] = self.ids.take(pa.array(wanted)).to_pylist()
-        return strings
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"expected rows of 0 to {len(self) - 1}")
+        # Several times faster than Arrow's "take" for the few hundred ids of an answer.
+        starts, ends = self._offsets[wanted].tolist(), self._offsets[wanted + 1].tolist()
+        return [str(self._bytes[start:end], "utf-8") for start, end in zip(starts, ends, strict=True)]
 
     def id_of(self, row: int) -> ItemId:
         """Return the id of one row."""

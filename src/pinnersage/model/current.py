@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class CurrentGeneration:
 
     def __init__(self, home: Path, journal: Journal, write_lock: WriteLock) -> None:
         self._home, self._journal, self._write_lock = home, journal, write_lock
+        self._name = str(home / CURRENT)
         self.directory = GenerationDirectory(home)
         self._lock = threading.Lock()
         self._stamp = self._stamp_now()
@@ -94,7 +96,7 @@ class CurrentGeneration:
 
     def _stamp_now(self) -> tuple[int, int]:
         try:
-            status = (self._home / CURRENT).stat()
+            status = os.stat(self._name)  # noqa: PTH116 - every request passes here.
         except FileNotFoundError:
             raise UnavailableError(f"{self._home} holds no model any more: build again") from None
         return status.st_ino, status.st_mtime_ns

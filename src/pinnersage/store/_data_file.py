@@ -41,11 +41,12 @@ class DataFile:
     path: Path
     inode: tuple[int, int]
     env: Any
+    name: str
 
     def is_current(self) -> bool:
         """Tell whether the file is still the one under its name."""
         try:
-            status = self.path.stat()
+            status = os.stat(self.name)  # noqa: PTH116 - every read passes here.
         except FileNotFoundError:
             return False
         return (status.st_dev, status.st_ino) == self.inode
@@ -133,7 +134,7 @@ def _open(path: Path, *, create: bool, sync: Sync, map_bytes: int) -> DataFile:
     except (PinnerSageError, OSError):
         env.close()
         raise
-    return DataFile(path, (status.st_dev, status.st_ino), env)
+    return DataFile(path, (status.st_dev, status.st_ino), env, str(path))
 
 
 def _refuse_truncated(env: Any, path: Path) -> None:
