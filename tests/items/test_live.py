@@ -66,15 +66,6 @@ def test_integer_ids_are_the_same_as_their_text() -> None:
     assert items.vocabulary.rows_of(["7", 5, "x"]).tolist() == [-1, 0, -1]
 
 
-def test_ids_are_told_alike_again_and_when_few_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    items = catalogue(["a", "b", "c"])
-    items.put("d", items.scaled([1, 0, 2]), {})
-    for bound in (500_000, 2):
-        monkeypatch.setattr("pinnersage.items.live.MAX_TOLD", bound)
-        for rows in ([3, 0, 3], [], [2, 1, 0], [0], [1, 3]):
-            assert items.vocabulary.ids_of(rows) == ["abcd"[row] for row in rows]
-
-
 def test_quality_and_availability_decide_who_is_a_candidate() -> None:
     items = catalogue(["a"], min_quality=0.5)
     extras: dict[str, dict[str, object]] = {

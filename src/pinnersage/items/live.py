@@ -22,7 +22,6 @@ from pinnersage.items.table import ItemTable
 from pinnersage.items.vocabulary import UNKNOWN, ItemVocabulary
 
 GONE = -1
-MAX_TOLD = 500_000
 
 
 class LiveVocabulary:
@@ -33,8 +32,6 @@ class LiveVocabulary:
         self.kind = base.kind
         self._new_ids: list[ItemId] = []
         self._rows: dict[ItemId, int] = {}
-        # Reading a hundred ids out of Arrow takes longer than finding the items does.
-        self._told: dict[int, ItemId] = {}
 
     def __len__(self) -> int:
         return len(self.base) + len(self._new_ids)
@@ -59,20 +56,10 @@ class LiveVocabulary:
 
     def ids_of(self, rows: Sequence[int] | npt.NDArray[np.integer[Any]]) -> list[Any]:
         """Return the ids of rows, in the order asked."""
-        wanted = np.asarray(rows, np.int64).tolist()
-        known = self._told
-        missing = [row for row in wanted if row not in known]
-        if missing:
-            if len(known) + len(missing) > MAX_TOLD:
-                known = self._told = {}
-                missing = wanted
-            known |= zip(missing, self._look_up(missing), strict=True)
-        return [known[row] for row in wanted]
-
-    def _look_up(self, rows: list[int]) -> list[Any]:
-        n_base = len(self.base)
-        of_base = iter(self.base.ids_of([row for row in rows if row < n_base]))
-        return [next(of_base) if row < n_base else self._new_ids[row - n_base] for row in rows]
+        n_base, wanted = len(self.base), np.asarray(rows, np.int64)
+        if not self._new_ids or not len(wanted) or wanted.max() < n_base:
+            return list(self.base.ids_of(wanted))
+        return [self.id_of(row) for row in wanted.tolist()]
 
     def as_own(self, item_id: ItemId) -> ItemId:
         """Return the id in the type of the catalogue: ``7`` and ``"7"`` are the same id."""
