@@ -73,5 +73,7 @@ def server_options(shutdown_timeout_s: float) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "timeout_keep_alive": 30,
+        # A new worker opens the model and rehearses before it is ready: a reload waits this long for it.
+        "timeout_worker_healthcheck": 120,
         "timeout_graceful_shutdown": max(1, round(shutdown_timeout_s)),
     }
