@@ -77,4 +77,4 @@ def test_a_service_without_its_packages_names_the_extra(
     monkeypatch.setitem(__import__("sys").modules, "litestar", None)
     ran = call("serve", built)
     assert ran.code == 5
-    assert "pinnersage[serve]" in ran.err
+    assert "pip install '.[serve]'" in ran.err

@@ -357,6 +357,13 @@ def test_a_lost_action_is_found_by_verify(live: LiveModel) -> None:
     assert "a journalled action is missing" in found.differences
 
 
+def test_a_new_embedding_of_an_item_seen_long_ago_is_no_difference(live: LiveModel) -> None:
+    live.add_actions(log()[200:])
+    seen = [item for user in live.find_users() for item in live.export(user)["seen_item_ids"]]
+    live.put_item(seen[0], VECTORS[55].tolist(), {})
+    assert live.verify().n_differing == 0
+
+
 def test_verify_against_the_tables_of_the_build(live: LiveModel) -> None:
     live.add_actions(log()[200:])
     live.put_item("new", VECTORS[55].tolist(), {})

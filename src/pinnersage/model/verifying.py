@@ -193,7 +193,8 @@ def _rebuilt(opened: OpenedGeneration, records: Sequence[UserRecord]) -> list[Us
 
 def _stale(opened: OpenedGeneration, record: UserRecord) -> bool:
     """Tell whether the catalogue changed under a record: its next read builds it anew."""
-    return bool((opened.items.current_rows[record.item_rows] != record.item_rows).any())
+    rows = np.concatenate((record.item_rows, record.seen_rows))
+    return bool((opened.items.current_rows[rows] != rows).any())
 
 
 def _missing(opened: OpenedGeneration, record: UserRecord, entries: Sequence[ActionEntry]) -> list[str]:
