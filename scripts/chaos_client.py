@@ -35,7 +35,7 @@ class Client:
             if self.enough.wait(pause_s * self._rng.random()):
                 return
             self.waiting += self._events.some(self._rng.choice((1, 3, 10, 40)))
-            if self._rng.random() < 0.15:
+            if self._change is None and self._rng.random() < 0.15:
                 self._change = (self._rng.randrange(N_ITEMS + N_LATER), self._rng.random() < 0.7)
             try:
                 self.drain(writer)

@@ -18,7 +18,7 @@ from pinnersage.errors import UnavailableError
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.store.generations import GenerationDirectory, Staging
-from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.entries import ActionEntry, ItemEntry
 from pinnersage.streaming.events import NewAction
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
@@ -64,6 +64,18 @@ def test_a_parked_action_outlives_a_rollback_to_before_its_item(tmp_path: Path) 
         GenerationDirectory(tmp_path / "m").rollback()
         assert counted(live) == ["a"]
         live.put_item("c", VECTORS[3], {})
+        assert counted(live) == ["a", "c"]
+
+
+def test_a_parked_action_outlives_a_writer_that_dies_while_it_recovers_from_a_death(tmp_path: Path) -> None:
+    home = build(tmp_path / "m")
+    with LiveModel(home) as live:
+        live.add_actions([act("c")])
+        live.journal().append([ItemEntry("c", np.array(VECTORS[3], np.float32), TIME_MS)])
+    dies = patch("pinnersage.model.writing._apply_parked", side_effect=KeyboardInterrupt)
+    with dies, pytest.raises(KeyboardInterrupt):
+        LiveModel(home)
+    with LiveModel(home) as live:
         assert counted(live) == ["a", "c"]
 
 

@@ -129,9 +129,13 @@ def _fold_again(
     parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
     others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
     journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
-    _put(opened.store, replace(state, applied=applied), writes)
-    for item_id in dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry)):
+    items = dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry))
+    # The watermark passes an item only once what waited for it is folded in.
+    _put(opened.store, state if items else replace(state, applied=applied), writes)
+    for item_id in items:
         _apply_parked(opened, journal, item_id)
+    if items:
+        opened.store.put_meta(APPLIED_META, str(applied).encode())
 
 
 def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[int]) -> set[int]:
