@@ -64,7 +64,57 @@ def table() -> str:
             f"{found['cold']['median_us'] / 1e3:.1f} ms without the cache "
             "| `python benchmarks/bench_recommend.py` |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *real_time_rows()])
+
+
+def real_time_rows() -> list[str]:
+    """Return the rows about actions that count at once, and about the service."""
+    update, stream, ack = result("update")["figures"], result("stream"), result("ack")["figures"]
+    alone, grouped = update["fold_group_of_1"], update["live_disk_group_of_500"]
+    one, ten = ack["ack_1000_actions_per_s_1_per_request"], ack["ack_2000_actions_per_s_10_per_request"]
+    visible = ack["visible"]
+    lines = [
+        f"| exact update of a user with 200 actions x 256-d, by the pure function "
+        f"| median {alone['median_cpu_ms']:.2f} ms of processor time | `python benchmarks/bench_update.py` |",
+        f"| the same on files, durable, 500 actions to a commit "
+        f"| {grouped['events_per_cpu_s']:,} actions per second of processor time "
+        "| `python benchmarks/bench_update.py` |",
+        f"| records that differ from one batch after {stream['n_events_online']:,} events with repeats, "
+        f"disorder, {stream['n_writers_that_died']} dead writers "
+        f"| {stream['n_differing']} of {stream['n_records_compared']:,} "
+        "| `python benchmarks/bench_stream.py` |",
+        f"| durable answer over HTTP, 1,000 actions/s, one a request "
+        f"| median {one['p50_ms']:.0f} ms, p99 {one['p99_ms']:.0f} ms | `python benchmarks/bench_ack.py` |",
+        f"| the same, 2,000 actions/s, ten a request "
+        f"| median {ten['p50_ms']:.0f} ms, p99 {ten['p99_ms']:.0f} ms | `python benchmarks/bench_ack.py` |",
+        f"| action sent, answered, and in the next list, under 500 other actions/s "
+        f"| p99 {visible['p99_ms']:.0f} ms; not there {visible['n_not_reflected']} of {visible['n']:,} times "
+        "| `python benchmarks/bench_ack.py` |",
+    ]
+    return lines + service_rows()
+
+
+def service_rows() -> list[str]:
+    """Return the rows about recommendations over HTTP."""
+    found = result("serve")["figures"]
+    lines = []
+    for k in (20, 100):
+        closed, half = found[f"recommend_k{k}"]["closed"], found[f"recommend_k{k}"]["half"]
+        lines.append(
+            f"| recommendations over HTTP, k={k}, 100,000 items, one core, warm "
+            f"| {closed['requests_per_s']:,.0f} a second; p99 {half['p99_ms']:.1f} ms at half of that "
+            "| `python benchmarks/bench_serve.py` |"
+        )
+    swap, memory = found["swap_at_500_per_s"], found["memory"]["rss_anon_mb"]
+    marks = sorted(map(int, memory))
+    return [
+        *lines,
+        f"| requests that fail while a new batch lands, 500 requests/s "
+        f"| {swap['n_failed']} of {swap['n_requests']:,} | `python benchmarks/bench_serve.py` |",
+        f"| memory of the service after {marks[1]:,} and after {marks[-1]:,} mixed requests "
+        f"| {memory[str(marks[1])]:.0f} and {memory[str(marks[-1])]:.0f} MB "
+        "| `python benchmarks/bench_serve.py` |",
+    ]
 
 
 if __name__ == "__main__":
