@@ -3,10 +3,11 @@
     python benchmarks/bench_ack.py            writes benchmarks/results/ack.json
     python benchmarks/bench_ack.py --quick    a smaller model and shorter loads, prints only
 
-``ack``: actions due 2000 a second (and 500, 1000) whatever the answers do, one or ten to a request; each is
-answered when the disk has its actions and the records know them. ``visible``: one action on an item of a list
-just given, then the list again, which must not hold the item any more; both requests together are timed,
-while 500 other actions a second arrive. The service runs on one core, the load on another.
+``ack``: actions due 2000 a second (and 500, 1000) whatever the answers do, one or ten to a request; each
+is answered when the disk has its actions and the records know them. Three rounds of each load, the middle
+one is told. ``visible``: one action on an item of a list just given, then the list again, which must not
+hold the item any more; both requests together are timed, while 500 other actions a second arrive. The
+service runs on one core, the load on another.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from pinnersage.config import BuildConfig, IndexConfig
 from pinnersage.streaming.events import NewAction
 from served_world import draw, write_tables
 
-LOADS = ((500, 1), (1_000, 1), (2_000, 1), (2_000, 10))
+LOADS = ((500, 1), (1_000, 1), (2_000, 10), (2_000, 1))
+ROUNDS = 3
 """Actions a second, and how many of them to a request."""
 BACKGROUND_PER_S = 500
 
@@ -97,7 +99,7 @@ def visible(port: int, n: int, n_users: int, background: list[bytes]) -> dict[st
 def run(quick: bool = False) -> dict[str, Any]:
     """Measure and return all figures."""
     n_users, n_actions, n_items = (200, 20, 4_000) if quick else (20_000, 50, 100_000)
-    seconds, n_visible = (1, 50) if quick else (15, 1_000)
+    seconds, n_visible = (1, 50) if quick else (8, 1_000)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "model"
@@ -107,12 +109,18 @@ def run(quick: bool = False) -> dict[str, Any]:
             warm = requests(1_000, n_users, n_items, 50)
             open_loop(service.port, lambda i: warm[i], 500, len(warm))
             for rate, size in LOADS:
-                made = requests(rate * seconds, n_users, n_items, 100 + rate + size, size)
-                cpu_s = service.cpu_s()
-                load = open_loop(service.port, lambda i: made[i], rate / size, len(made))  # noqa: B023
-                used_ms = (service.cpu_s() - cpu_s) * 1e3
+                found = []
+                for round_ in range(1 if quick else ROUNDS):
+                    made = requests(rate * seconds, n_users, n_items, 1_000 * round_ + rate + size, size)
+                    cpu_s = service.cpu_s()
+                    load = open_loop(service.port, lambda i: made[i], rate / size, len(made))  # noqa: B023
+                    used_ms = (service.cpu_s() - cpu_s) * 1e3
+                    found.append(load.told() | {"cpu_ms_per_action": round(used_ms / (rate * seconds), 3)})
+                found.sort(key=lambda one: float(one["p99_ms"]))
                 name = f"ack_{rate}_actions_per_s_{size}_per_request"
-                figures[name] = load.told() | {"cpu_ms_per_action": round(used_ms / (rate * seconds), 3)}
+                figures[name] = found[len(found) // 2] | {
+                    "p99_ms_of_rounds": [one["p99_ms"] for one in found]
+                }
             others = requests(BACKGROUND_PER_S * (2 if quick else 20), n_users, n_items, 60)
             figures["visible"] = visible(service.port, n_visible, n_users, others)
     about = {"n_users": n_users, "n_actions_per_user": n_actions, "n_items": n_items, "dim": 256}
