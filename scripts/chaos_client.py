@@ -21,6 +21,7 @@ class Client:
         self.waiting: list[NewAction] = []
         self._change: tuple[int, bool] | None = None
         self.outcomes: Counter[str] = Counter()
+        self.failure: AssertionError | None = None
         self.enough = threading.Event()
 
     def send_while(self, writer: Writer, n_batches: int, pause_s: float = 0.0) -> threading.Thread:
@@ -40,6 +41,9 @@ class Client:
             try:
                 self.drain(writer)
             except UnansweredError:
+                return
+            except AssertionError as error:
+                self.failure = error
                 return
 
     def drain(self, writer: Writer) -> None:

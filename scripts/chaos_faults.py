@@ -58,6 +58,8 @@ class Chaos:
             writer.kill()
             writer = self.start()
         self.client.drain(writer)
+        if self.client.failure is not None:
+            raise self.client.failure
         writer.kill()
         self.counts["rounds"] += 1
         self.counts["service_rounds"] += self.is_service
@@ -193,8 +195,9 @@ class Chaos:
             self.counts["torn_right"] += not found["lost"]
             self.counts["torn_wrong"] += bool(found["lost"])
         else:
-            refused = found.startswith("StoredFormatError")
-            self.counts["torn_refused" if refused else "torn_" + found.partition(":")[0]] += 1
+            if not found.startswith(("StoredFormatError", "died of signal")):
+                raise AssertionError(f"torn file: {found}")
+            self.counts["torn_refused" if found.startswith("Stored") else "torn_killed"] += 1
 
     # Helpers.
 

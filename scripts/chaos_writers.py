@@ -17,11 +17,13 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from pinnersage.errors import ItemNotFoundError, UnavailableError
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.events import NewAction
 
@@ -36,6 +38,10 @@ Answers = list[tuple[str, str | None]]
 
 class UnansweredError(Exception):
     """No answer came, or one that says to try again."""
+
+
+class DefectError(AssertionError):
+    """The writer failed in a way that no fault excuses."""
 
 
 class Writer(Protocol):
@@ -125,9 +131,9 @@ class ForkedWriter:
             ok, value = self._pipe.recv()
         except (EOFError, OSError) as error:
             raise UnansweredError from error
-        if not ok and value not in ("ItemNotFoundError",):
-            raise UnansweredError(value)
-        return value
+        if ok:
+            return value
+        raise UnansweredError if value is None else DefectError(value)
 
 
 def _serve(pipe: Any, home: Path, clock_s: float) -> None:
@@ -140,8 +146,12 @@ def _serve(pipe: Any, home: Path, clock_s: float) -> None:
             live = live or LiveModel(home)
             value = getattr(live, name)(*arguments)
             pipe.send((True, [tuple(outcome) for outcome in value] if name == "add_actions" else None))
-        except Exception as error:  # noqa: BLE001 - the sender decides.
-            pipe.send((False, type(error).__name__))
+        except ItemNotFoundError:
+            pipe.send((True, None))
+        except UnavailableError:  # A full disk, a directory that is gone: a service says 503.
+            pipe.send((False, None))
+        except Exception:  # noqa: BLE001 - told to the sender, who fails with it.
+            pipe.send((False, traceback.format_exc()))
 
 
 class Service:
@@ -223,6 +233,8 @@ class Service:
         if status >= 500:
             if kind != "application/problem+json":
                 raise AssertionError(f"expected application/problem+json with {status}, got {kind}")
+            if status == 500:
+                raise DefectError(f"{method} {path}: {answer}")
             raise UnansweredError(str(status))
         if status == 422 and "results" in answer:  # None of them can be used; each says why.
             return answer

@@ -48,6 +48,7 @@ def stage_actions(
     n_threads: int | None = None,
     progress: Progress | None = None,
     keep_unknown: bool = False,
+    users_as_text: bool = False,
 ) -> ActionLog:
     """Check a log of actions against the items.
 
@@ -76,6 +77,8 @@ def stage_actions(
     keep_unknown
         Keep actions on items that are not in the vocabulary: they get rows behind its own, those of
         :attr:`ActionLog.unknown_item_ids`.
+    users_as_text
+        Take the ids of users as text, also if all are integers.
 
     Raises
     ------
@@ -107,7 +110,7 @@ def stage_actions(
                 _register(
                     connection, pa.concat_arrays([vocabulary.ids, pa.array(unknown, vocabulary.ids.type)])
                 )
-            read = _Reading(connection, pieces, parts, checks, unknown)
+            read = _Reading(connection, pieces, parts, checks, unknown, users_as_text)
             read.check_all(progress)
         return read.log(config, stack)
 
@@ -132,6 +135,7 @@ class _Reading:
     parts: list[ActionPart]
     checks: Checks
     unknown_item_ids: list[Any]
+    users_as_text: bool
     relation: str = ""
     bad: BadRowCounter = field(default_factory=BadRowCounter)
     rejects: Rejects = field(default_factory=dict)
@@ -197,4 +201,5 @@ class _Reading:
         )
 
     def _user_kind(self) -> IdKind:
-        return "integer" if users_are_integers(self.parts) or self.all_integers else "string"
+        integers = users_are_integers(self.parts) or self.all_integers
+        return "integer" if integers and not self.users_as_text else "string"

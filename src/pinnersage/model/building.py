@@ -63,15 +63,19 @@ def write_generation(
     now_ms: int | None,
     embeddings_npy: Any = None,
     progress: Progress | None = None,
+    users_as_text: bool = False,
 ) -> dict[str, Any]:
-    """Write items, store, index and perhaps a ranker below ``directory``; return what the manifest says."""
+    """Write items, store, index and perhaps a ranker below ``directory``; return what the manifest says.
+
+    ``users_as_text`` keeps the ids of users as text also where this log has integers alone.
+    """
     watch = Stopwatch()
     with watch.measure("items_s"):
         table, items_report = import_items(
             items, directory / ITEMS, config.imports, embeddings_npy=embeddings_npy, progress=progress
         )
     with watch.measure("actions_s"):
-        people = _build_people(directory, table, actions, config, now_ms, watch, progress)
+        people = _build_people(directory, table, actions, config, now_ms, watch, progress, users_as_text)
     with watch.measure("index_s"):
         pool = pool_of(table, config)
         index = build_index(
@@ -121,11 +125,12 @@ def _build_people(
     now_ms: int | None,
     watch: Stopwatch,
     progress: Progress | None,
+    users_as_text: bool,
 ) -> dict[str, Any]:
     """Write everybody's record; return what the manifest says of the log and of them."""
     with stage_actions(
         actions, table.vocabulary, config.imports, now_ms=now_ms, wall_clock_ms=wall_clock_ms(),
-        work_dir=directory, n_threads=config.n_threads, progress=progress,
+        work_dir=directory, n_threads=config.n_threads, progress=progress, users_as_text=users_as_text,
     ) as log:  # fmt: skip
         now_ms = log.newest_ms if now_ms is None else now_ms
         _check_now(now_ms, log.oldest_ms)

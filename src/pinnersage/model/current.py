@@ -11,7 +11,8 @@ from pinnersage.model.home import WriteLock
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up
-from pinnersage.store.generations import CURRENT, GenerationDirectory
+from pinnersage.store._generation_files import CURRENT
+from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.journal import Heads, Journal
 
 

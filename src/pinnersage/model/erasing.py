@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.building import STORE
+from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
-from pinnersage.streaming.journal import Forgotten, Journal
+from pinnersage.streaming.journal import Journal
 
 
-def erase_everywhere(
-    generations: list[Path], user_id: UserId, journal: Journal | None = None
-) -> dict[str, Any]:
+def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: Journal) -> dict[str, Any]:
     """Delete a user's record from every generation and from the journal, and compact both.
 
     Every store is compacted, also one without the record: an erasure killed between the two steps is
-    completed by asking again.
+    completed by asking again. What a killed build left is removed as well; one that is running is told
+    by the journal, and lands without the user.
 
     Returns
     -------
@@ -31,24 +30,26 @@ def erase_everywhere(
         No generation holds the user.
     """
     removed = []
-    for generation in generations:
+    for generation in directory.list():
         with LmdbStore(generation / STORE, create=False) as store:
-            record = store.get(user_id)
-            store.delete(user_id)
+            records = [store.get(own) for own in _spellings(user_id)]
+            for own in _spellings(user_id):
+                store.delete(own)
             store.compact()
-        if record is not None:
-            removed.append(
-                {
-                    "generation": generation.name,
-                    "n_actions": record.n_actions,
-                    "n_interests": record.n_interests,
-                    "n_seen_items": len(record.seen_rows),
-                }
-            )
-    forgotten = Forgotten(0, 0)
-    if journal is not None:
-        forgotten = journal.forget(user_id)
-        journal.compact()
+        removed += [
+            {
+                "generation": generation.name,
+                "n_actions": record.n_actions,
+                "n_interests": record.n_interests,
+                "n_seen_items": len(record.seen_rows),
+            }
+            for record in records
+            if record is not None
+        ]
+    forgotten = journal.forget(user_id)
+    if directory.remove_leftovers():
+        journal.forget_erasures()
+    journal.compact()
     if not removed and not any(forgotten):
         raise UserNotFoundError(
             "erase: expected a user of the model, no generation holds a record; "
@@ -61,3 +62,12 @@ def erase_everywhere(
         "journal": forgotten._asdict(),
         "compacted": True,
     }
+
+
+def _spellings(user_id: UserId) -> list[UserId]:
+    """Return an id as text and as the integer it may be: the logs of two generations may differ in that."""
+    text = str(user_id)
+    try:
+        return [text, int(text)] if str(int(text)) == text else [text]
+    except ValueError:
+        return [text]

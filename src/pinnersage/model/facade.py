@@ -22,8 +22,8 @@ from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
-from pinnersage.model.home import copied_journal, journal_of
-from pinnersage.model.landing import land
+from pinnersage.model.home import copied_journal
+from pinnersage.model.landing import land, take_off
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.explain import explain
@@ -110,13 +110,13 @@ class PinnerSage(Changes, Counterfactuals):
         scratch = None if path is not None else Path(tempfile.mkdtemp(prefix="pinnersage-"))
         home = Path(path) if path is not None else scratch / "model"  # type: ignore[operator]
         try:
-            with GenerationDirectory(home).begin() as staging, journal_of(home) as journal:
-                head = journal.heads().all if journal else 0
+            with GenerationDirectory(home).begin() as staging:
+                head, as_text = take_off(home)
                 manifest = write_generation(
                     staging.path, items, actions, chosen, now_ms=to_ms(now),
-                    embeddings_npy=embeddings_npy, progress=progress,
+                    embeddings_npy=embeddings_npy, progress=progress, users_as_text=as_text,
                 )  # fmt: skip
-                generation = land(staging, manifest | {"journal_head": head}, journal, home)
+                generation = land(staging, manifest | {"journal_head": head}, home)
             return cls(generation, home, scratch)
         except BaseException:
             if scratch:

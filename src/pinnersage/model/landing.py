@@ -1,24 +1,49 @@
-"""A batch lands while events flow: the new generation takes in the journal, then becomes current."""
+"""A build takes off and lands while events flow: it takes in the journal, then becomes current.
+
+What a build has read is older than what happens while it runs. So at its end it folds in what the
+journal got meanwhile, and leaves out who was erased; only for the last of this, writers wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pinnersage._ids import UserId
 from pinnersage.config import MS_PER_DAY
-from pinnersage.model.home import WriteLock
+from pinnersage.model.home import WriteLock, journal_of, journal_path, open_journal
 from pinnersage.model.online import drop_windows
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
-from pinnersage.model.writing import catch_up
+from pinnersage.model.writing import catch_up, fold_again
 from pinnersage.store._durable import sync_tree
-from pinnersage.store.generations import Staging
+from pinnersage.store.generations import GenerationDirectory, Staging
+from pinnersage.store.manifest import read_manifest
 from pinnersage.streaming.journal import Journal
 
 
-def land(staging: Staging, manifest: Mapping[str, Any], journal: Journal | None, home: Path) -> Path:
-    """Publish a finished build with every journalled action in its records.
+def take_off(home: Path) -> tuple[int, bool]:
+    """Begin a build on a model's directory: who was erased before concerns it no more.
+
+    Returns
+    -------
+    head
+        Sequence number of the newest journal entry: catalogue changes up to here are older than the build.
+    users_as_text
+        Whether ids of users must be text: the journal may hold some that are no integers.
+    """
+    with journal_of(home) as journal:
+        if journal is None:
+            return 0, False
+        journal.forget_erasures()
+        current = read_manifest(GenerationDirectory(home).current())
+        return journal.heads().all, current["user_kind"] == "string"
+
+
+def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
+    """Publish a finished build with every journalled action in its records, and nobody erased.
 
     Most of the journal is folded in while others go on writing; only for the rest, and the rename,
     they wait.
@@ -27,16 +52,18 @@ def land(staging: Staging, manifest: Mapping[str, Any], journal: Journal | None,
     -------
     Directory of the new generation.
     """
-    if manifest["config"]["online"]["online"] == "recent":
-        _keep_interests_alone(staging.path, manifest, journal)
-        return staging.publish(manifest)
-    if journal is None:
-        return staging.publish(manifest)
-    _fold_journal(staging.path, manifest, journal)
-    sync_tree(staging.path)
-    with WriteLock(home).held():
-        _fold_journal(staging.path, manifest, journal)
-        return staging.publish(manifest)
+    staged = _Staged(staging.path, manifest, home)
+    try:
+        staged.fold_journal()
+        if manifest["config"]["online"]["online"] == "recent":
+            staged.drop_windows()
+        with _writers_kept_out(home):
+            staged.fold_journal()
+            staged.leave_out_erased()
+            staged.close()  # A file may be open but once in a process, by whatever name.
+            return staging.publish(manifest)
+    finally:
+        staged.close()
 
 
 def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retention_days: float) -> int:
@@ -47,20 +74,71 @@ def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retent
     return journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
 
 
-def _keep_interests_alone(generation: Path, manifest: Mapping[str, Any], journal: Journal | None) -> None:
-    """Fold the journal in while there are windows, then drop them."""
-    opened = OpenedGeneration(generation, journal, manifest)
-    try:
-        if journal is not None:
-            catch_up(opened, journal, landing=True)
-        drop_windows(opened.store, opened.config.interests.decay_per_day)
-    finally:
-        opened.close()
+@contextmanager
+def _writers_kept_out(home: Path) -> Iterator[None]:
+    """Hold the write lock; of a model that is not there yet, there is none."""
+    if not home.is_dir():
+        yield
+        return
+    journal_path(home).mkdir(exist_ok=True)
+    with WriteLock(home).held():
+        yield
 
 
-def _fold_journal(generation: Path, manifest: Mapping[str, Any], journal: Journal) -> None:
-    opened = OpenedGeneration(generation, journal, manifest)
-    try:
-        catch_up(opened, journal)
-    finally:
-        opened.close()
+class _Staged:
+    """A generation not yet published, and the journal of its model, once there is one."""
+
+    def __init__(self, path: Path, manifest: Mapping[str, Any], home: Path) -> None:
+        self._path, self._manifest, self._home = path, manifest, home
+        self._journal: Journal | None = None
+        self._opened: OpenedGeneration | None = None
+        self._has_windows = True
+
+    def fold_journal(self) -> None:
+        """Fold in what the journal holds by now; without windows it is read from there instead."""
+        if self._journal is None:
+            self.close()
+            self._journal = open_journal(self._home)
+        if self._journal is not None and self._has_windows:
+            catch_up(self._open(), self._journal, landing=True)
+            sync_tree(self._path)
+
+    def drop_windows(self) -> None:
+        """Leave what mode ``recent`` may keep."""
+        store = self._open().store
+        self._drop_windows_of(store.user_ids())
+        store.compact()
+        self._has_windows = False
+
+    def leave_out_erased(self) -> None:
+        """Remove who was erased since the build began; what they did since the erasure counts."""
+        if self._journal is None:
+            return
+        store = self._open().store
+        erased = self._journal.erased_of(store.user_ids())
+        for user_id in erased:
+            store.delete(user_id)
+            own = [(at, e) for at, e in self._journal.of_user(user_id) if at <= store_applied(store)]
+            fold_again(self._open(), self._journal, own, store_applied(store))
+        if not self._has_windows:
+            self._drop_windows_of(erased)
+        if erased:
+            store.compact()
+        self._journal.forget_erasures()
+
+    def close(self) -> None:
+        """Close generation and journal; may be called again."""
+        if self._opened is not None:
+            self._opened.close()
+        if self._journal is not None:
+            self._journal.close()
+        self._opened = self._journal = None
+
+    def _open(self) -> OpenedGeneration:
+        if self._opened is None:
+            self._opened = OpenedGeneration(self._path, self._journal, self._manifest)
+        return self._opened
+
+    def _drop_windows_of(self, user_ids: Iterable[UserId]) -> None:
+        opened = self._open()
+        drop_windows(opened.store, opened.config.interests.decay_per_day, user_ids)

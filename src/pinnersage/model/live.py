@@ -247,7 +247,7 @@ class LiveModel(Answering, Upkeep):
         """
         with self._write_lock.held():
             known = self._current.caught_up().user_of(user_id)
-            return erase_everywhere(self._current.directory.list(), known, self._journal)
+            return erase_everywhere(self._current.directory, known, self._journal)
 
     def close(self) -> None:
         """Close generation and journal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,16 +25,15 @@ if TYPE_CHECKING:
 _CHUNK_USERS = 1_000
 
 
-def drop_windows(store: InterestStore, decay_per_day: float) -> None:
-    """Leave in a store, of every record, what mode ``recent`` may keep."""
-    for user_ids in _chunks(store.user_ids()):
-        records = zip(user_ids, store.get_many(user_ids), strict=True)
+def drop_windows(store: InterestStore, decay_per_day: float, user_ids: Iterable[UserId]) -> None:
+    """Leave in a store, of these users' records, what mode ``recent`` may keep."""
+    for chunk in _chunks(user_ids):
+        records = zip(chunk, store.get_many(chunk), strict=True)
         store.put_many(
             (user_id, without_window(record, decay_per_day))
             for user_id, record in records
             if record is not None
         )
-    store.compact()
 
 
 def with_recent(
@@ -77,7 +76,7 @@ def _since_build(opened: OpenedGeneration, journal: Journal, user_id: UserId) ->
     return sorted(kept, key=lambda entry: entry.time_ms)
 
 
-def _chunks(user_ids: Iterator[UserId]) -> Iterator[list[UserId]]:
+def _chunks(user_ids: Iterable[UserId]) -> Iterator[list[UserId]]:
     chunk: list[UserId] = []
     for user_id in user_ids:
         chunk.append(user_id)

@@ -8,11 +8,13 @@ records is folded in by whoever comes next (:func:`catch_up`). The watermark say
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from pinnersage._arrays import Float32s
 from pinnersage._ids import ItemId, UserId
+from pinnersage.errors import UserNotFoundError
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import (
     APPLIED_META,
@@ -113,16 +115,16 @@ def catch_up(
         read = journal.read(applied, CHUNK)
         # An erasure or a trim may have left nothing at the end.
         applied = read[-1][0] if read else heads.all
-        _fold_again(opened, journal, read, applied)
+        fold_again(opened, journal, read, applied)
         n_folded += len(read)
     return n_folded
 
 
-def _fold_again(
+def fold_again(
     opened: OpenedGeneration, journal: Journal, read: Sequence[tuple[int, Entry]], applied: int
 ) -> None:
     """Fold entries that are in the journal already, on the catalogue as it is now."""
-    actions = [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)]
+    actions = _of_this_log(opened, [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)])
     entries = [entry for _, entry in actions]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
@@ -146,7 +148,7 @@ def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[i
     held: dict[UserId, set[ActionEntry]] = {}
     for user_id in {entries[position].user_id for position in repeats}:
         own = journal.of_user(user_id, newest=NEWEST_LOOKED_AT)
-        held[user_id] = {replace(entry, received_ms=0) for _, entry in own}
+        held[user_id] = {replace(entry, user_id=user_id, received_ms=0) for _, entry in own}
     found = set()
     for position, entry in enumerate(entries):
         if entry.user_id in held:
@@ -165,7 +167,7 @@ def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -
 
 def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -> int:
     """Fold in the actions that waited for an item, if it is here now."""
-    waiting = journal.parked_of(item_id)
+    waiting = _of_this_log(opened, journal.parked_of(item_id))
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
     if opened.config.online.online == "recent":
@@ -177,6 +179,24 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -
     _put(opened.store, state, writes)
     journal.set_parked(remove=[at for at, _ in waiting])
     return len(waiting)
+
+
+def _of_this_log(
+    opened: OpenedGeneration, entries: Sequence[tuple[int, ActionEntry]]
+) -> list[tuple[int, ActionEntry]]:
+    """Return the entries with their users' ids in the type of this generation's log.
+
+    Rolled back to a log of integers, the journal may hold users who are none of its: they are left out.
+    """
+    found = []
+    for at, entry in entries:
+        with suppress(UserNotFoundError):
+            user_id = opened.user_of(entry.user_id)
+            if user_id is entry.user_id:
+                found.append((at, entry))
+            elif str(user_id) == str(entry.user_id):  # "07" is not 7
+                found.append((at, replace(entry, user_id=user_id)))
+    return found
 
 
 def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry]) -> Known:

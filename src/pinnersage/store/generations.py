@@ -12,7 +12,6 @@ A first build is staged as a whole directory ``.DIR.building`` beside DIR and ap
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,18 +19,32 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pinnersage.errors import ModelNotFoundError, PinnerSageError, StoredFormatError, UsageError
+from pinnersage.errors import (
+    BuildInProgressError,
+    ModelNotFoundError,
+    PinnerSageError,
+    StoredFormatError,
+    UsageError,
+)
 from pinnersage.store._build_lock import build_lock
 from pinnersage.store._durable import full_disk_is_named, sync_path, sync_tree, write_whole
+from pinnersage.store._generation_files import (
+    CURRENT,
+    GENERATIONS,
+    LOCK,
+    STAGING,
+    UNPUBLISHED,
+    drop_old,
+    leftovers,
+    names_of,
+    read_current,
+    sweep,
+)
 from pinnersage.store.manifest import write_manifest
 
 T = TypeVar("T")
 
-CURRENT, LOCK, GENERATIONS, STAGING = "CURRENT", ".lock", "generations", ".staging"
-UNPUBLISHED = ".unpublished"
 _OURS = frozenset({CURRENT, LOCK, GENERATIONS, f".{CURRENT}.part"})
-_NAME = re.compile(r"\d{8}")
-_DROPPED = ".dropped-"
 
 
 class Staging:
@@ -65,7 +78,7 @@ class Staging:
         (self.path / UNPUBLISHED).touch()
         sync_tree(self.path)
         before = read_current(self._root)
-        name = f"{max([0, *map(int, _names(self._root))]) + 1:08d}"
+        name = f"{max([0, *map(int, names_of(self._root))]) + 1:08d}"
         self.path = self.path.rename(self._root / GENERATIONS / name)
         sync_path(self._root / GENERATIONS)
         write_whole(self._root / CURRENT, f"{name}\n".encode())
@@ -74,7 +87,7 @@ class Staging:
             self._root.rename(self._target)
             sync_path(self._target.parent)
         self.published = self._target / GENERATIONS / name
-        _drop_old(self._target, [name, *([before] if before else [])], self._keep)
+        drop_old(self._target, [name, *([before] if before else [])], self._keep)
         return self.published
 
 
@@ -124,13 +137,13 @@ class GenerationDirectory:
         target = self.path.absolute()
         beside = target.with_name(f".{target.name}.building")
         with full_disk_is_named(target), _locked_root(target, beside) as root:
-            _sweep(root)
+            sweep(root)
             staging = Staging(root, target, self._keep)
             try:
                 yield staging
             finally:
                 if staging.published is None:
-                    _sweep(root)
+                    sweep(root)
 
     def current(self) -> Path:
         """Return the directory of the generation that counts.
@@ -170,7 +183,18 @@ class GenerationDirectory:
 
     def list(self) -> list[Path]:
         """Return the directories of all kept generations, oldest first."""
-        return [self.path / GENERATIONS / name for name in _names(self.path)]
+        return [self.path / GENERATIONS / name for name in names_of(self.path)]
+
+    def remove_leftovers(self) -> bool:
+        """Remove what a killed build left; tell whether that could be done: not while a build runs."""
+        if not leftovers(self.path):
+            return True
+        try:
+            with build_lock(self.path / LOCK, self.path):
+                sweep(self.path)
+        except BuildInProgressError:
+            return False
+        return True
 
     def rollback(self, to: str | None = None) -> Path:
         """Make an older generation current and return its directory.
@@ -189,9 +213,9 @@ class GenerationDirectory:
         """
         self.current()
         with build_lock(self.path / LOCK, self.path):
-            _sweep(self.path)
+            sweep(self.path)
             now = self.current().name
-            names = _names(self.path)
+            names = names_of(self.path)
             name = to if to is not None else max((name for name in names if name < now), default=None)
             if name not in names:
                 raise ModelNotFoundError(
@@ -200,20 +224,6 @@ class GenerationDirectory:
             with full_disk_is_named(self.path):
                 write_whole(self.path / CURRENT, f"{name}\n".encode())
         return self.path / GENERATIONS / name
-
-
-def read_current(root: Path) -> str | None:
-    """Return the name in CURRENT, None where there is no such file."""
-    try:
-        name = (root / CURRENT).read_text("utf-8", "replace").strip()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if not _NAME.fullmatch(name):
-        raise StoredFormatError(
-            f"expected a generation's name of eight digits in {root / CURRENT}, found other text: "
-            f"write the newest name in {root / GENERATIONS} into it, or run `pinnersage build` again"
-        )
-    return name
 
 
 @contextmanager
@@ -267,33 +277,3 @@ def _refuse_foreign(target: Path) -> None:
         raise UsageError(
             f"expected a model or an empty directory, {target} holds {foreign[0]!r}: choose another --out"
         )
-
-
-def _names(root: Path) -> list[str]:
-    directory = root / GENERATIONS
-    names = (entry.name for entry in directory.iterdir()) if directory.is_dir() else iter(())
-    return sorted(name for name in names if _NAME.fullmatch(name))
-
-
-def _sweep(root: Path) -> None:
-    """Remove what unfinished builds left; the lock is ours."""
-    current = read_current(root)
-    for leftover in (root / GENERATIONS).glob(".*"):
-        shutil.rmtree(leftover)
-    for marker in (root / GENERATIONS).glob(f"*/{UNPUBLISHED}"):
-        if marker.parent.name == current:
-            marker.unlink()
-        else:
-            shutil.rmtree(marker.parent)
-    (root / f".{CURRENT}.part").unlink(missing_ok=True)
-    if current is None and (root / GENERATIONS).is_dir():
-        (root / GENERATIONS).rmdir()
-
-
-def _drop_old(root: Path, first: list[str], keep: int) -> None:
-    """Remove all generations but ``keep``; under another name first, so that none is ever seen in part."""
-    others = [name for name in reversed(_names(root)) if name not in first]
-    for name in [*first, *others][keep:]:
-        dropped = root / GENERATIONS / f"{_DROPPED}{name}"
-        (root / GENERATIONS / name).rename(dropped)
-        shutil.rmtree(dropped)

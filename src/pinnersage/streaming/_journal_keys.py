@@ -9,8 +9,9 @@ Keys begin with a byte that says what they are::
     4 ITEM SEQUENCE                     actions on an item that were parked; b"" while they wait
     5 USER                              preferences, JSON
     6 USER SEQUENCE                     what a user took back
+    7 USER                              erased since the last build began
 
-SEQUENCE is 8 bytes, highest first; USER and ITEM are 16-byte digests of the ids.
+SEQUENCE is 8 bytes, highest first; USER and ITEM are 16-byte digests of the ids as text.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry
 
-ENTRY, OF_USER, OF_ITEMS, PARKED, PREFERENCES, RETRACTED = b"\1", b"\2", b"\3", b"\4", b"\5", b"\6"
+ENTRY, OF_USER, OF_ITEMS, PARKED = b"\1", b"\2", b"\3", b"\4"
+PREFERENCES, RETRACTED, ERASED = b"\5", b"\6", b"\7"
 N_PARKED = b"\0nparked"
 WAITING, APPLIED = b"", b"\1"
 _DIGEST_BYTES = 16
@@ -118,13 +120,16 @@ def about_user(txn: Any, sequences: Iterable[int], user_id: UserId) -> list[tupl
     return [
         (sequence, entry)
         for sequence, entry in entries_at(txn, sequences)
-        if isinstance(entry, ActionEntry) and entry.user_id == user_id
+        if isinstance(entry, ActionEntry) and str(entry.user_id) == str(user_id)
     ]
 
 
 def user_digest(user_id: UserId) -> bytes:
-    """Return what stands for a user in keys."""
-    return blake2b(user_key(user_id), digest_size=_DIGEST_BYTES).digest()
+    """Return what stands for a user in keys; the same for 7 and "7"."""
+    key = user_key(user_id)
+    if not isinstance(user_id, str):
+        key = user_key(str(user_id))
+    return blake2b(key, digest_size=_DIGEST_BYTES).digest()
 
 
 def item_digest(item_id: ItemId) -> bytes:

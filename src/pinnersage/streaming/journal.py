@@ -3,7 +3,8 @@
 A journal belongs to a model's directory and outlives its generations: a new batch lands and replays
 it, so nothing taken meanwhile is lost, and a set of actions cannot count one twice. It also holds what
 belongs to no generation: items put and taken out, actions whose item is not known yet (*parked*),
-what was taken back, and what users prefer.
+what was taken back, and what users prefer. Users are told apart by their ids as text: what one log holds as
+integers, the next may hold as text.
 
 A backend implements the abstract methods; its tests subclass
 ``pinnersage.testing.journal.JournalConformance``. ``MemoryJournal`` is the reference, ``LmdbJournal``
@@ -98,7 +99,19 @@ class Journal(ABC):
 
     @abstractmethod
     def forget(self, user_id: UserId) -> Forgotten:
-        """Remove all that concerns a user; :meth:`compact` removes the last bytes."""
+        """Remove all that concerns a user; :meth:`compact` removes the last bytes.
+
+        That it happened is remembered, without the id, until :meth:`forget_erasures`: a build that runs
+        may have read of the user what is gone now.
+        """
+
+    @abstractmethod
+    def erased_of(self, user_ids: Iterable[UserId]) -> list[UserId]:
+        """Return those of the users whose erasure is remembered; quick when none is."""
+
+    @abstractmethod
+    def forget_erasures(self) -> None:
+        """Remember no erasure any more."""
 
     @abstractmethod
     def trim(self, received_before_ms: int, applied: int) -> int:

@@ -14,6 +14,7 @@ from pinnersage.store._durable import sync_path
 from pinnersage.store._environment import Environment, acquire, release
 from pinnersage.streaming._journal_keys import (
     ENTRY,
+    ERASED,
     N_PARKED,
     OF_ITEMS,
     OF_USER,
@@ -27,6 +28,7 @@ from pinnersage.streaming._journal_keys import (
     entries_at,
     indexed,
     item_digest,
+    keys_of,
     listed,
     number_of,
     park,
@@ -39,7 +41,7 @@ from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
 T = TypeVar("T")
 
-LAYOUT_VERSION = b"1"
+LAYOUT_VERSION = b"2"
 MAP_BYTES = 1 << 28
 _LAYOUT, _HEAD, _ITEMS_HEAD = b"\0nlayout", b"\0nhead", b"\0nitems"
 
@@ -199,9 +201,21 @@ class LmdbJournal(Journal):
             own = about_user(txn, list(listed(txn, OF_USER + digest)), user_id)
             for sequence, entry in own:
                 delete_entry(txn, sequence, entry, keep_retraction=False)
+            txn.put(ERASED + digest, b"")
             return Forgotten(len(own), int(txn.delete(PREFERENCES + digest)))
 
         return self._write(work)
+
+    def erased_of(self, user_ids: Iterable[UserId]) -> list[UserId]:
+        """See the base class."""
+        erased = self._erased()
+        return [user_id for user_id in user_ids if ERASED + user_digest(user_id) in erased] if erased else []
+
+    def forget_erasures(self) -> None:
+        """See the base class."""
+        erased = self._erased()
+        if erased:
+            self._write(lambda txn: [txn.delete(key) for key in erased])
 
     def trim(self, received_before_ms: int, applied: int) -> int:
         """See the base class."""
@@ -258,6 +272,9 @@ class LmdbJournal(Journal):
             raise UsageError("this journal is closed: open it again")
         return self._environment
 
+    def _erased(self) -> set[bytes]:
+        return self._read(lambda txn: set(keys_of(txn, ERASED)))
+
     def _check_layout(self, create: bool) -> None:
         layout = self._read(lambda txn: copied(txn.get(_LAYOUT)))
         if layout is None and create:
@@ -265,5 +282,5 @@ class LmdbJournal(Journal):
         elif layout != LAYOUT_VERSION:
             raise StoredFormatError(
                 f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
-                "upgrade pinnersage (pip install --upgrade pinnersage)"
+                "use the pinnersage that wrote it, or a newer one (pip install --upgrade pinnersage)"
             )

@@ -21,7 +21,8 @@ class MemoryJournal(Journal):
         self._entries: dict[int, bytes] = {}
         self._parked: dict[int, bool] = {}
         self._retracted: dict[int, ActionEntry] = {}
-        self._preferences: dict[UserId, str] = {}
+        self._preferences: dict[str, str] = {}
+        self._erased: set[str] = set()
         self._heads = Heads(0, 0)
 
     def heads(self) -> Heads:
@@ -56,7 +57,7 @@ class MemoryJournal(Journal):
 
     def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
         """See the base class."""
-        own = [(at, e) for at, e in self._all() if isinstance(e, ActionEntry) and e.user_id == user_id]
+        own = [(at, e) for at, e in self._all() if isinstance(e, ActionEntry) and _is_of(e, user_id)]
         return own[-newest:] if newest else own
 
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
@@ -81,21 +82,21 @@ class MemoryJournal(Journal):
         """See the base class."""
         found: dict[UserId, list[ActionEntry]] = {}
         for user_id in user_ids:
-            own = [entry for _, entry in sorted(self._retracted.items()) if entry.user_id == user_id]
+            own = [entry for _, entry in sorted(self._retracted.items()) if _is_of(entry, user_id)]
             if own:
                 found[user_id] = own
         return found
 
     def preferences(self, user_id: UserId) -> dict[str, Any]:
         """See the base class."""
-        found: dict[str, Any] = json.loads(self._preferences.get(user_id, "{}"))
+        found: dict[str, Any] = json.loads(self._preferences.get(str(user_id), "{}"))
         return found
 
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
         """See the base class."""
-        self._preferences.pop(user_id, None)
+        self._preferences.pop(str(user_id), None)
         if preferences:
-            self._preferences[user_id] = json.dumps(dict(preferences))
+            self._preferences[str(user_id)] = json.dumps(dict(preferences))
 
     def forget(self, user_id: UserId) -> Forgotten:
         """See the base class."""
@@ -104,7 +105,16 @@ class MemoryJournal(Journal):
             for at in own:
                 self._drop(at)
                 self._retracted.pop(at, None)
-            return Forgotten(len(own), int(self._preferences.pop(user_id, None) is not None))
+            self._erased.add(str(user_id))
+            return Forgotten(len(own), int(self._preferences.pop(str(user_id), None) is not None))
+
+    def erased_of(self, user_ids: Iterable[UserId]) -> list[UserId]:
+        """See the base class."""
+        return [user_id for user_id in user_ids if str(user_id) in self._erased]
+
+    def forget_erasures(self) -> None:
+        """See the base class."""
+        self._erased.clear()
 
     def trim(self, received_before_ms: int, applied: int) -> int:
         """See the base class."""
@@ -135,3 +145,7 @@ class MemoryJournal(Journal):
     def _drop(self, at: int) -> None:
         self._entries.pop(at)
         self._parked.pop(at, None)
+
+
+def _is_of(entry: ActionEntry, user_id: UserId) -> bool:
+    return str(entry.user_id) == str(user_id)

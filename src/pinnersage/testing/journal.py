@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 
 from pinnersage.errors import UsageError
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
-from pinnersage.streaming.journal import Heads, Journal
+from pinnersage.streaming.journal import Forgotten, Heads, Journal
 from pinnersage.streaming.memory_journal import MemoryJournal
 
-USERS: list[str | int] = ["u", "v", 7, "é" * 700]
+USERS: list[str | int] = ["u", "v", 7, "7", "é" * 700]
 ITEMS: list[str | int] = ["a", "b", 3]
 
 
@@ -57,7 +57,8 @@ def operations(draw: st.DrawFn) -> list[tuple[str, object]]:
     trims = st.tuples(st.just("trim"), st.integers(0, 5))
     prefers = st.tuples(st.just("prefer"), st.sampled_from(USERS))
     unparks = st.tuples(st.just("unpark"), st.integers(1, 12))
-    return draw(st.lists(st.one_of(appends, forgets, trims, prefers, unparks), max_size=12))
+    begins = st.tuples(st.just("begin"), st.none())
+    return draw(st.lists(st.one_of(appends, forgets, trims, prefers, unparks, begins), max_size=12))
 
 
 def view(journal: Journal) -> list[object]:
@@ -72,6 +73,7 @@ def view(journal: Journal) -> list[object]:
         journal.n_parked(),
         journal.retractions(USERS),
         [journal.preferences(user) for user in USERS],
+        journal.erased_of(USERS),
     ]
 
 
@@ -96,6 +98,8 @@ def apply(journal: Journal, step: tuple[str, object]) -> object:
     if name == "unpark":
         assert isinstance(value, int)
         return journal.set_parked(remove=[at for at, _ in journal.parked_of("b")][:value])
+    if name == "begin":
+        return journal.forget_erasures()
     assert isinstance(value, (str, int))
     if name == "prefer":
         return journal.set_preferences(value, {} if journal.preferences(value) else {"a": "muted"})
@@ -145,11 +149,23 @@ class JournalConformance:
         assert journal.read(0) == []
         assert journal.append([action("v")]) == 3
 
-    def test_users_of_two_types_are_two_users(self, journal: Journal) -> None:
-        """7 and "7" are different users."""
-        journal.append([action(7), action("7")])
-        assert [at for at, _ in journal.of_user("7")] == [2]
-        assert journal.retractions([7]) == {}
+    def test_a_user_is_known_by_the_text_of_the_id(self, journal: Journal) -> None:
+        """7 and "7" are one user: the next log may hold as text what this one holds as integers."""
+        journal.append([action(7), action("7"), action("7", retract=True)])
+        assert [at for at, _ in journal.of_user(7)] == [at for at, _ in journal.of_user("7")] == [1, 2, 3]
+        assert len(journal.retractions([7])[7]) == 1
+        journal.set_preferences(7, {"a": "muted"})
+        assert journal.forget("7") == Forgotten(3, 1)
+
+    def test_an_erasure_is_remembered_without_the_id(self, journal: Journal) -> None:
+        """Until it need not be any more; also of a user of whom nothing was held."""
+        assert journal.erased_of(USERS) == []
+        journal.append([action("u")])
+        journal.forget("u")
+        journal.forget(7)
+        assert journal.erased_of(USERS) == ["u", 7, "7"]
+        journal.forget_erasures()
+        assert journal.erased_of(USERS) == []
 
     def test_parked_actions_are_found_by_their_item(self, journal: Journal) -> None:
         """Also once they are applied: another generation may still need them."""
