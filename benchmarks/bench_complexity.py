@@ -48,7 +48,7 @@ FULL = Sizes(
     25_000,
 )
 QUICK = Sizes((20, 60, 600), (50, 200), (1_000, 3_000), (16, 64), 3_000)
-SMALLEST_MEMORY, SMALLEST_FEW_ALIKE = 1_000, 30_000
+SMALLEST_MEMORY, SMALLEST_FEW_ALIKE = 500, 30_000
 
 PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
     ("actions", "ward_clusters"): ("=", 2, "distances of all pairs"),
