@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pinnersage._arrays import Int32s, Int64s, UInt8s
 from pinnersage._kernel import kernel
 
@@ -14,6 +16,24 @@ def _compare(text: UInt8s, start: int, end: int, key: UInt8s, key_start: int, ke
         if a != b:
             return -1 if a < b else 1
     return (end - start) - (key_end - key_start)
+
+
+@kernel
+def gather(text: UInt8s, offsets: Int64s, rows: Int64s, ends: Int64s) -> tuple[bool, UInt8s]:
+    """Return whether there are all of ``rows``, and their strings end to end; write where each ends."""
+    n_bytes = 0
+    for i in range(len(rows)):
+        if not 0 <= rows[i] < len(offsets) - 1:
+            return False, np.empty(0, np.uint8)
+        n_bytes += offsets[rows[i] + 1] - offsets[rows[i]]
+        ends[i] = n_bytes
+    found = np.empty(n_bytes, np.uint8)
+    at = 0
+    for i in range(len(rows)):
+        for j in range(offsets[rows[i]], offsets[rows[i] + 1]):
+            found[at] = text[j]
+            at += 1
+    return True, found
 
 
 @kernel

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from pinnersage._arrays import Int32s, Int64s, UInt8s
 from pinnersage._ids import ItemId, ItemRow
 from pinnersage.errors import DataError, StoredFormatError
 from pinnersage.items._files import finished_file
-from pinnersage.items._search import find_strings
+from pinnersage.items._search import find_strings, gather
 
 UNKNOWN = -1
 
@@ -44,7 +45,6 @@ class ItemVocabulary:
             self._integers: Int64s = ids.to_numpy()
         else:
             self._text, self._offsets = _layout(ids)
-            self._bytes = memoryview(self._text)  # type: ignore[arg-type]
 
     @classmethod
     def from_ids(cls, ids: Sequence[ItemId]) -> ItemVocabulary:
@@ -109,11 +109,16 @@ class ItemVocabulary:
         if self.kind == "integer":
             integers: list[int] = self._integers[wanted].tolist()
             return integers
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
-            raise IndexError(f"expected rows of 0 to {len(self) - 1}")
         # Several times faster than Arrow's "take" for the few hundred ids of an answer.
-        starts, ends = self._offsets[wanted].tolist(), self._offsets[wanted + 1].tolist()
-        return [str(self._bytes[start:end], "utf-8") for start, end in zip(starts, ends, strict=True)]
+        spans = np.zeros(len(wanted) + 1, np.int64)
+        are_here, gathered = gather(self._text, self._offsets, wanted, spans[1:])
+        if not are_here:
+            raise IndexError(f"expected rows of 0 to {len(self) - 1}")
+        found = gathered.tobytes()
+        text = found.decode()
+        if len(text) == len(found):
+            return [text[i:j] for i, j in pairwise(spans.tolist())]
+        return [found[i:j].decode() for i, j in pairwise(spans.tolist())]
 
     def id_of(self, row: int) -> ItemId:
         """Return the id of one row."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -49,6 +48,10 @@ class Answering(ABC):
         """Return the generation that is current, with all items known by now."""
 
     @abstractmethod
+    def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
+        """Return :meth:`opened`, and what the user prefers: item id as text -> ``muted`` or ``pinned``."""
+
+    @abstractmethod
     def journal(self) -> Journal:
         """Return the journal."""
 
@@ -60,10 +63,10 @@ class Answering(ABC):
         UserNotFoundError
             The model holds no such user.
         """
-        opened = self.opened()
+        opened, held = self.opened_for(user_id)
         known, record = opened.user_of(user_id), opened.record(user_id)
         answer = answers.interests_answer(known, record, opened.items.vocabulary)
-        preferences = self._preferences(opened, known, record)
+        preferences = Preferences(held, record, opened.items.vocabulary)
         for position, interest in enumerate(answer["interests"]):
             interest["preference"] = preferences.of(position)
         return answer
@@ -84,13 +87,13 @@ class Answering(ABC):
         window gets what an unknown one does, but for what they have seen.
         """
         began_s = time.perf_counter()
-        opened = self.opened()
+        opened, held = self.opened_for(user_id)
         known, record = opened.user_of(user_id), opened.record(user_id)
         if not record.n_interests:
             return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
-        preferences = self._preferences(opened, known, record)
-        if preferences.any:
+        if held:
+            preferences = Preferences(held, record, opened.items.vocabulary)
             record = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
         self.observe("interests", time.perf_counter() - began_s)
@@ -137,8 +140,8 @@ class Answering(ABC):
                 zip(opened.items.vocabulary.ids_of(rows), counts[rows].tolist(), strict=True), start=1
             )
         ]
-        request_id = uuid.uuid5(uuid.NAMESPACE_OID, repr((opened.path.name, "popular", k)))
-        return {"user_id": None, "items": items, "popular": True, "request_id": str(request_id)}
+        request_id = answers.request_id_of(opened.path.name, "popular", k)
+        return {"user_id": None, "items": items, "popular": True, "request_id": request_id}
 
     def mean_list(self, user_id: UserId, k: int = 100) -> answers.Answer:
         """Return what one vector gives: the items nearest to the mean of the user's, decayed alike."""
@@ -248,9 +251,6 @@ class Answering(ABC):
             if not str(user).startswith(prefix):
                 return
             yield user
-
-    def _preferences(self, opened: OpenedGeneration, user_id: UserId, record: UserRecord) -> Preferences:
-        return Preferences(self.journal().preferences(user_id), record, opened.items.vocabulary)
 
     def _item_of_interest(self, opened: OpenedGeneration, user_id: UserId, item_id: ItemId) -> ItemId:
         """Return the item in the catalogue's type, if it is in an interest of the user."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -52,16 +52,26 @@ def recommend_answer(
     request: tuple[Any, ...],
 ) -> Answer:
     """Return recommendations; equal requests to an equal model have equal request ids."""
-    own = vocabulary.ids_of(record.medoid_rows)
-    medoids = [own[i] if i != NO_INTEREST else None for i in found.interests.tolist()]
+    interests = found.interests.tolist()
+    asked = [i for i in dict.fromkeys(interests) if i != NO_INTEREST]
+    ids = vocabulary.ids_of(np.concatenate((found.rows, record.medoid_rows[asked])))
+    medoids = dict(zip(asked, ids[len(interests) :], strict=True))
     items = [
-        {"rank": rank, "item_id": item_id, "score": score, "interest": medoid}
-        for rank, (item_id, score, medoid) in enumerate(
-            zip(vocabulary.ids_of(found.rows), found.scores.tolist(), medoids, strict=True), start=1
+        {"rank": rank, "item_id": item_id, "score": score, "interest": medoids.get(interest)}
+        for rank, (item_id, score, interest) in enumerate(
+            zip(ids[: len(interests)], found.scores.tolist(), interests, strict=True), start=1
         )
     ]
-    request_id = uuid.uuid5(uuid.NAMESPACE_OID, repr((user_id, record.as_of_ms, *request)))
-    return {"user_id": user_id, "items": items, "request_id": str(request_id)}
+    return {
+        "user_id": user_id,
+        "items": items,
+        "request_id": request_id_of(user_id, record.as_of_ms, *request),
+    }
+
+
+def request_id_of(*about: Any) -> str:
+    """Return an id that is the same for the same request to the same model."""
+    return blake2b(repr(about).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def similar_answer(item_id: ItemId, rows: Int32s, scores: Float32s, vocabulary: Vocabulary) -> Answer:

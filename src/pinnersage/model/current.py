@@ -42,10 +42,10 @@ class CurrentGeneration:
         self._stamp = self._stamp_now()
         self.opened = self._open()
 
-    def follow(self) -> bool:
+    def follow(self, heads: Heads | None = None) -> bool:
         """Notice a generation that landed, or items another process changed; tell whether there were any."""
         landed = self.swap_if_landed()
-        return self._learn_items(self._journal.heads()) or landed
+        return self._learn_items(heads or self._journal.heads()) or landed
 
     def is_stale(self) -> bool:
         """Tell whether another generation is current by now, without opening it."""

@@ -102,6 +102,12 @@ class LiveModel(Answering, Upkeep):
         self._current.follow()
         return self._current.opened
 
+    def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
+        """Return :meth:`opened`, and what the user prefers: item id as text -> ``muted`` or ``pinned``."""
+        heads, preferences = self._journal.heads_and_preferences(user_id)
+        self._current.follow(heads)
+        return self._current.opened, preferences
+
     def journal(self) -> Journal:
         """Return the journal."""
         return self._journal

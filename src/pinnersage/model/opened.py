@@ -137,8 +137,8 @@ class OpenedGeneration:
         """Take over items that another process put, with an action on them, a moment ago."""
         if record is None or self._journal is None:
             return
-        rows = (record.item_rows, record.seen_rows)
-        if any(len(own) and int(own.max()) >= len(self.items) for own in rows):
+        n_known, seen = len(self.items), record.seen_rows  # ascending
+        if (len(seen) and seen[-1] >= n_known) or (record.n_actions and record.item_rows.max() >= n_known):
             self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def recommend(

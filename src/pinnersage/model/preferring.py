@@ -34,11 +34,6 @@ class Preferences:
             labels = record.labels[record.item_rows == row] if row is not None else record.labels[:0]
             self._by_position |= {int(label): preference for label in labels if label >= 0}
 
-    @property
-    def any(self) -> bool:
-        """Whether there is any."""
-        return bool(self._by_position)
-
     def of(self, position: int) -> str | None:
         """Return what is preferred of the interest at a position of the record."""
         return self._by_position.get(position)

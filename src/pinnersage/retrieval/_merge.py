@@ -17,7 +17,9 @@ from pinnersage._kernel import kernel, vector_kernel
 from pinnersage.retrieval._scores import Matrix, dot, widen
 
 COSINE_SLACK = 1e-6
-_HEAD = 32
+_SMALLEST_HEAD, _HEAD_SHARE = 16, 16
+ALL_LONG_ENOUGH = -1
+NOT_MERGED = -2
 
 
 class Lists(NamedTuple):
@@ -62,14 +64,6 @@ def slot_of(table: Int32s, row: int) -> Any:
     return np.int64(slot)
 
 
-@vector_kernel
-def _partial_distance(a: Float32s, b: Float32s, start: int, stop: int) -> Any:
-    total = np.float32(0)
-    for j in range(start, stop):
-        total += (a[j] - b[j]) * (a[j] - b[j])
-    return total
-
-
 @kernel
 def _unit(row: Matrix, out: Float32s) -> None:
     """Write the embedding at unit length; a zero embedding stays zero."""
@@ -81,19 +75,48 @@ def _unit(row: Matrix, out: Float32s) -> None:
             out[j] = np.float32(out[j] / length)
 
 
+class Chosen(NamedTuple):
+    """Items of a list so far: unit vectors one to a row, and their first numbers one to a column.
+
+    ``distances``: scratch, a number for each.
+    """
+
+    vectors: Float32s
+    heads: Float32s
+    distances: Float32s
+
+
 @kernel
-def is_near_duplicate(item: Float32s, chosen: Float32s, n_chosen: int, cosine: float) -> bool:
-    """Tell whether a unit vector is at or above ``cosine`` to one of the first ``n_chosen``.
+def room_for(n: int, dim: int) -> Chosen:
+    """Return room for ``n`` items and one more to try."""
+    n_first = min(max(_SMALLEST_HEAD, dim // _HEAD_SHARE), dim)
+    vectors, heads = np.empty((n + 1, dim), np.float32), np.empty((n_first, n + 1), np.float32)
+    return Chosen(vectors, heads, np.empty(n + 1, np.float32))
+
+
+@vector_kernel
+def _partial_distances(heads: Float32s, n: int, distances: Float32s) -> None:
+    """Write how far item ``n`` is from those before it in the first dimensions alone, squared."""
+    distances[:n] = 0
+    for j in range(heads.shape[0]):
+        own = heads[j, n]
+        for i in range(n):
+            distances[i] += (heads[j, i] - own) * (heads[j, i] - own)
+
+
+@kernel
+def is_near_duplicate(chosen: Chosen, n: int, cosine: float) -> bool:
+    """Tell whether item ``n`` is at or above ``cosine`` to one of the ``n`` before it.
 
     Unit vectors that near are no further apart than ``sqrt(2 - 2 cosine)``: most pairs are settled by
-    a few of their numbers.
+    a few of their numbers, which a cache holds for all items at once.
     """
-    head = min(_HEAD, len(item))
+    for j in range(chosen.heads.shape[0]):
+        chosen.heads[j, n] = chosen.vectors[n, j]
+    _partial_distances(chosen.heads, n, chosen.distances)
     reach = np.float32(max(0.0, 2.0 - 2.0 * cosine) + 1e-4)
-    for i in range(n_chosen):
-        if _partial_distance(item, chosen[i], 0, head) > reach:
-            continue
-        if dot(item, chosen[i]) >= cosine:
+    for i in range(n):
+        if chosen.distances[i] <= reach and dot(chosen.vectors[n], chosen.vectors[i]) >= cosine:
             return True
     return False
 
@@ -144,7 +167,7 @@ def merge(lists: Lists, rules: Rules, places: Int64s, turns: Int32s) -> tuple[in
     n_lists = len(lists.shares)
     cursors, given = lists.starts[:-1].copy(), np.zeros(n_lists, np.int64)
     active = np.ones(n_lists, np.bool_)
-    chosen = np.empty((len(places) + 1, rules.matrix.shape[1]), np.float32)
+    chosen = room_for(len(places), rules.matrix.shape[1])
     n = 0
     while n < len(places):
         i = furthest_behind(given, lists.shares, active, n)
@@ -164,18 +187,36 @@ def merge(lists: Lists, rules: Rules, places: Int64s, turns: Int32s) -> tuple[in
 
 
 @kernel
-def _next_place(lists: Lists, rules: Rules, start: int, stop: int, chosen: Float32s, n: int) -> int:
-    """Return the next position whose item may join the list (its unit vector in ``chosen[n]``), or -1."""
+def _next_place(lists: Lists, rules: Rules, start: int, stop: int, chosen: Chosen, n: int) -> int:
+    """Return the next position whose item may join the list (put into ``chosen`` at ``n``), or -1."""
     for at in range(start, stop):
         row = lists.rows[at]
         if not rules.pool[row] or rules.barred[slot_of(rules.barred, row)] == row:
             continue
         if rules.cosine > 1.0:
             return at
-        _unit(rules.matrix[row], chosen[n])
-        if not is_near_duplicate(chosen[n], chosen, n, rules.cosine - COSINE_SLACK):
+        _unit(rules.matrix[row], chosen.vectors[n])
+        if not is_near_duplicate(chosen, n, rules.cosine - COSINE_SLACK):
             return at
     return -1
+
+
+@kernel
+def offer_and_merge(
+    lists: Lists, seen: Int32s, pool: Bools, matrix: Matrix, cosine: float,
+    short: Bools, places: Int64s, turns: Int32s,
+) -> tuple[int, int, int]:  # fmt: skip
+    """:func:`count_offers`, and :func:`merge` if no list is short.
+
+    Returns the number taken, the interest whose list ran out (``ALL_LONG_ENOUGH`` for none,
+    ``NOT_MERGED`` where ``short`` says which), and the number offered.
+    """
+    rules = Rules(pool, make_set(seen, len(places) + 1), matrix, cosine)
+    n_offered = count_offers(lists, rules, short)
+    if short.any():
+        return 0, NOT_MERGED, n_offered
+    n, dry = merge(lists, rules, places, turns)
+    return n, dry, n_offered
 
 
 def without_near_duplicates(rows: Int32s, rules: Rules, k: int) -> Int64s:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numba import types
 from numba.extending import overload
 
-from pinnersage._arrays import Float32s, Int32s, UInt64s
+from pinnersage._arrays import Float32s, Int32s, Int64s, UInt64s
 from pinnersage._kernel import kernel, vector_kernel
 
 Matrix = npt.NDArray[Any]
@@ -104,19 +104,31 @@ def _unpack(keys: UInt64s, k: int) -> tuple[Float32s, Int32s]:
 
 def nearest_query(queries: Float32s, matrix: Matrix, rows: Int32s) -> tuple[Int32s, Float32s, Int32s]:
     """Give each row to its nearest query (the first of equals); return rows, scores, queries by score."""
-    all_scores = _all_scores(queries, matrix, rows)
-    scores = all_scores.max(axis=0)
-    order = np.lexsort((rows, -scores))
-    return rows[order], scores[order], all_scores.argmax(axis=0)[order].astype(np.int32)
+    scores, nearest = np.empty(len(rows), np.float32), np.empty(len(rows), np.int32)
+    order = nearest_queries(queries, matrix, rows, scores, nearest)
+    return rows[order], scores[order], nearest[order]
 
 
 def nearest_position(queries: Float32s, matrix: Matrix, rows: Int32s) -> Int32s:
     """Return the position of each row's nearest query, the first of equals, int32 ``(n,)``."""
-    nearest: Int32s = _all_scores(queries, matrix, rows).argmax(axis=0).astype(np.int32)
+    nearest = np.empty(len(rows), np.int32)
+    nearest_queries(queries, matrix, rows, np.empty(len(rows), np.float32), nearest)
     return nearest
 
 
-def _all_scores(queries: Float32s, matrix: Matrix, rows: Int32s) -> Float32s:
-    scores = np.empty((len(queries), len(rows)), np.float32)
-    score_rows(queries, matrix, np.tile(rows, (len(queries), 1)), scores)
-    return scores
+@kernel
+def nearest_queries(
+    queries: Float32s, matrix: Matrix, rows: Int32s, scores: Float32s, nearest: Int32s
+) -> Int64s:
+    """Write each row's best score and the first query that has it; return their order, best first.
+
+    Of equal scores the smaller row comes first; rows are different.
+    """
+    for j in range(len(rows)):
+        scores[j], nearest[j] = -np.inf, 0
+        for i in range(len(queries)):
+            score = dot(queries[i], matrix[rows[j]])
+            if score > scores[j]:
+                scores[j], nearest[j] = score, i
+    by_row = np.argsort(rows)
+    return by_row[np.argsort(-scores[by_row], kind="mergesort")]

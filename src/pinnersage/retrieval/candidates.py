@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
-from pinnersage.retrieval._merge import Lists, Rules, count_offers, make_set, merge
+from pinnersage.retrieval._merge import ALL_LONG_ENOUGH, NOT_MERGED, Lists, offer_and_merge
 from pinnersage.retrieval._scores import Matrix
 from pinnersage.retrieval.neighbors import NeighborCache, Neighbors, depth_for
 
@@ -77,23 +78,23 @@ def fill(
     depths = [depth_for(share + share // 4) for share in ask.shares.tolist()]
     lists: list[Neighbors] = []
     short = np.ones(len(depths), np.bool_)
+    at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
     while True:
         lists = _look_up(lists, ask, depths, short, cache)
         merged = _ragged(lists, ask.shares)
-        rules = Rules(pool, make_set(ask.seen, k + 1), matrix, near_duplicate_cosine)
-        n_candidates = count_offers(merged, rules, short)
-        if not short.any():
-            at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
-            n, dry = merge(merged, rules, at, turns)
-            if dry < 0:
-                scores = np.concatenate([near.scores for near in lists])
-                return Filled(merged.rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
+        n, dry, n_candidates = offer_and_merge(
+            merged, ask.seen, pool, matrix, near_duplicate_cosine, short, at, turns
+        )
+        if dry == ALL_LONG_ENOUGH:
+            scores = np.concatenate([near.scores for near in lists])
+            return Filled(merged.rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
+        if dry != NOT_MERGED:
             short[dry] = True
         depths = [depth_for(2 * d) if s else d for d, s in zip(depths, short.tolist(), strict=True)]
 
 
 def _ragged(lists: list[Neighbors], shares: Int64s) -> Lists:
-    starts = np.cumsum([0] + [len(near.rows) for near in lists])
+    starts = np.array([0, *accumulate(len(near.rows) for near in lists)], np.int64)
     complete = np.array([near.complete for near in lists])
     return Lists(np.concatenate([near.rows for near in lists]), starts, complete, shares)
 
@@ -102,7 +103,7 @@ def _look_up(
     lists: list[Neighbors], ask: Ask, depths: list[int], short: Bools, cache: NeighborCache
 ) -> list[Neighbors]:
     """Return ``lists`` with those that were too short looked up anew."""
-    which = np.flatnonzero(short).tolist()
+    which = [i for i, s in enumerate(short.tolist()) if s]
     wanted = [depths[i] for i in which]
     if ask.item_rows is None:
         fresh = cache.of_vectors(ask.queries[which], wanted)

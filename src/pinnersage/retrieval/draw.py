@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._ids import UserId
+from pinnersage._kernel import kernel
 from pinnersage.config import Representative
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval._scores import as_float32
@@ -41,9 +42,15 @@ def sample_interests(importances: Float64s, n: int, seed: int) -> Int64s:
     if n >= len(importances):
         return np.arange(len(importances))
     waits = np.random.default_rng(seed).exponential(size=len(importances))
-    with np.errstate(divide="ignore", over="ignore"):
-        waits /= importances
-    return np.sort(np.argsort(waits, kind="stable")[:n])
+    return _shortest(waits, importances, n)
+
+
+@kernel
+def _shortest(waits: Float64s, rates: Float64s, n: int) -> Int64s:
+    """Return the positions of the ``n`` shortest waits at these rates, ascending; the first of equals."""
+    chosen = np.argsort(waits / rates, kind="mergesort")[:n]
+    chosen.sort()
+    return chosen
 
 
 def sample_others(importances: Float64s, n: int, seed: int, left_out: Int64s) -> Int64s:

@@ -36,6 +36,8 @@ def live_record(
     now_ms: int,
 ) -> UserRecord:
     """Return a stored record as of ``now_ms`` on the catalogue as it is: what a fresh batch would build."""
+    if not items.n_retired and not _has_new(record, items):
+        return record_at(record, now_ms, items.embeddings, config)
     gone = _gone(record, items)
     settled = not (record.labels[gone] >= 0).any()
     living = with_rows(without(record, gone), items)

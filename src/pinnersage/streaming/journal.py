@@ -93,6 +93,10 @@ class Journal(ABC):
     def preferences(self, user_id: UserId) -> dict[str, Any]:
         """Return a user's preferences, empty where there are none."""
 
+    def heads_and_preferences(self, user_id: UserId) -> tuple[Heads, dict[str, Any]]:
+        """Return :meth:`heads` and :meth:`preferences`; every list asks for both."""
+        return self.heads(), self.preferences(user_id)
+
     @abstractmethod
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
         """Replace a user's preferences (JSON values); empty removes them."""

@@ -80,7 +80,7 @@ class LmdbJournal(Journal):
 
     def heads(self) -> Heads:
         """See the base class."""
-        return self._read(lambda txn: Heads(number_of(txn.get(_HEAD)), number_of(txn.get(_ITEMS_HEAD))))
+        return self._read(_heads)
 
     def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
         """See the base class."""
@@ -180,10 +180,13 @@ class LmdbJournal(Journal):
 
     def preferences(self, user_id: UserId) -> dict[str, Any]:
         """See the base class."""
+        return self.heads_and_preferences(user_id)[1]
+
+    def heads_and_preferences(self, user_id: UserId) -> tuple[Heads, dict[str, Any]]:
+        """See the base class; one transaction."""
         key = PREFERENCES + user_digest(user_id)
-        value = self._read(lambda txn: copied(txn.get(key)))
-        found: dict[str, Any] = {} if value is None else json.loads(value)
-        return found
+        heads, value = self._read(lambda txn: (_heads(txn), copied(txn.get(key))))
+        return heads, {} if value is None else json.loads(value)
 
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
         """See the base class."""
@@ -284,3 +287,7 @@ class LmdbJournal(Journal):
                 f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
                 "use the pinnersage that wrote it, or a newer one (pip install --upgrade pinnersage)"
             )
+
+
+def _heads(txn: Any) -> Heads:
+    return Heads(number_of(txn.get(_HEAD)), number_of(txn.get(_ITEMS_HEAD)))
