@@ -126,19 +126,19 @@ def decode_record(data: bytes | memoryview) -> UserRecord:
 _ACTIONS = ("item_rows", "times_ms", "weights", "kinds", "event_keys", "labels")
 _INTERESTS = ("medoid_rows", "importances")
 _SEEN = ("seen_rows",)
-_DTYPES: dict[str, npt.DTypeLike] = {
-    "action_offsets": np.int64,
-    "item_rows": np.int32,
-    "times_ms": np.int64,
-    "weights": np.float32,
-    "kinds": np.uint8,
-    "event_keys": np.uint64,
-    "labels": np.int32,
-    "interest_offsets": np.int64,
-    "medoid_rows": np.int32,
-    "importances": np.float64,
-    "seen_offsets": np.int64,
-    "seen_rows": np.int32,
+_DTYPES: dict[str, np.dtype[Any]] = {
+    "action_offsets": np.dtype(np.int64),
+    "item_rows": np.dtype(np.int32),
+    "times_ms": np.dtype(np.int64),
+    "weights": np.dtype(np.float32),
+    "kinds": np.dtype(np.uint8),
+    "event_keys": np.dtype(np.uint64),
+    "labels": np.dtype(np.int32),
+    "interest_offsets": np.dtype(np.int64),
+    "medoid_rows": np.dtype(np.int32),
+    "importances": np.dtype(np.float64),
+    "seen_offsets": np.dtype(np.int64),
+    "seen_rows": np.dtype(np.int32),
 }
 
 
@@ -146,10 +146,11 @@ def _uniform(names: tuple[str, ...], source: UserRecord | RecordBatch) -> list[n
     """Columns as contiguous read-only arrays of the promised types, so that one kernel is compiled."""
     columns = []
     for name in names:
-        column = (
-            np.ascontiguousarray(getattr(source, name)).astype(_DTYPES[name], "C", "safe", copy=False).view()
-        )
-        column.flags.writeable = False
+        column = getattr(source, name)
+        if column.dtype != _DTYPES[name] or not column.flags.c_contiguous:
+            column = np.ascontiguousarray(column).astype(_DTYPES[name], "C", "safe", copy=False)
+        column = column.view()
+        column.setflags(write=False)
         columns.append(column)
     return columns
 
