@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,6 @@ from pinnersage.errors import PinnerSageError, UnavailableError, UsageError, ins
 if TYPE_CHECKING:
     from pinnersage.serving.settings import ServiceSettings
 
-_TURN_S = 0.001
 Level = Literal["debug", "info", "warning", "error"]
 Durability = Literal["disk", "process"]
 _BOUNDS, _LOGS = "Bounds", "Logs"
@@ -144,8 +142,6 @@ class ServedModel:
         from pinnersage.serving.page import Page
 
         configure_logs(self.log_level)
-        # Commits run in a thread: at Python's 5 ms a turn, requests wait for them too long.
-        sys.setswitchinterval(_TURN_S)
         BoundedProtocol.head_timeout_s = self.bounds.read_timeout_s
         keys = None if self.keys is None else KeyRing(self.keys)
         around = None
