@@ -12,7 +12,6 @@ service runs on one core, the load on another.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import os
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from common import NOW_MS, save
+from common import NOW_MS, measure_and_keep
 from http_load import Load, _loop, get, open_loop, post, served
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, IndexConfig
@@ -128,18 +127,5 @@ def run(quick: bool = False) -> dict[str, Any]:
     return {**about, "figures": figures, "load_average": load_1m, "command": "python benchmarks/bench_ack.py"}
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save("ack", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("ack", __doc__, run)

@@ -10,8 +10,6 @@ The index of items is taken off the build's time and shown apart: the script has
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import pickle
 import tempfile
@@ -23,7 +21,15 @@ import numpy as np
 import pandas as pd
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from common import NOW_MS, median_ratio, save, side_by_side, unit_vectors, write_actions, write_items
+from common import (
+    NOW_MS,
+    measure_and_keep,
+    median_ratio,
+    side_by_side,
+    unit_vectors,
+    write_actions,
+    write_items,
+)
 from pinnersage.actions.staging import stage_actions
 from pinnersage.config import BuildConfig
 from pinnersage.interests.build import build_records
@@ -145,15 +151,5 @@ def run(quick: bool) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save("build", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("build", __doc__, run)

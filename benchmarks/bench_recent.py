@@ -12,8 +12,6 @@ bootstrapped. The embeddings are TF-IDF of the items' texts; nothing was tuned f
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common import DAY_MS, save
+from common import DAY_MS, measure_and_keep
 from pinnersage import PinnerSage
 from pinnersage.cli.demo_data import load_purchases
 from pinnersage.config import BuildConfig, ImportConfig, OnlineConfig
@@ -116,18 +114,5 @@ def run(quick: bool = False) -> dict[str, Any]:
     return {"cut": "2017-08-01", "k": K, "n_interests": N_INTERESTS, "ages": figures}
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=1))
-    if not quick:
-        save("recent", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("recent", __doc__, run)

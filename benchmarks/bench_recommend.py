@@ -10,8 +10,6 @@ else; what a user without an index would write, in the same run on the same requ
 
 from __future__ import annotations
 
-import argparse
-import json
 import platform
 import tempfile
 import time
@@ -22,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from common import measure_and_keep
 from pinnersage.config import IndexConfig, RecommendMode, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval.draw import sample_interests
@@ -147,20 +146,5 @@ def measure(
     return figures
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    text = json.dumps(run(quick), indent=1)
-    print(text)
-    if not quick:
-        out = Path(__file__).parent / "results" / "recommend.json"
-        out.parent.mkdir(exist_ok=True)
-        out.write_text(text + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("recommend", __doc__, run)

@@ -8,8 +8,6 @@ Both take the same candidates from the same memory-mapped 4-bit codes, on one th
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ import faiss
 import numpy as np
 
 from bench_recommend import SEED, make_items
+from common import measure_and_keep
 from pinnersage.retrieval._scores import as_matrix, best_rows
 from pinnersage.retrieval.codes import encode, faiss_threads, open_codes, scan, write_codes
 from pinnersage.retrieval.exact import ExactIndex
@@ -85,18 +84,5 @@ def compare(
     return result
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    text = json.dumps(run(quick), indent=1)
-    print(text)
-    if not quick:
-        (Path(__file__).parent / "results" / "rerank.json").write_text(text + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("rerank", __doc__, run)

@@ -12,8 +12,6 @@ runs on one core; ``requests_per_cpu_s`` counts the processor time that it used 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import subprocess
 import sys
@@ -25,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from bench_ack import as_json
-from common import NOW_MS, save
+from common import NOW_MS, measure_and_keep
 from http_load import COMMAND, Served, closed_loop, get, open_loop, post, served
 from served_world import draw, write_tables
 
@@ -141,18 +139,5 @@ def run(quick: bool = False) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save("serve", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("serve", __doc__, run)

@@ -12,8 +12,6 @@ build over all events.
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from common import DAY_MS, NOW_MS, save, unit_vectors, write_items
+from common import DAY_MS, NOW_MS, measure_and_keep, unit_vectors, write_items
 from pinnersage import PinnerSage
 from pinnersage.model.incoming import incoming
 from pinnersage.model.live import LiveModel
@@ -103,18 +101,5 @@ def run(quick: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save("stream", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("stream", __doc__, run)

@@ -11,8 +11,6 @@ counts all threads, the kernel's part included; waiting for the disk is no proce
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import tempfile
 import time
@@ -23,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from common import NOW_MS, save
+from common import NOW_MS, measure_and_keep
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, IndexConfig
 from pinnersage.model.home import Durability
@@ -115,18 +113,5 @@ def run(quick: bool = False) -> dict[str, Any]:
     return {**about, "group": GROUP, "figures": figures, "command": "python benchmarks/bench_update.py"}
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save("update", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("update", __doc__, run)

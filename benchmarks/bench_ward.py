@@ -12,8 +12,6 @@ The limit is half-way between two merge costs at three places of the tree, so th
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 from typing import Any
 
@@ -21,7 +19,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from threadpoolctl import threadpool_limits
 
-from common import median_ratio, save, side_by_side, unit_vectors
+from common import measure_and_keep, median_ratio, side_by_side, unit_vectors
 from pinnersage import ward_clusters
 
 DIM = 256
@@ -69,15 +67,5 @@ def run(quick: bool) -> dict[str, Any]:
     return {"dim": DIM, "blas_kernel": os.environ.get("OPENBLAS_CORETYPE", "native"), "rows": rows}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    result = run(quick)
-    print(json.dumps(result, indent=2))
-    if not quick:
-        save(f"ward-{result['blas_kernel'].lower()}", result)
-
-
 if __name__ == "__main__":
-    main()
+    measure_and_keep("ward-{blas_kernel}", __doc__, run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import statistics
@@ -98,3 +99,24 @@ def save(name: str, result: dict[str, Any]) -> None:
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(result | {"about": about}, indent=2) + "\n")
+
+
+def measure_and_keep(name: str, doc: str | None, run: Callable[[bool], dict[str, Any]]) -> None:
+    """Run a benchmark from the command line: print its result and, unless it was ``--quick``, keep it.
+
+    Parameters
+    ----------
+    name
+        Of the kept result; fields in braces are taken from it.
+    doc
+        Says what is measured.
+    run
+        Called with whether to be quick.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    result = run(quick)
+    print(json.dumps(result, indent=2))
+    if not quick:
+        save(name.format_map(result), result)
