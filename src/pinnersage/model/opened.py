@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pinnersage._arrays import Bools
 from pinnersage._ids import ItemId, ItemRow, UserId
 from pinnersage.batch.popularity import open_popularity
@@ -137,8 +139,9 @@ class OpenedGeneration:
         """Take over items that another process put, with an action on them, a moment ago."""
         if record is None or self._journal is None:
             return
-        n_known, seen = len(self.items), record.seen_rows  # ascending
-        if (len(seen) and seen[-1] >= n_known) or (record.n_actions and record.item_rows.max() >= n_known):
+        rows, seen = record.item_rows, record.seen_rows  # the latter ascending
+        largest = max(np.maximum.reduce(rows, initial=0), seen[-1] if len(seen) else 0)
+        if largest >= len(self.items):
             self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def recommend(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,15 @@ def sample_interests(importances: Float64s, n: int, seed: int) -> Int64s:
     """
     if n >= len(importances):
         return np.arange(len(importances))
-    waits = np.random.default_rng(seed).exponential(size=len(importances))
-    return _shortest(waits, importances, n)
+    return _shortest(_waits(seed, len(importances)), importances, n)
+
+
+@lru_cache(maxsize=16_384)
+def _waits(seed: int, n: int) -> Float64s:
+    """Return waiting times at rate 1; who asks again draws alike, and a generator costs as much as a list."""
+    waits = np.random.default_rng(seed).exponential(size=n)
+    waits.flags.writeable = False
+    return waits
 
 
 @kernel

@@ -99,7 +99,7 @@ def _gone(record: UserRecord | None, items: LiveItems) -> Bools:
 
 
 def _has_new(record: UserRecord, items: LiveItems) -> bool:
-    return bool(record.n_actions) and int(record.item_rows.max()) >= items.n_base
+    return bool(record.n_actions) and int(np.maximum.reduce(record.item_rows)) >= items.n_base
 
 
 def _rebuilt(
