@@ -140,13 +140,15 @@ changes = st.tuples(st.sampled_from(NUMBERS), st.integers(0, len(VECTORS) - 1))
 class LiveMachine(RuleBasedStateMachine):
     """See the module."""
 
+    swaps_warm = False
+
     @initialize(log=st.lists(actions, min_size=1, max_size=10))
     def start(self, log: list[NewAction]) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="live-machine-")) / "model"
         self.world = World()
         self.erased: set[str] = set()
         self.build_over({number: number % len(VECTORS) for number in range(N_FIRST)}, log)
-        self.live = LiveModel(self.home, durability="process")
+        self.live = self.opened_model()
 
     def teardown(self) -> None:
         if hasattr(self, "live"):
@@ -182,14 +184,14 @@ class LiveMachine(RuleBasedStateMachine):
     def put(self, change: Item) -> None:
         number, vector = change
         assert vector is not None
-        known = number in self.world.catalogue(self.live.generation)
+        known = number in self.world.catalogue(self.written_to())
         answer = self.live.put_item(item_id(number), VECTORS[vector].tolist(), {})
         self.world.items.append(change)
         assert answer["created"] is not known
 
     @rule(number=st.sampled_from(NUMBERS))
     def delete(self, number: int) -> None:
-        known = self.world.catalogue(self.live.generation)
+        known = self.world.catalogue(self.written_to())
         if number not in known:
             with pytest.raises(ItemNotFoundError):
                 self.live.delete_item(item_id(number))
@@ -246,7 +248,7 @@ class LiveMachine(RuleBasedStateMachine):
     @rule()
     def reopen(self) -> None:
         self.live.close()
-        self.live = LiveModel(self.home, durability="process")
+        self.live = self.opened_model()
 
     @rule(events=st.lists(actions, min_size=1, max_size=6))
     def a_writer_dies_after_the_journal_has_its_events(self, events: list[NewAction]) -> None:
@@ -261,7 +263,7 @@ class LiveMachine(RuleBasedStateMachine):
     @rule(change=changes, is_put=st.booleans())
     def a_writer_dies_after_the_journal_has_an_item(self, change: Item, is_put: bool) -> None:
         number, vector = change
-        if not is_put and number not in self.world.catalogue(self.live.generation):
+        if not is_put and number not in self.world.catalogue(self.written_to()):
             return
         value = VECTORS[vector] if is_put and vector is not None else None
         self.live.journal().append([ItemEntry(item_id(number), value, now_ms())])
@@ -322,6 +324,14 @@ class LiveMachine(RuleBasedStateMachine):
 
     # Helpers.
 
+    def opened_model(self) -> LiveModel:
+        """Open the model."""
+        return LiveModel(self.home, durability="process", swaps_warm=self.swaps_warm)
+
+    def written_to(self) -> str:
+        """Return the name of the generation that takes writes; another one may answer."""
+        return GenerationDirectory(self.home).current().name
+
     def taken_back(self, user: str) -> set[str]:
         """Return the items of what a user took back."""
         return {str(a.item_id) for a in self.world.journal if a.retract and a.user_id == user}
@@ -333,7 +343,7 @@ class LiveMachine(RuleBasedStateMachine):
     def take(self, events: Sequence[NewAction]) -> None:
         outcomes = self.live.add_actions(events)
         assert {outcome.status for outcome in outcomes} <= {"accepted", "duplicate", "parked"}
-        known = self.world.catalogue(self.live.generation)
+        known = self.world.catalogue(self.written_to())
         for event, outcome in zip(events, outcomes, strict=True):
             if number_of(event) in known:
                 assert outcome.status != "parked"
@@ -344,7 +354,7 @@ class LiveMachine(RuleBasedStateMachine):
         self, data: st.DataObject, log: list[NewAction], moved: list[Item]
     ) -> tuple[dict[int, int], list[NewAction]]:
         """Return a new table of items, and a log that holds some of what came."""
-        table = dict(self.world.generations[self.live.generation].table)
+        table = dict(self.world.generations[self.written_to()].table)
         table |= {number: vector for number, vector in moved if vector is not None}
         left_out = data.draw(st.sets(st.sampled_from(NUMBERS), max_size=2))
         table = {n: v for n, v in table.items() if n not in left_out} or {0: 0}
@@ -377,6 +387,18 @@ class LiveMachine(RuleBasedStateMachine):
         kept = {path.name for path in GenerationDirectory(self.home).list()}
         self.world.generations = {n: g for n, g in self.world.generations.items() if n in kept}
         self.erased -= {str(a.user_id) for a in usable}
+
+
+class WarmMachine(LiveMachine):
+    """Readers stay with a generation until the next is warm, while writes go to the next."""
+
+    swaps_warm = True
+
+    @rule()
+    def refresh(self) -> None:
+        landed = self.live.generation != self.written_to()
+        assert self.live.refresh() or not landed
+        assert self.live.generation == self.written_to()
 
 
 START = [NewAction(USERS[0], item_id(0), START_MS + round(max(DAYS) * MS_PER_DAY))]
@@ -420,10 +442,12 @@ def settings_of(n_examples: int, n_steps: int) -> settings:
     )
 
 
-def test_a_live_model_is_what_a_batch_would_be() -> None:
-    run_state_machine_as_test(LiveMachine, settings=settings_of(5, 20))
+@pytest.mark.parametrize("machine", [LiveMachine, WarmMachine])
+def test_a_live_model_is_what_a_batch_would_be(machine: type[LiveMachine]) -> None:
+    run_state_machine_as_test(machine, settings=settings_of(5, 20))
 
 
 @pytest.mark.slow
-def test_a_live_model_is_what_a_batch_would_be_at_length() -> None:
-    run_state_machine_as_test(LiveMachine, settings=settings_of(150, 40))
+@pytest.mark.parametrize("machine", [LiveMachine, WarmMachine])
+def test_a_live_model_is_what_a_batch_would_be_at_length(machine: type[LiveMachine]) -> None:
+    run_state_machine_as_test(machine, settings=settings_of(150, 40))

@@ -149,7 +149,7 @@ class ServedModel:
             from pinnersage.serving.tracing import tracing
 
             around = tracing()
-        backend = LiveModel.open(self.directory, **self.model)
+        backend = LiveModel.open(self.directory, swaps_warm=True, **self.model)
         return create_app(
             backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=[Page()], around=around
         )

@@ -1,4 +1,9 @@
-"""Which generation answers: the current one of a directory, followed when another lands."""
+"""Which generation answers, and which one takes writes, when another lands in a model's directory.
+
+Writes always go to the generation that is current on the disk, before they are acknowledged. A reader
+may answer from the one before for a while, until the new one is warm: it then folds the journal into
+that one, too, before it answers. So both know every acknowledged action.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,18 @@ import os
 import threading
 from pathlib import Path
 
+from pinnersage._ids import UserId
 from pinnersage.errors import UnavailableError
 from pinnersage.model.home import WriteLock
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.warming import warm
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up
 from pinnersage.store._generation_files import CURRENT
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.journal import Heads, Journal
+
+Stamp = tuple[int, int]
 
 
 class CurrentGeneration:
@@ -27,6 +36,13 @@ class CurrentGeneration:
         Directory of the model.
     journal, write_lock
         Of the model.
+    swaps_warm
+        Whether readers stay with their generation until :meth:`refresh` has warmed the next.
+
+    Attributes
+    ----------
+    opened
+        The generation that answers.
 
     Raises
     ------
@@ -34,68 +50,127 @@ class CurrentGeneration:
         The directory holds no model any more.
     """
 
-    def __init__(self, home: Path, journal: Journal, write_lock: WriteLock) -> None:
+    def __init__(
+        self, home: Path, journal: Journal, write_lock: WriteLock, *, swaps_warm: bool = False
+    ) -> None:
         self._home, self._journal, self._write_lock = home, journal, write_lock
         self._name = str(home / CURRENT)
+        self._swaps_warm = swaps_warm
         self.directory = GenerationDirectory(home)
         self._lock = threading.Lock()
-        self._stamp = self._stamp_now()
-        self.opened = self._open()
-
-    def follow(self, heads: Heads | None = None) -> bool:
-        """Notice a generation that landed, or items another process changed; tell whether there were any."""
-        landed = self.swap_if_landed()
-        return self._learn_items(heads or self._journal.heads()) or landed
-
-    def is_stale(self) -> bool:
-        """Tell whether another generation is current by now, without opening it."""
-        return self._stamp_now() != self._stamp
-
-    def swap_if_landed(self) -> bool:
-        """Open the generation that is current now, if it is another; tell whether it was."""
         stamp = self._stamp_now()
-        if stamp == self._stamp:
+        self.opened = self._open()
+        self._stamp = stamp
+        self._newest, self._newest_stamp = self.opened, stamp
+
+    def follow(self, heads: Heads | None = None, user_id: UserId | None = None) -> OpenedGeneration:
+        """Return :attr:`opened` with all that was acknowledged: generations, items, actions.
+
+        ``user_id``: whose record will be asked for; everybody's may be without it.
+        """
+        heads = heads or self._journal.heads()
+        if self._stamp_now() != self._stamp:
+            if not self._stays():
+                self._swap_to(*self._landed())
+            elif self._lacks(heads, user_id):
+                with self._write_lock.held():
+                    catch_up(self.opened, self._journal, alone=False)
+        return self._knowing_items(self.opened, heads)
+
+    def refresh(self) -> bool:
+        """Go over to a generation that landed, once it is warm; tell whether there was one."""
+        if self._stamp_now() == self._stamp:
+            self.follow()
             return False
-        landed = self._open()
+        landed, stamp = self._landed()
+        if self._stays():
+            warm(landed, self.opened)
+        self._swap_to(landed, stamp)
+        return True
+
+    def caught_up(self) -> OpenedGeneration:
+        """Return what takes writes, with the whole journal in its records; needs the write lock.
+
+        A generation that still answers in its place knows as much then.
+        """
+        newest, stamp = self._landed()
+        heads = self._journal.heads()
+        newest = self._knowing_items(newest, heads)
+        catch_up(newest, self._journal, heads)
+        if not self._stays():
+            self._swap_to(newest, stamp)
+        elif self.opened is not newest:
+            catch_up(self._knowing_items(self.opened, heads), self._journal, heads, alone=False)
+        return newest
+
+    def with_room(self) -> OpenedGeneration:
+        """Return :meth:`caught_up`, opened anew with more rows for new items if all are used."""
+        opened = self.caught_up()
+        if len(opened.items) == len(opened.items.embeddings):
+            return self._opened_anew(opened)
+        return opened
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.opened.close()
+        self._newest.close()
+
+    def _stays(self) -> bool:
+        """Tell whether the generation that answers may go on when another has landed."""
+        return self._swaps_warm and self.opened.path.is_dir()
+
+    def _lacks(self, heads: Heads, user_id: UserId | None) -> bool:
+        """Tell whether the generation that answers, though not the newest, lacks something of a user."""
+        applied = store_applied(self.opened.store)
+        if applied >= heads.all or self.opened.config.online.online == "recent":
+            return False
+        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
+            return True
+        return any(at > applied for at, _ in self._journal.of_user(user_id, newest=1))
+
+    def _landed(self) -> tuple[OpenedGeneration, Stamp]:
+        """Return the generation that is current on the disk, opened."""
+        stamp = self._stamp_now()
+        with self._lock:
+            if stamp != self._newest_stamp:
+                self._newest, self._newest_stamp = self._open(), stamp
+            return self._newest, self._newest_stamp
+
+    def _swap_to(self, landed: OpenedGeneration, stamp: Stamp) -> None:
+        """Let a generation answer, once it has the whole journal."""
+        if landed is self.opened and stamp == self._stamp:
+            return
         if store_applied(landed.store) < self._journal.heads().all:
             # Builds land with the whole journal; an older generation that was rolled back to has a gap.
             with self._write_lock.held():
                 catch_up(landed, self._journal)
         with self._lock:
             self.opened, self._stamp = landed, stamp
-        return True
 
-    def caught_up(self) -> OpenedGeneration:
-        """Return the current generation with the whole journal in its records; needs the write lock."""
-        self.swap_if_landed()
-        heads = self._journal.heads()
-        self._learn_items(heads)
-        catch_up(self.opened, self._journal, heads)
-        return self.opened
-
-    def with_room(self) -> OpenedGeneration:
-        """Return :meth:`caught_up`, opened anew with more rows for new items if all are used."""
-        opened = self.caught_up()
-        if len(opened.items) == len(opened.items.embeddings):
-            self.opened = self._open()
-        return self.opened
-
-    def _learn_items(self, heads: Heads) -> bool:
-        """Take over items that others put or took out; tell whether there were any."""
-        opened = self.opened
+    def _knowing_items(self, opened: OpenedGeneration, heads: Heads) -> OpenedGeneration:
+        """Return the generation with the items that others put, without those they took out."""
         if heads.items <= opened.catalogue.applied:
-            return False
+            return opened
         entries = self._journal.read_items(opened.catalogue.applied)
         if len(opened.items) + len(entries) > len(opened.items.embeddings):
-            self.opened = self._open()  # It has no rows left for them.
-        else:
-            opened.catalogue.replay(entries)
-        return True
+            return self._opened_anew(opened)  # It has no rows left for them.
+        opened.catalogue.replay(entries)
+        return opened
+
+    def _opened_anew(self, opened: OpenedGeneration) -> OpenedGeneration:
+        """Open a generation once more, with rows for more items, wherever it is in use."""
+        anew = OpenedGeneration(opened.path, self._journal)
+        with self._lock:
+            if self._newest is opened:
+                self._newest = anew
+            if self.opened is opened:
+                self.opened = anew
+        return anew
 
     def _open(self) -> OpenedGeneration:
         return self.directory.read(lambda path: OpenedGeneration(path, self._journal))
 
-    def _stamp_now(self) -> tuple[int, int]:
+    def _stamp_now(self) -> Stamp:
         try:
             status = os.stat(self._name)  # noqa: PTH116 - every request passes here.
         except FileNotFoundError:

@@ -1,8 +1,7 @@
 """A model that takes actions and answers at once; what the service serves.
 
 Several threads and several processes may use one directory. A write returns when it is durable and
-every reader sees it: the record of each user, in the generation that is current, is the one a batch
-over all their actions would build. When a newer batch lands, the next call goes on with that one.
+every reader sees it: the record of each user is the one a batch over all their actions would build.
 """
 
 from __future__ import annotations
@@ -53,6 +52,9 @@ class LiveModel(Answering, Upkeep):
         At most so many actions wait for items that are not known yet.
     max_ahead_s
         Actions further ahead of this machine's clock are rejected: one of them would move "now".
+    swaps_warm
+        When a newer batch lands, answer from the one before, and from every action since, until
+        :meth:`refresh` has warmed the newer one's caches. Without it the next call goes on with that one.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class LiveModel(Answering, Upkeep):
         durability: Durability = "disk",
         max_parked: int = MAX_PARKED,
         max_ahead_s: float = MAX_AHEAD_S,
+        swaps_warm: bool = False,
     ) -> None:
         self._home = Path(path)
         self.observe = lambda _stage, _seconds: None
@@ -79,7 +82,7 @@ class LiveModel(Answering, Upkeep):
             raise UnavailableError(f"{self._home}: the journal cannot be opened")
         self._journal: Journal = journal
         self._write_lock = WriteLock(self._home)
-        self._current = CurrentGeneration(self._home, journal, self._write_lock)
+        self._current = CurrentGeneration(self._home, journal, self._write_lock, swaps_warm=swaps_warm)
         self.recover()
 
     @classmethod
@@ -99,26 +102,20 @@ class LiveModel(Answering, Upkeep):
 
     def opened(self) -> OpenedGeneration:
         """Return the generation that is current, with all items known by now."""
-        self._current.follow()
-        return self._current.opened
+        return self._current.follow()
 
     def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
         """Return :meth:`opened`, and what the user prefers: item id as text -> ``muted`` or ``pinned``."""
         heads, preferences = self._journal.heads_and_preferences(user_id)
-        self._current.follow(heads)
-        return self._current.opened, preferences
+        return self._current.follow(heads, user_id), preferences
 
     def journal(self) -> Journal:
         """Return the journal."""
         return self._journal
 
     def refresh(self) -> bool:
-        """Notice a generation that landed, or items another process changed; tell whether there were any."""
-        return self._current.follow()
-
-    def is_stale(self) -> bool:
-        """Tell whether a generation landed that the next call will open, which takes a moment."""
-        return self._current.is_stale()
+        """Go over to a generation that landed; tell whether there was one."""
+        return self._current.refresh()
 
     def rehearse(self) -> None:
         """Do once what calls will do, and keep nothing: the first of them need not wait for compilers."""
@@ -234,7 +231,8 @@ class LiveModel(Answering, Upkeep):
             There is no such user, or the item is in none of their interests.
         """
         with self._write_lock.held():
-            opened = self._current.caught_up()
+            self._current.caught_up()
+            opened = self._current.follow()  # What the user saw.
             known, item = opened.user_of(user_id), self._item_of_interest(opened, user_id, medoid_item_id)
             held = self._journal.preferences(known)
             chosen = {key: value for key, value in held.items() if key != str(item)}
@@ -257,7 +255,7 @@ class LiveModel(Answering, Upkeep):
 
     def close(self) -> None:
         """Close generation and journal."""
-        self._current.opened.close()
+        self._current.close()
         self._journal.close()
 
     def __enter__(self) -> Self:

@@ -72,8 +72,7 @@ class Upkeep:
         UnavailableError, NotFoundError, DataError
             What is wrong.
         """
-        self._current.follow()
-        opened = self._current.opened
+        opened = self._current.follow()
         if not opened.path.is_dir():
             raise UnavailableError(f"generation {opened.path.name} is gone: build again")
         opened.store.get_meta("ready")

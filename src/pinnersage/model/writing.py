@@ -95,11 +95,18 @@ def remove_item(opened: OpenedGeneration, journal: Journal, item_id: ItemId, rec
 
 
 def catch_up(
-    opened: OpenedGeneration, journal: Journal, heads: Heads | None = None, *, landing: bool = False
+    opened: OpenedGeneration,
+    journal: Journal,
+    heads: Heads | None = None,
+    *,
+    landing: bool = False,
+    alone: bool = True,
 ) -> int:
     """Fold in what the journal holds beyond the records' watermark; return how many entries that were.
 
     In mode ``recent`` only a ``landing`` build does so; what comes after it is read from the journal.
+    Which actions wait for their item is told to the journal, unless another generation tells it (``alone``
+    is False).
     """
     heads, applied = heads or journal.heads(), store_applied(opened.store)
     if heads.items > opened.catalogue.applied:
@@ -115,27 +122,33 @@ def catch_up(
         read = journal.read(applied, CHUNK)
         # An erasure or a trim may have left nothing at the end.
         applied = read[-1][0] if read else heads.all
-        fold_again(opened, journal, read, applied)
+        fold_again(opened, journal, read, applied, alone=alone)
         n_folded += len(read)
     return n_folded
 
 
 def fold_again(
-    opened: OpenedGeneration, journal: Journal, read: Sequence[tuple[int, Entry]], applied: int
+    opened: OpenedGeneration,
+    journal: Journal,
+    read: Sequence[tuple[int, Entry]],
+    applied: int,
+    *,
+    alone: bool = True,
 ) -> None:
     """Fold entries that are in the journal already, on the catalogue as it is now."""
     actions = _of_this_log(opened, [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)])
     entries = [entry for _, entry in actions]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
-    parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
-    others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
-    journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
+    if alone:
+        parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
+        others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
+        journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
     items = dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry))
     # The watermark passes an item only once what waited for it is folded in.
     _put(opened.store, state if items else replace(state, applied=applied), writes)
     for item_id in items:
-        _apply_parked(opened, journal, item_id)
+        _apply_parked(opened, journal, item_id, alone=alone)
     if items:
         opened.store.put_meta(APPLIED_META, str(applied).encode())
 
@@ -165,19 +178,18 @@ def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -
     return head
 
 
-def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId) -> int:
+def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *, alone: bool = True) -> int:
     """Fold in the actions that waited for an item, if it is here now."""
     waiting = _of_this_log(opened, journal.parked_of(item_id))
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
-    if opened.config.online.online == "recent":
+    if opened.config.online.online == "exact":
+        entries = [entry for _, entry in waiting]
+        known = _known(opened.store, journal, entries)
+        state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+        _put(opened.store, state, writes)
+    if alone:
         journal.set_parked(remove=[at for at, _ in waiting])
-        return len(waiting)
-    entries = [entry for _, entry in waiting]
-    known = _known(opened.store, journal, entries)
-    state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
-    _put(opened.store, state, writes)
-    journal.set_parked(remove=[at for at, _ in waiting])
     return len(waiting)
 
 

@@ -95,6 +95,11 @@ class NeighborCache:
                 answers[i] = Neighbors(s[:n].copy(), r[:n].copy(), complete)
         return [answers[i] for i in range(len(depths))]
 
+    def keys(self) -> list[tuple[int, int]]:
+        """Return item row and depth of each list held, the last used at the end."""
+        with self._lock:
+            return list(self._lists)
+
     def clear(self) -> None:
         """Forget all lists; the counts stay."""
         with self._lock:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,14 @@ class Retriever:
     def forget_neighbors(self) -> None:
         """Look up all neighbors anew: the index has found new items."""
         self._cache.clear()
+
+    def cached(self) -> list[tuple[int, int]]:
+        """Return item row and depth of each list of neighbors in the cache, the last used at the end."""
+        return self._cache.keys()
+
+    def look_up(self, wanted: Sequence[tuple[int, int]]) -> None:
+        """Put lists of neighbors into the cache: item row and depth of each."""
+        self._cache.of_items([row for row, _ in wanted], [depth for _, depth in wanted])
 
     def cache_counts(self) -> CacheCounts:
         """Return what the cache of neighbors has done so far."""

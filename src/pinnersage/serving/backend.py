@@ -96,10 +96,7 @@ class Backend(Protocol):
         """Return the attributes of items, in order."""
 
     def refresh(self) -> bool:
-        """Notice a new generation; return whether there was one."""
-
-    def is_stale(self) -> bool:
-        """Tell whether a new generation waits to be opened; cheap."""
+        """Go over to a new generation once it is warm; return whether there was one."""
 
     def rehearse(self) -> None:
         """Do once, and keep nothing of it, what calls will do, so that the first of them is quick."""

@@ -65,7 +65,6 @@ async def recommend(
     """
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
-    await service.fresh()
     options = {"interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen}
     return service.respond(_recommended(service, user_id, k, options))
 
@@ -99,7 +98,6 @@ async def recommend_many(
 async def show_interests(request: AnyRequest, user_id: UserId) -> Response[shapes.Interests]:
     """Show what a user is interested in, most important first."""
     service = service_of(request)
-    await service.fresh()
     return service.respond(service.timed("interests", service.backend.interests, user_id))
 
 
@@ -108,7 +106,6 @@ async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Res
     """Show the items nearest to an item."""
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
-    await service.fresh()
     return service.respond(service.timed("retrieve", service.backend.neighbors, item_id, k))
 
 

@@ -43,7 +43,6 @@ class Service:
         )
         backend.observe = self.metrics.stage
         self._generation = backend.generation
-        self._swapping = asyncio.Lock()
         # Apart from each other: writes may wait for a lock, and reads must not wait for them.
         reads, writes = (
             Threads(name, settings.n_threads, settings.max_waiting) for name in ("reads", "writes")
@@ -67,13 +66,6 @@ class Service:
             for threads in self._threads:
                 await asyncio.to_thread(threads.close)
             self.backend.close()
-
-    async def fresh(self) -> None:
-        """Wait for a generation that landed to be opened, without keeping other requests waiting."""
-        if self.backend.is_stale():
-            async with self._swapping:
-                if self.backend.is_stale():
-                    await self.slow(self.backend.refresh)
 
     def timed(self, stage: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, counted as a passage through ``stage``."""
@@ -151,10 +143,10 @@ class Service:
             structlog.get_logger().error("the rehearsal failed", error=type(error).__name__)
 
     async def _watch(self) -> None:
-        """Notice new generations between requests, and keep the gauges fresh."""
+        """Go over to new generations beside the requests, and keep the gauges fresh."""
         while True:
             try:
-                await self.fresh()
+                await self.slow(self.backend.refresh)
                 await self.slow(self.observe_status)
             except PinnerSageError as error:
                 structlog.get_logger().error("the model cannot be read", error=type(error).__name__)

@@ -38,7 +38,6 @@ _N_FOUND, _N_EXAMPLES, _N_PICKS = 60, 6, 18
 async def home(request: AnyRequest) -> Response[bytes]:
     """Show where to begin: a search, a few users, and items to try out."""
     desk = Desk(request)
-    await desk.service.fresh()
 
     def show() -> Response[bytes]:
         users = example_users(desk.backend, desk.tiles, _N_EXAMPLES)
@@ -75,7 +74,6 @@ async def find_users(request: AnyRequest) -> Response[Any]:
 async def show_user(request: AnyRequest, user_id: UserIdInPath) -> Response[bytes]:
     """Show a user: interests over time, what is recommended, and what one averaged vector would."""
     desk = Desk(request)
-    await desk.service.fresh()
 
     def show() -> Response[bytes]:
         mode = desk.mode(desk.query("mode"))
@@ -94,7 +92,6 @@ async def show_user(request: AnyRequest, user_id: UserIdInPath) -> Response[byte
 async def show_item(request: AnyRequest, item_id: ItemIdInPath) -> Response[bytes]:
     """Show an item: what is known of it, its neighbors, and why it is for ``user``, if one is named."""
     desk = Desk(request)
-    await desk.service.fresh()
     user = desk.query("user")
 
     def show() -> Response[bytes]:

@@ -1,0 +1,107 @@
+"""A batch lands under a model whose readers stay with the one before until the next is warm."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.model.test_live import CONFIG, batch, built, items, log, records, table
+
+from pinnersage import PinnerSage
+from pinnersage.model.live import LiveModel
+from pinnersage.streaming.events import NewAction
+
+NEWEST_MS = log()[199].time_ms
+NEW = [NewAction(f"u{n % 3}", f"i{n:02d}", NEWEST_MS - n) for n in range(6)]  # "now" does not move
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return built(tmp_path / "m", log()[:200])
+
+
+@pytest.fixture
+def warm(home: Path) -> Iterator[LiveModel]:
+    with LiveModel(home, swaps_warm=True) as live:
+        yield live
+
+
+def land(home: Path) -> None:
+    PinnerSage.build(items(), table(log()), path=home, config=CONFIG).close()
+
+
+def n_of(live: LiveModel, user: str) -> int:
+    return sum(i["n_actions"] for i in live.interests(user)["interests"])
+
+
+def test_writes_by_anyone_are_seen_by_readers_of_both(home: Path, warm: LiveModel, tmp_path: Path) -> None:
+    """One answers from the old batch and one from the new; each knows at once what the other took."""
+    before = {user: n_of(warm, user) for user in ("u0", "u1", "u2")}
+    land(home)
+    with LiveModel(home) as other:
+        assert (warm.generation, other.generation) == ("00000001", "00000002")
+        extra = {user: n_of(other, user) - n for user, n in before.items()}
+        for n, action in enumerate(NEW):
+            user = str(action.user_id)
+            writer, reader = (warm, other) if n % 2 else (other, warm)
+            assert writer.add_actions([action])[0].status == "accepted"
+            before[user] += 1
+            assert n_of(warm, user) == before[user]
+            assert n_of(other, user) == before[user] + extra[user]
+            assert action.item_id not in {i["item_id"] for i in reader.recommend(user, 60)["items"]}
+        assert warm.generation == "00000001"
+        assert warm.refresh()
+        assert warm.generation == "00000002"
+        assert records(warm) == records(other) == batch(tmp_path, [*log(), *NEW])
+        assert warm.verify().to_dict()["ok"]
+
+
+def test_items_and_what_waited_for_them_are_seen_by_readers_of_the_old(home: Path, warm: LiveModel) -> None:
+    land(home)
+    with LiveModel(home) as other:
+        new = replace(NEW[0], item_id="novel")
+        assert other.add_actions([new])[0].status == "parked"
+        n = n_of(warm, "u0")
+        other.put_item("novel", np.ones(10).tolist())
+        assert n_of(warm, "u0") == n + 1
+        other.delete_item("novel")
+        assert n_of(warm, "u0") == n
+        assert warm.status()["journal"]["n_parked"] == 0
+
+
+def test_a_swap_looks_up_what_was_asked_for_before(home: Path, warm: LiveModel) -> None:
+    for user in ("u0", "u1", "u2"):
+        warm.recommend(user, 5)
+    asked = warm.status()["cache"]["n_entries"]
+    land(home)
+    warm.refresh()
+    cache = warm.status()["cache"]
+    assert cache["n_entries"] == asked > 0
+    warm.recommend("u0", 5)
+    assert warm.status()["cache"]["n_hits"] > cache["n_hits"]
+
+
+def test_a_generation_that_is_gone_is_left_at_once(home: Path, warm: LiveModel, tmp_path: Path) -> None:
+    """The builds after the next remove it."""
+    land(home)
+    warm.add_actions(NEW[:3])
+    land(home)
+    warm.add_actions(NEW[3:])
+    assert not (home / "generations" / "00000001").exists()
+    assert records(warm) == batch(tmp_path, [*log(), *NEW])
+    assert warm.generation == "00000003"
+    shutil.rmtree(home / "generations" / "00000002")
+    assert records(warm) == batch(tmp_path, [*log(), *NEW])
+
+
+def test_an_erased_user_is_in_neither(home: Path, warm: LiveModel) -> None:
+    land(home)
+    with LiveModel(home) as other:
+        other.erase("u1")
+        assert "u1" not in {*warm.find_users("", 99), *other.find_users("", 99)}
+        warm.add_actions([NEW[1]])
+        assert (n_of(warm, "u1"), n_of(other, "u1")) == (1, 1)
