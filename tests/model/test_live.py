@@ -95,6 +95,17 @@ def live(tmp_path: Path) -> Iterator[LiveModel]:
         yield opened
 
 
+def test_taking_a_log_in_again_changes_nothing(live: LiveModel) -> None:
+    """Also of what is older than the window, once the journal has it."""
+    every = [*log(), replace(log()[0], event_id="e")]
+    live.add_actions(every)
+    assert every[0].time_ms < live.opened().now_ms - CONFIG.interests.window_ms
+    head = live.journal().heads().all
+    assert {outcome.status for outcome in live.add_actions(every)} == {"duplicate"}
+    assert {outcome.status for action in every for outcome in live.add_actions([action])} == {"duplicate"}
+    assert live.journal().heads().all == head
+
+
 def test_actions_one_by_one_end_in_the_batch(live: LiveModel, tmp_path: Path) -> None:
     late = log()[200:]
     order = np.random.default_rng(5).permutation(len(late)).tolist()

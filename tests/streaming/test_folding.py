@@ -8,19 +8,17 @@ from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.streaming.worlds import N_ITEMS, WINDOW, batch_records, entry, live_items, told
 
 from pinnersage._ids import UserId
-from pinnersage.errors import UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveItems
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import ACCEPTED, DUPLICATE, Outcome
 from pinnersage.streaming.extending import live_record
-from pinnersage.streaming.folding import MAX_KINDS, Known, State, fold
+from pinnersage.streaming.folding import MAX_KINDS, OTHER_KIND, Known, State, fold
 
 DAYS = [0.0, 0.5, 1.0, 7.0, 11.5, 12.0]
 KINDS = ["", "click", "save"]
@@ -169,10 +167,17 @@ def test_nothing_new_writes_nothing() -> None:
     assert (unchanged[0], dict(unchanged[1].records)) == (state, {})
 
 
-def test_too_many_kinds_are_refused() -> None:
-    many = [entry("u", 1, 1.0, f"kind {n}") for n in range(MAX_KINDS + 1)]
-    with pytest.raises(UsageError, match="255 kinds"):
-        fold(State(0, ()), many, Known({}), live_items(), WINDOW)
+def test_kinds_beyond_the_most_count_as_one() -> None:
+    """What a journal holds is never refused, whatever was parked before."""
+    many = [entry("u", 1, 1.0 + n / 1_000, f"kind {n}") for n in range(MAX_KINDS + 9)]
+    state, writes = fold(State(0, ()), many, Known({}), live_items(), WINDOW)
+    assert state.kinds == (*(f"kind {n}" for n in range(MAX_KINDS)), OTHER_KIND)
+    record = writes.records["u"]
+    assert sorted(record.kinds.tolist()) == sorted([*range(MAX_KINDS), *[MAX_KINDS] * 9])
+    more = [entry("u", 2, 2.0, "yet another"), replace(many[-1], retract=True)]
+    again, writes = fold(state, more, Known(dict(writes.records)), live_items(), WINDOW)
+    assert again.kinds == state.kinds
+    assert writes.records["u"].n_actions == len(many)
 
 
 def test_an_item_taken_out_counts_again_when_it_returns() -> None:

@@ -8,20 +8,22 @@ from typing import Any
 from pinnersage._ids import UserId
 from pinnersage._report import ImportReport
 from pinnersage.model import answers
-from pinnersage.model.home import journal_of
+from pinnersage.model.home import open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
+from pinnersage.streaming.journal import Journal
 
 
 class Changes:
     """What :class:`~pinnersage.model.facade.PinnerSage` does through the model's journal.
 
-    A model that only answers opens no journal, unless a killed writer left something in it.
+    A model that only answers writes to no journal, unless a killed writer left something in it.
     """
 
     _opened: OpenedGeneration
     _home: Path
+    _journal: Journal | None = None
     _live_model: LiveModel | None = None
 
     def update(self, actions: Any, **imports: Any) -> ImportReport:
@@ -39,7 +41,10 @@ class Changes:
         report
             Rows read, kept and left out.
         """
-        return self._live().add_table(actions, imports)[0]
+        live = self._live()
+        report = live.add_table(actions, imports)[0]
+        self._opened = live.opened()
+        return report
 
     def erase(self, user_id: UserId) -> answers.Answer:
         """Remove a user from every generation of the model and return a receipt.
@@ -53,15 +58,20 @@ class Changes:
 
     def _open(self, generation: Path, home: Path) -> None:
         """Open a generation, with the items put since and everything in the journal."""
-        self._home = home
-        with journal_of(home) as journal:
-            self._opened = OpenedGeneration(generation, journal)
-            behind = journal is not None and store_applied(self._opened.store) < journal.heads().all
-        if behind:
+        self._home, self._journal = home, open_journal(home)
+        try:
+            self._opened = OpenedGeneration(generation, self._journal)
+        except BaseException:
+            if self._journal is not None:
+                self._journal.close()
+            raise
+        if self._journal and store_applied(self._opened.store) < self._journal.heads().all:
             self._live()
 
     def _close(self) -> None:
         self._opened.close()
+        if self._journal is not None:
+            self._journal.close()
         if self._live_model is not None:
             self._live_model.close()
 

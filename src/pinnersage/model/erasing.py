@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pinnersage._ids import UserId
+from pinnersage._ids import UserId, exact_integer
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.building import STORE
 from pinnersage.store.generations import GenerationDirectory
@@ -66,8 +66,5 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
 
 def _spellings(user_id: UserId) -> list[UserId]:
     """Return an id as text and as the integer it may be: the logs of two generations may differ in that."""
-    text = str(user_id)
-    try:
-        return [text, int(text)] if str(int(text)) == text else [text]
-    except ValueError:
-        return [text]
+    number = exact_integer(user_id)
+    return [str(user_id)] if number is None else [str(user_id), number]

@@ -16,13 +16,14 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
+from pinnersage.errors import UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
-from pinnersage.model.home import copied_journal
+from pinnersage.model.home import journal_path, still_journal
 from pinnersage.model.landing import land, take_off
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
@@ -142,11 +143,17 @@ class PinnerSage(Changes, Counterfactuals):
         Raises
         ------
         UsageError
-            The directory holds a model with a journal of its own.
+            The directory holds a model, and one of the two has a journal: its entries belong to one alone.
         """
         manifest = {k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS}
-        with copied_journal(self._home, Path(path)), GenerationDirectory(path).begin() as staging:
+        target = GenerationDirectory(path)
+        with still_journal(self._home) as journal, target.begin() as staging:
+            journals = (journal is not None, any(journal_path(target.path).glob("*.mdb")))
+            if any(journals) and target.list():
+                raise UsageError(f"{path} holds a model, and there is a journal: save into a new directory")
             shutil.copytree(self._opened.path, staging.path, dirs_exist_ok=True)
+            if journal is not None:
+                journal.copy_to(journal_path(staging.root))
             return staging.publish(manifest)
 
     def record(self, user_id: UserId) -> UserRecord:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
+from pinnersage.errors import ModelNotFoundError, UnavailableError
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 JOURNAL, WRITE_LOCK = "journal", ".write-lock"
@@ -42,23 +42,14 @@ def journal_of(home: Path) -> Iterator[LmdbJournal | None]:
 
 
 @contextmanager
-def copied_journal(home: Path, target: Path) -> Iterator[None]:
-    """Keep writers out while the block copies a generation, then copy the journal beside it.
-
-    Raises
-    ------
-    UsageError
-        The target has a journal: its entries belong to another model.
-    """
-    if any(journal_path(target).glob("records-*.mdb")):
-        raise UsageError(f"{target} holds a model with a journal of its own: save into a new directory")
+def still_journal(home: Path) -> Iterator[LmdbJournal | None]:
+    """Open a model's journal and keep writers out; None where there is none."""
     with journal_of(home) as journal:
         if journal is None:
-            yield
+            yield None
             return
         with WriteLock(home).held():
-            yield
-            journal.copy_to(journal_path(target))
+            yield journal
 
 
 class WriteLock:

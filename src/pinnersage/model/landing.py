@@ -13,12 +13,14 @@ from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage.config import MS_PER_DAY
+from pinnersage.errors import UnavailableError
 from pinnersage.model.home import WriteLock, journal_of, journal_path, open_journal
 from pinnersage.model.online import drop_windows
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up, fold_again
 from pinnersage.store._durable import sync_tree
+from pinnersage.store._generation_files import read_current
 from pinnersage.store.generations import GenerationDirectory, Staging
 from pinnersage.store.manifest import read_manifest
 from pinnersage.streaming.journal import Journal
@@ -34,12 +36,13 @@ def take_off(home: Path) -> tuple[int, bool]:
     users_as_text
         Whether ids of users must be text: the journal may hold some that are no integers.
     """
+    if not _is_model(home):
+        return 0, False
     with journal_of(home) as journal:
         if journal is None:
             return 0, False
         journal.forget_erasures()
-        current = read_manifest(GenerationDirectory(home).current())
-        return journal.heads().all, current["user_kind"] == "string"
+        return journal.heads().all, _had_text_users(home)
 
 
 def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
@@ -52,12 +55,13 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
     -------
     Directory of the new generation.
     """
-    staged = _Staged(staging.path, manifest, home)
+    staged = _Staged(staging.path, manifest, home if _is_model(home) else None)
     try:
         staged.fold_journal()
         if manifest["config"]["online"]["online"] == "recent":
             staged.drop_windows()
         with _writers_kept_out(home):
+            staged.check_users()
             staged.fold_journal()
             staged.leave_out_erased()
             staged.close()  # A file may be open but once in a process, by whatever name.
@@ -77,7 +81,7 @@ def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retent
 @contextmanager
 def _writers_kept_out(home: Path) -> Iterator[None]:
     """Hold the write lock; of a model that is not there yet, there is none."""
-    if not home.is_dir():
+    if not _is_model(home):
         yield
         return
     journal_path(home).mkdir(exist_ok=True)
@@ -85,10 +89,18 @@ def _writers_kept_out(home: Path) -> Iterator[None]:
         yield
 
 
+def _is_model(home: Path) -> bool:
+    return read_current(home) is not None
+
+
+def _had_text_users(home: Path) -> bool:
+    return any(read_manifest(path)["user_kind"] == "string" for path in GenerationDirectory(home).list())
+
+
 class _Staged:
     """A generation not yet published, and the journal of its model, once there is one."""
 
-    def __init__(self, path: Path, manifest: Mapping[str, Any], home: Path) -> None:
+    def __init__(self, path: Path, manifest: Mapping[str, Any], home: Path | None) -> None:
         self._path, self._manifest, self._home = path, manifest, home
         self._journal: Journal | None = None
         self._opened: OpenedGeneration | None = None
@@ -96,12 +108,27 @@ class _Staged:
 
     def fold_journal(self) -> None:
         """Fold in what the journal holds by now; without windows it is read from there instead."""
-        if self._journal is None:
-            self.close()
-            self._journal = open_journal(self._home)
+        self._find_journal()
         if self._journal is not None and self._has_windows:
-            catch_up(self._open(), self._journal, landing=True)
+            catch_up(self._with_room(), self._journal, landing=True)
             sync_tree(self._path)
+
+    def check_users(self) -> None:
+        """Refuse integers as ids of users, where a journal that began meanwhile may hold others.
+
+        Raises
+        ------
+        UnavailableError
+            A build that begins now takes ids as text.
+        """
+        self._find_journal()
+        if self._journal is None or self._home is None or self._manifest["user_kind"] == "string":
+            return
+        if _had_text_users(self._home):
+            raise UnavailableError(
+                "this log has integers as user ids, earlier ones had text, and actions came in while this "
+                "build ran: build again, ids are taken as text then"
+            )
 
     def drop_windows(self) -> None:
         """Leave what mode ``recent`` may keep."""
@@ -133,6 +160,21 @@ class _Staged:
         if self._journal is not None:
             self._journal.close()
         self._opened = self._journal = None
+
+    def _find_journal(self) -> None:
+        if self._journal is None and self._home is not None:
+            self.close()
+            self._journal = open_journal(self._home)
+
+    def _with_room(self) -> OpenedGeneration:
+        """Return the generation, opened anew if it has no rows left for items put meanwhile."""
+        opened, journal = self._open(), self._journal
+        if journal is not None:
+            n_new = len(journal.read_items(opened.catalogue.applied))
+            if len(opened.items) + n_new > len(opened.items.embeddings):
+                opened.close()
+                self._opened = None
+        return self._open()
 
     def _open(self) -> OpenedGeneration:
         if self._opened is None:

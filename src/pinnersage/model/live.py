@@ -15,7 +15,7 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress
 from pinnersage.config import BuildConfig
-from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.errors import UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
 from pinnersage.model.current import CurrentGeneration
@@ -27,7 +27,7 @@ from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
-from pinnersage.model.writing import add_entries, put_item, remove_item
+from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import NewAction, Outcome
@@ -114,7 +114,8 @@ class LiveModel(Answering, Upkeep):
         return self._journal
 
     def refresh(self) -> bool:
-        """Go over to a generation that landed; tell whether there was one."""
+        """Go over to a generation that landed; tell whether there was one. Finishes erasures, too."""
+        self.finish_erasures()
         return self._current.refresh()
 
     def rehearse(self) -> None:
@@ -174,7 +175,9 @@ class LiveModel(Answering, Upkeep):
             for entries in parts:
                 with self._write_lock.held():
                     opened = self._current.caught_up()
-                    outcomes = add_entries(opened, self._journal, entries, max_parked=self._max_parked)
+                    own = [entry for _, entry in of_this_log(opened, list(enumerate(entries)))]
+                    outcomes = add_entries(opened, self._journal, own, max_parked=self._max_parked)
+                counts["rejected"] += len(entries) - len(own)
                 for outcome in outcomes:
                     counts[outcome.status] += 1
                 n_done += len(entries)
@@ -250,7 +253,10 @@ class LiveModel(Answering, Upkeep):
             Nothing is held of them.
         """
         with self._write_lock.held():
-            known = self._current.caught_up().user_of(user_id)
+            try:
+                known = self._current.caught_up().user_of(user_id)
+            except UserNotFoundError:  # Of this generation; another may have had such users.
+                known = user_id
             return erase_everywhere(self._current.directory, known, self._journal)
 
     def close(self) -> None:

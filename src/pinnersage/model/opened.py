@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import weakref
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Bools
-from pinnersage._ids import ItemId, ItemRow, UserId
+from pinnersage._ids import ItemId, ItemRow, UserId, exact_integer
 from pinnersage.batch.popularity import open_popularity
 from pinnersage.config import BuildConfig, RecommendMode
-from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
+from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items._spare import map_with_spare_rows
 from pinnersage.items.live import LiveItems
@@ -98,12 +97,10 @@ class OpenedGeneration:
         """Return the id in the type the model's log has."""
         if self.manifest["user_kind"] == "string":
             return str(user_id)
-        try:
-            return int(user_id) if isinstance(user_id, str) else operator.index(user_id)
-        except (TypeError, ValueError):
-            raise UserNotFoundError(
-                f"user {user_id!r}: this model's user ids are integers; check the id"
-            ) from None
+        number = exact_integer(user_id)
+        if number is None:
+            raise UserNotFoundError(f"user {user_id!r}: this model's user ids are integers; check the id")
+        return number
 
     def row_of(self, item_id: ItemId) -> ItemRow:
         """Return an item's row in the embedding matrix."""
@@ -137,11 +134,13 @@ class OpenedGeneration:
 
     def _know_items_of(self, record: UserRecord | None) -> None:
         """Take over items that another process put, with an action on them, a moment ago."""
-        if record is None or self._journal is None:
+        if record is None:
             return
         rows, seen = record.item_rows, record.seen_rows  # the latter ascending
         largest = max(np.maximum.reduce(rows, initial=0), seen[-1] if len(seen) else 0)
         if largest >= len(self.items):
+            if self._journal is None:
+                raise UnavailableError("items were put since this model was opened: open it again")
             self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def recommend(

@@ -25,14 +25,23 @@ class Upkeep:
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
+        self.finish_erasures()
         with self._write_lock.held():
             before = store_applied(self._current.opened.store)
             return store_applied(self._current.caught_up().store) - before
 
+    def finish_erasures(self) -> None:
+        """Remove what a build that was killed left of users who were erased while it ran."""
+        if self._journal.has_erasures():
+            with self._write_lock.held():
+                if self._current.directory.remove_leftovers():
+                    self._journal.forget_erasures()
+
     def compact(self, keep_days: float | None = None) -> answers.Answer:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 
-        A later build counts removed actions only if its log holds them.
+        A later build counts removed actions only if its log holds them; a generation that is rolled back to
+        may lack them, too.
         """
         with self._write_lock.held():
             opened, before = self._current.caught_up(), self._journal.n_bytes

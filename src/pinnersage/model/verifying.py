@@ -116,7 +116,10 @@ def verify_against_batch(
         path = Path(scratch) / "batch"
         path.mkdir()
         config = opened.config
-        manifest = write_generation(path, items, actions, config, now_ms=opened.now_ms, progress=progress)
+        as_text = opened.manifest["user_kind"] == "string"
+        manifest = write_generation(
+            path, items, actions, config, now_ms=opened.now_ms, progress=progress, users_as_text=as_text
+        )
         manifest["journal_head"] = opened.manifest.get("journal_head", 0)
         with closing(OpenedGeneration(path, journal, manifest)) as batch:
             found.n_journal_actions = catch_up(batch, journal)

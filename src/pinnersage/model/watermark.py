@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pinnersage._ids import UserId
 from pinnersage.interests.record import UserRecord
 from pinnersage.store.base import InterestStore
@@ -9,7 +11,6 @@ from pinnersage.store.base import InterestStore
 NOW_META = "now_ms"
 KINDS_META = "kinds"
 APPLIED_META = "applied"
-SEPARATOR = "\x00"
 
 
 def store_state(store: InterestStore, built_ms: int, built_kinds: list[str]) -> tuple[int, list[str], int]:
@@ -47,4 +48,7 @@ def _now_ms(value: bytes | None, built_ms: int) -> int:
 
 
 def _kinds(value: bytes | None, built: list[str]) -> list[str]:
-    return built if value is None else value.decode().split(SEPARATOR)
+    if value is None:
+        return built
+    kinds: list[str] = json.loads(value)
+    return kinds

@@ -7,6 +7,7 @@ records is folded in by whoever comes next (:func:`catch_up`). The watermark say
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
@@ -20,13 +21,12 @@ from pinnersage.model.watermark import (
     APPLIED_META,
     KINDS_META,
     NOW_META,
-    SEPARATOR,
     store_applied,
     store_state,
 )
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
-from pinnersage.streaming.events import Outcome
+from pinnersage.streaming.events import DUPLICATE, Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 
@@ -58,6 +58,9 @@ def add_entries(
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
     needless = _in_journal(journal, entries, writes.needless | waiting)
+    repeated = _repeated(journal, entries, _not_in_records(opened, entries, known, state.now_ms))
+    outcomes = [DUPLICATE if i in repeated - waiting else o for i, o in enumerate(outcomes)]
+    needless = needless | repeated
     if waiting - needless:
         outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
     kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]
@@ -136,7 +139,7 @@ def fold_again(
     alone: bool = True,
 ) -> None:
     """Fold entries that are in the journal already, on the catalogue as it is now."""
-    actions = _of_this_log(opened, [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)])
+    actions = of_this_log(opened, [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)])
     entries = [entry for _, entry in actions]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
@@ -172,6 +175,41 @@ def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[i
     return found
 
 
+def _not_in_records(
+    opened: OpenedGeneration, entries: Sequence[ActionEntry], known: Known, now_ms: int
+) -> list[int]:
+    """Return the positions of entries of which a record does not tell whether it knew them before.
+
+    That are all in mode ``recent``, and otherwise those older than the window or beyond the cap.
+    """
+    if opened.config.online.online == "recent":
+        return list(range(len(entries)))
+    config = opened.config.interests
+    full = {user_id: r for user_id, r in known.records.items() if r.n_actions >= config.max_actions}
+    return [
+        i
+        for i, entry in enumerate(entries)
+        if entry.time_ms <= now_ms - config.window_ms
+        or (entry.user_id in full and entry.time_ms <= full[entry.user_id].times_ms[0])
+    ]
+
+
+def _repeated(journal: Journal, entries: Sequence[ActionEntry], positions: Sequence[int]) -> set[int]:
+    """Return which of the positions hold an action that the journal has, or one before them."""
+    held: dict[UserId, set[tuple[Any, ...]]] = {}
+    found = set()
+    for position in positions:
+        entry = entries[position]
+        if entry.user_id not in held:
+            own = journal.of_user(entry.user_id, newest=NEWEST_LOOKED_AT)
+            held[entry.user_id] = {(old.retract, *old.identity) for _, old in own}
+        identity = (entry.retract, *entry.identity)
+        if identity in held[entry.user_id]:
+            found.add(position)
+        held[entry.user_id].add(identity)
+    return found
+
+
 def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -> int:
     head = journal.append([entry])
     opened.catalogue.replay([(head, entry)])
@@ -180,7 +218,7 @@ def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -
 
 def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *, alone: bool = True) -> int:
     """Fold in the actions that waited for an item, if it is here now."""
-    waiting = _of_this_log(opened, journal.parked_of(item_id))
+    waiting = of_this_log(opened, journal.parked_of(item_id))
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
     if opened.config.online.online == "exact":
@@ -193,7 +231,7 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *
     return len(waiting)
 
 
-def _of_this_log(
+def of_this_log(
     opened: OpenedGeneration, entries: Sequence[tuple[int, ActionEntry]]
 ) -> list[tuple[int, ActionEntry]]:
     """Return the entries with their users' ids in the type of this generation's log.
@@ -231,7 +269,7 @@ def _bounded(outcomes: Sequence[Outcome], waiting: set[int], n_room: int) -> lis
 def _put(store: InterestStore, state: State, writes: Writes) -> None:
     meta = {
         NOW_META: str(state.now_ms).encode(),
-        KINDS_META: SEPARATOR.join(state.kinds).encode(),
+        KINDS_META: json.dumps(state.kinds).encode(),
         APPLIED_META: str(state.applied).encode(),
     }
     store.put_many(writes.records.items(), meta=meta)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pinnersage.errors import BuildInProgressError
 
+_RETRY_S = 0.02
+
 
 @contextmanager
-def build_lock(path: Path, target: Path) -> Iterator[None]:
+def build_lock(path: Path, target: Path, *, patience_s: float = 0.0) -> Iterator[None]:
     """Hold the lock file ``path`` for a build into ``target``; the kernel frees it when the process dies.
 
     Raises
     ------
     BuildInProgressError
-        If someone else holds it.
+        If someone else holds it, and does not let go within ``patience_s``.
     """
-    descriptor = _locked(path, target)
+    descriptor = _locked(path, target, time.monotonic() + patience_s)
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -29,7 +32,7 @@ def build_lock(path: Path, target: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _locked(path: Path, target: Path) -> int:
+def _locked(path: Path, target: Path, until_s: float) -> int:
     while True:
         descriptor = _open(path)
         try:
@@ -37,6 +40,9 @@ def _locked(path: Path, target: Path) -> int:
         except BlockingIOError as error:
             holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
             os.close(descriptor)
+            if time.monotonic() < until_s:
+                time.sleep(_RETRY_S)
+                continue
             raise BuildInProgressError(
                 f"process {holder or 'unknown'} is building into {target}: "
                 "wait until it has finished, or stop it"

@@ -42,7 +42,7 @@ def sweep(root: Path) -> None:
         if leftover.name == current:
             (leftover / UNPUBLISHED).unlink()
         else:
-            shutil.rmtree(leftover)
+            _remove(leftover)
     (root / f".{CURRENT}.part").unlink(missing_ok=True)
     if current is None and (root / GENERATIONS).is_dir():
         (root / GENERATIONS).rmdir()
@@ -55,9 +55,15 @@ def leftovers(root: Path) -> list[Path]:
 
 
 def drop_old(root: Path, first: list[str], keep: int) -> None:
-    """Remove all generations but ``keep``; under another name first, so that none is ever seen in part."""
+    """Remove all generations but ``keep``."""
     others = [name for name in reversed(names_of(root)) if name not in first]
     for name in [*first, *others][keep:]:
-        dropped = root / GENERATIONS / f"{_DROPPED}{name}"
-        (root / GENERATIONS / name).rename(dropped)
-        shutil.rmtree(dropped)
+        _remove(root / GENERATIONS / name)
+
+
+def _remove(generation: Path) -> None:
+    """Remove a directory; under another name first, so that half of it is never taken for a generation."""
+    dropped = generation
+    if _NAME.fullmatch(generation.name):
+        dropped = generation.rename(generation.with_name(f"{_DROPPED}{generation.name}"))
+    shutil.rmtree(dropped)

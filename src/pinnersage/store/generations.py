@@ -44,16 +44,24 @@ from pinnersage.store.manifest import write_manifest
 
 T = TypeVar("T")
 
+_PATIENCE_S = 1.0
+"""An erasure may hold the lock for a moment, to remove what a killed build left."""
 _OURS = frozenset({CURRENT, LOCK, GENERATIONS, f".{CURRENT}.part"})
 
 
 class Staging:
-    """A build at work: write into :attr:`path`, then :meth:`publish`."""
+    """A build at work: write into :attr:`path`, then :meth:`publish`.
+
+    Attributes
+    ----------
+    path
+        Of the generation while it is made.
+    root
+        Of the model while it is made: what stands beside the generations of a first build goes here.
+    """
 
     def __init__(self, root: Path, target: Path, keep: int) -> None:
-        self._root = root
-        self._target = target
-        self._keep = keep
+        self.root, self._target, self._keep = root, target, keep
         self.published: Path | None = None
         self.path = root / GENERATIONS / STAGING
         self.path.mkdir(parents=True)
@@ -77,14 +85,14 @@ class Staging:
         write_manifest(self.path, manifest, created_at_ms=now_ms)
         (self.path / UNPUBLISHED).touch()
         sync_tree(self.path)
-        before = read_current(self._root)
-        name = f"{max([0, *map(int, names_of(self._root))]) + 1:08d}"
-        self.path = self.path.rename(self._root / GENERATIONS / name)
-        sync_path(self._root / GENERATIONS)
-        write_whole(self._root / CURRENT, f"{name}\n".encode())
+        before = read_current(self.root)
+        name = f"{max([0, *map(int, names_of(self.root))]) + 1:08d}"
+        self.path = self.path.rename(self.root / GENERATIONS / name)
+        sync_path(self.root / GENERATIONS)
+        write_whole(self.root / CURRENT, f"{name}\n".encode())
         (self.path / UNPUBLISHED).unlink()
-        if self._root != self._target:
-            self._root.rename(self._target)
+        if self.root != self._target:
+            self.root.rename(self._target)
             sync_path(self._target.parent)
         self.published = self._target / GENERATIONS / name
         drop_old(self._target, [name, *([before] if before else [])], self._keep)
@@ -135,7 +143,7 @@ class GenerationDirectory:
             If the disk fills up inside the block.
         """
         target = self.path.absolute()
-        beside = target.with_name(f".{target.name}.building")
+        beside = _beside(target)
         with full_disk_is_named(target), _locked_root(target, beside) as root:
             sweep(root)
             staging = Staging(root, target, self._keep)
@@ -187,11 +195,14 @@ class GenerationDirectory:
 
     def remove_leftovers(self) -> bool:
         """Remove what a killed build left; tell whether that could be done: not while a build runs."""
-        if not leftovers(self.path):
-            return True
+        beside = _beside(self.path.absolute())
         try:
-            with build_lock(self.path / LOCK, self.path):
-                sweep(self.path)
+            if leftovers(self.path):
+                with build_lock(self.path / LOCK, self.path):
+                    sweep(self.path)
+            if beside.exists():
+                with build_lock(beside / LOCK, self.path):
+                    shutil.rmtree(beside)
         except BuildInProgressError:
             return False
         return True
@@ -226,6 +237,11 @@ class GenerationDirectory:
         return self.path / GENERATIONS / name
 
 
+def _beside(target: Path) -> Path:
+    """Return where a first build is staged."""
+    return target.with_name(f".{target.name}.building")
+
+
 @contextmanager
 def _locked_root(target: Path, beside: Path) -> Iterator[Path]:
     """Yield the locked directory to stage in: the model's own, or one beside where there is none yet."""
@@ -234,7 +250,7 @@ def _locked_root(target: Path, beside: Path) -> Iterator[Path]:
         root = target if target.exists() else beside
         made = [parent for parent in root.parents if not parent.exists()]
         root.mkdir(parents=True, exist_ok=True)
-        with build_lock(root / LOCK, target):
+        with build_lock(root / LOCK, target, patience_s=_PATIENCE_S):
             try:
                 if root == beside:
                     _empty(root)

@@ -15,7 +15,6 @@ from pinnersage._arrays import Bools, Int32s
 from pinnersage._ids import UserId
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
-from pinnersage.errors import UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveItems
 from pinnersage.items.vocabulary import UNKNOWN
@@ -27,6 +26,8 @@ RowColumns = tuple[int, int, int, float]
 
 MAX_KINDS = 255
 NO_KIND = -1
+OTHER_KIND = "(other)"
+"""Stands for the kinds beyond the most a model may have; they come when parked actions find their item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ class Writes:
     needless: frozenset[int]
 
 
+class _Codes(dict[str, int]):
+    """Kind -> code; that of :data:`OTHER_KIND` where a kind has none, :data:`NO_KIND` without that."""
+
+    def __missing__(self, kind: str) -> int:
+        return self.get(OTHER_KIND, NO_KIND)
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """An event on a known item, as the columns of a record hold it."""
@@ -115,6 +123,9 @@ def fold(
 ) -> tuple[State, Writes]:
     """Return the state and what to write once ``events`` are taken in.
 
+    Kinds of action beyond the most a model may have count as :data:`OTHER_KIND`: what a journal holds is
+    never refused.
+
     Parameters
     ----------
     state
@@ -127,16 +138,11 @@ def fold(
         The catalogue as it is.
     config
         How actions become interests.
-
-    Raises
-    ------
-    UsageError
-        The events bring more kinds of action than a model may have.
     """
     outcomes: list[Outcome] = [ACCEPTED] * len(events)
     rows = items.vocabulary.rows_of([event.item_id for event in events])
     kinds = _with_new_kinds(state.kinds, events, rows)
-    code = {kind: position for position, kind in enumerate(kinds)}
+    code = _Codes({kind: position for position, kind in enumerate(kinds)})
     by_user: dict[UserId, list[_Row]] = {}
     before: dict[tuple[UserId, bool, int | RowColumns], set[RowColumns]] = {}
     needless: set[int] = set()
@@ -144,7 +150,7 @@ def fold(
         if row == UNKNOWN and not (event.retract and event.event_key):
             outcomes[position] = Outcome("parked", "unknown_item")
             continue
-        mine = _Row(row, code.get(event.kind, NO_KIND), event)
+        mine = _Row(row, code[event.kind], event)
         key = (event.user_id, event.retract, mine.action)
         same = _known_same(mine, before.get(key), known, items)
         if same is not None:
@@ -168,7 +174,7 @@ class _Change:
 
 
 def _changed(
-    by_user: Mapping[UserId, list[_Row]], known: Known, items: LiveItems, code: Mapping[str, int]
+    by_user: Mapping[UserId, list[_Row]], known: Known, items: LiveItems, code: _Codes
 ) -> dict[UserId, _Change]:
     """Return what each user starts from, with all that was ever taken back left out."""
     changes = {}
@@ -220,14 +226,14 @@ def _with_new_kinds(kinds: tuple[str, ...], events: Sequence[ActionEntry], rows:
         if row != UNKNOWN and not event.retract
     )
     together = kinds + tuple(kind for kind in new if kind not in kinds)
-    if len(together) > MAX_KINDS:
-        raise UsageError(f"action: expected at most {MAX_KINDS} kinds in a model, got {len(together):,}")
-    return together
+    if len(together) <= MAX_KINDS or OTHER_KIND in kinds:
+        return together if len(together) <= MAX_KINDS else kinds
+    return (*(kind for kind in together[:MAX_KINDS] if kind != OTHER_KIND), OTHER_KIND)
 
 
-def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: Mapping[str, int]) -> list[_Row]:
+def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: _Codes) -> list[_Row]:
     rows = items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
-    return [_Row(row, code.get(e.kind, NO_KIND), e) for row, e in zip(rows, entries, strict=True)]
+    return [_Row(row, code[e.kind], e) for row, e in zip(rows, entries, strict=True)]
 
 
 def _known_same(row: _Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:

@@ -114,6 +114,10 @@ class Journal(ABC):
         """Return those of the users whose erasure is remembered; quick when none is."""
 
     @abstractmethod
+    def has_erasures(self) -> bool:
+        """Tell whether any erasure is remembered."""
+
+    @abstractmethod
     def forget_erasures(self) -> None:
         """Remember no erasure any more."""
 

@@ -214,6 +214,10 @@ class LmdbJournal(Journal):
         erased = self._erased()
         return [user_id for user_id in user_ids if ERASED + user_digest(user_id) in erased] if erased else []
 
+    def has_erasures(self) -> bool:
+        """See the base class."""
+        return bool(self._erased())
+
     def forget_erasures(self) -> None:
         """See the base class."""
         erased = self._erased()
@@ -282,6 +286,8 @@ class LmdbJournal(Journal):
         layout = self._read(lambda txn: copied(txn.get(_LAYOUT)))
         if layout is None and create:
             self._write(lambda txn: txn.put(_LAYOUT, LAYOUT_VERSION))
+        elif layout is None and self.heads().all == 0:
+            return  # Somebody makes it at this moment.
         elif layout != LAYOUT_VERSION:
             raise StoredFormatError(
                 f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "

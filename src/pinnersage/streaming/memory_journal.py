@@ -112,6 +112,10 @@ class MemoryJournal(Journal):
         """See the base class."""
         return [user_id for user_id in user_ids if str(user_id) in self._erased]
 
+    def has_erasures(self) -> bool:
+        """See the base class."""
+        return bool(self._erased)
+
     def forget_erasures(self) -> None:
         """See the base class."""
         self._erased.clear()

@@ -73,7 +73,7 @@ def view(journal: Journal) -> list[object]:
         journal.n_parked(),
         journal.retractions(USERS),
         [journal.preferences(user) for user in USERS],
-        journal.erased_of(USERS),
+        (journal.has_erasures(), journal.erased_of(USERS)),
     ]
 
 
