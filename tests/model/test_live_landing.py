@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,18 +14,22 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from tests.model.test_live import CONFIG, DAY_MS, START_MS, batch, built, items, log, records, table
 
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig
-from pinnersage.errors import UserNotFoundError
-from pinnersage.model import facade, landing
+from pinnersage.errors import UsageError, UserNotFoundError
+from pinnersage.model import changes, facade, landing, opened
 from pinnersage.model.live import LiveModel
-from pinnersage.store._generation_files import GENERATIONS, STAGING
-from pinnersage.store.generations import GenerationDirectory
+from pinnersage.store._build_lock import build_lock
+from pinnersage.store._generation_files import GENERATIONS, LOCK, STAGING, UNPUBLISHED
+from pinnersage.store.generations import GenerationDirectory, Staging
 from pinnersage.streaming.events import NewAction
+from pinnersage.streaming.journal import Heads
+from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 SECRET = "erase-me-please"
 MINE = [NewAction(SECRET, f"i{i:02d}", START_MS + 100 * DAY_MS + i) for i in range(5)]
@@ -170,3 +178,107 @@ def test_users_that_were_text_stay_text(tmp_path: Path) -> None:
         assert sorted(live.find_users()) == sorted([*(u[1:] for u in wanted), "word"])
         assert told_of(live) == wanted
         assert sum(i["n_actions"] for i in live.interests("word")["interests"]) == 1
+
+
+def killed_while(home: Path, owner: Any, name: str, actions: list[NewAction]) -> None:
+    """Build in a process of its own, which is shot at a step."""
+    child = os.fork()
+    if child == 0:
+        with patch.object(owner, name, lambda *_args, **_kwargs: os.kill(os.getpid(), signal.SIGKILL)):
+            build(home, actions)
+        os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def test_an_erasure_is_finished_when_the_build_was_killed(tmp_path: Path) -> None:
+    """The receipt was given while the build ran; what the build left goes with the next look."""
+    home = tmp_path / "m"
+    build(home, [*log(), *MINE])
+    with LiveModel(home) as live:
+        shutil.copytree(home / GENERATIONS / "00000001", home / GENERATIONS / STAGING)
+        with build_lock(home / LOCK, home):
+            live.erase(SECRET)
+            live.refresh()
+            assert held(home)  # It is the build's, as long as that runs.
+        live.refresh()
+        live.add_actions([replace(MINE[0], user_id="u1")])
+        assert held(home) == []
+        assert not live.journal().has_erasures()
+
+
+def test_a_first_build_killed_in_an_empty_directory_can_be_repeated(tmp_path: Path) -> None:
+    home = tmp_path / "m"
+    home.mkdir()
+    killed_while(home, Staging, "publish", log())
+    build(home, log())
+    with LiveModel(home) as live:
+        assert live.generation == "00000001"
+
+
+def test_what_a_killed_sweep_leaves_is_no_generation(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log())
+    half = home / GENERATIONS / "00000002"
+    shutil.copytree(home / GENERATIONS / "00000001", half)
+    (half / UNPUBLISHED).touch()
+    killed_while(home, shutil, "rmtree", log())
+    with LiveModel(home) as live:
+        assert live.erase("u1")["erased"]
+
+
+def test_a_copy_has_its_journal_or_is_none(tmp_path: Path) -> None:
+    home, copy = built(tmp_path / "m", log()[:200]), tmp_path / "copy"
+    with PinnerSage.open(home) as model:
+        model.update(table(log()[200:]))
+        with (
+            pytest.raises(KeyboardInterrupt),
+            patch.object(Staging, "publish", side_effect=KeyboardInterrupt),
+        ):
+            model.save(copy)
+        assert not copy.exists()
+        model.save(copy)
+        with pytest.raises(UsageError, match="new directory"):
+            model.save(copy)
+    build(copy, log()[:200])
+    with LiveModel(copy) as live:
+        assert records(live) == batch(tmp_path, log())
+
+
+def test_an_update_while_a_build_lands_is_in_the_next_answer(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log()[:200])
+    with (
+        PinnerSage.open(home) as model,
+        meanwhile(changes.Changes, "_live", lambda: build(home, log()[:200])),
+    ):
+        model.update(table(MINE))
+        assert model.interests(SECRET).num_rows
+
+
+def test_more_items_are_put_during_a_build_than_there_is_room(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log())
+    with LiveModel(home) as live, patch.object(opened, "N_SPARE_ROWS", 4):
+
+        def put_many() -> None:
+            for n in range(20):
+                live.put_item(f"novel {n}", np.ones(10).tolist())
+
+        with meanwhile(landing, "sync_tree", put_many):
+            live.add_actions(MINE[:1])
+            build(home, log())
+        assert live.opened().items.n_items == 70
+
+
+def test_a_journal_may_be_opened_while_another_makes_it(tmp_path: Path) -> None:
+    with patch.object(LmdbJournal, "_check_layout"):
+        LmdbJournal(tmp_path / "journal").close()
+    with LmdbJournal(tmp_path / "journal", create=False) as journal:
+        assert journal.heads() == Heads(0, 0)
+
+
+def test_a_build_waits_for_an_erasure_that_removes_leftovers(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log())
+    with build_lock(home / LOCK, home):
+        waiting = threading.Thread(target=build, args=(home, log()))
+        waiting.start()
+        time.sleep(0.3)
+    waiting.join()
+    assert GenerationDirectory(home).current().name == "00000002"
