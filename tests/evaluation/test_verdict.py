@@ -32,15 +32,24 @@ def test_in_short_it_sets_many_against_one_and_all_against_the_best_rival() -> N
     told = sentences(
         report_of({"mean-0": 0.1, "popular": 0.3, "ease": 0.4, "balanced-40": 0.2, "top-40-ranked": 0.5})
     )
+    two, half, more = (f"{ratio:.2f}" for ratio in (0.2 / 0.1, 0.2 / 0.4, 0.5 / 0.4))
     assert told[0] == (
-        f"In short, many interests find {0.2 / 0.1:.2f} times the next items that one vector finds, "
-        f"{0.2 / 0.4:.2f} times those of the best of the other methods measured (ease), "
-        f"with a second stage {0.5 / 0.4:.2f} times those of ease "
+        f"In short, many interests find {two} [{two}, {two}] times the next items that one vector finds, "
+        f"{half} [{half}, {half}] times those of the best of the other methods measured (ease), "
+        f"with a second stage {more} [{more}, {more}] times those of ease "
         "(recall of first-time items, budget 1%)."
     )
     text = " ".join(told)
     assert f"Interests with a second stage beat the best trained model on recall by {0.5 / 0.4:.2f}x" in text
     assert f"Many interests do not beat popularity on recall, they lose: {0.2 / 0.3:.2f}x" in text
+
+
+def test_in_short_it_says_what_cannot_be_told_apart() -> None:
+    told = sentences(report_of({"mean-0": 0.2, "balanced-40": 0.2}))
+    assert told[0].startswith(
+        "In short, many interests find 1.00 [1.00, 1.00] times the next items that one vector finds "
+        "(which cannot be told apart)"
+    )
 
 
 def test_the_rival_is_whoever_did_best_here() -> None:

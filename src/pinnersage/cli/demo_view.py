@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from itertools import zip_longest
 
 from rich.console import Console
@@ -12,6 +15,7 @@ from rich.text import Text
 from pinnersage.cli.demo_story import Story
 from pinnersage.cli.tables import TitleOf, indented, interests_table, kept_whole, stretched_table
 from pinnersage.cli.times import span
+from pinnersage.errors import install_command
 
 _N_INTERESTS_SHOWN = 7
 
@@ -39,17 +43,21 @@ def next_commands(directory: str, user: str, item: str, medoid: str) -> list[tup
         ),
         (f"pinnersage explain {directory} {user} {item}", "why this item"),
         (f"pinnersage similar {directory} {medoid}", "items like this one"),
+        (f"pinnersage serve {directory}", f"all this as a page; before: {install_command('serve')}"),
         ("pinnersage demo --items F --actions F", "the same with your own tables"),
         ("pinnersage build --items F --actions F --out DIR", "a model of your own"),
     ]
 
 
 def show_next(terminal: Console, commands: list[tuple[str, str]]) -> None:
-    """Print the commands to try next."""
+    """Print the commands to try next, with the program as it was called if no shell would find it."""
+    found = shutil.which("pinnersage") or not os.access(sys.argv[0], os.X_OK)
+    program = "pinnersage" if found else os.path.relpath(sys.argv[0])
     terminal.print()
     terminal.print(Rule(Text("Try next", style="bold"), align="left"))
     for command, what in commands:
-        terminal.print(Text.assemble("  ", (command, "bold cyan"), (f"   # {what}", "dim")), soft_wrap=True)
+        called = program + command.removeprefix("pinnersage")
+        terminal.print(Text.assemble("  ", (called, "bold cyan"), (f"   # {what}", "dim")), soft_wrap=True)
 
 
 def _summary(found: list[dict[str, object]]) -> str:

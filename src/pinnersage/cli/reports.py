@@ -62,7 +62,14 @@ def _origin(summary: Answer) -> str:
 def erasure_receipt(receipt: Answer) -> Group:
     """Return what was removed of a user."""
     sentence = Text(f"User {receipt['user_id']} is erased.", style="bold")
-    return Group(sentence, facts_table({k: v for k, v in receipt.items() if k not in {"user_id", "erased"}}))
+    journal = receipt["journal"]
+    facts = {
+        f"generation {found['generation']}": f"{found['n_actions']:,} actions, {found['n_interests']:,} "
+        f"interests, {found['n_seen_items']:,} items seen before those"
+        for found in receipt["removed"]
+    }
+    facts |= {"journal": f"{journal['n_entries']:,} entries, {journal['n_preferences']:,} preferences"}
+    return Group(sentence, facts_table(facts))
 
 
 def ingest_report(answer: Answer) -> Group:

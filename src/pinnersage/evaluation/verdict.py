@@ -100,7 +100,9 @@ def _in_short(report: Report, many: str | None, staged: str | None) -> str | Non
         if arm and other:
             lift = report.lift(arm, other, "recall", budget=budget)
             if lift.value == lift.value and lift.n_users >= LEAST_USERS:
-                parts.append(words.format(f"{lift.value:.2f}"))
+                told = f"{lift.value:.2f} [{lift.low:.2f}, {lift.high:.2f}]"
+                unsure = " (which cannot be told apart)" if lift.low <= 1 <= lift.high else ""
+                parts.append(words.format(told) + unsure)
     return f"In short, {', '.join(parts)} (recall of first-time items, budget {budget})." if parts else None
 
 

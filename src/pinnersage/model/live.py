@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from pinnersage._ids import ItemId, UserId
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress
-from pinnersage.config import BuildConfig
+from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
@@ -36,6 +36,7 @@ from pinnersage.streaming.journal import Journal
 MAX_PARKED = 100_000
 MAX_AHEAD_S = 600.0
 N_REHEARSED = 8
+REHEARSED_MODES: tuple[RecommendMode | None, ...] = (None, "sampled", "budgeted", "balanced")
 
 
 class LiveModel(Answering, Upkeep):
@@ -122,11 +123,19 @@ class LiveModel(Answering, Upkeep):
         """Do once what calls will do, and keep nothing: the first of them need not wait for compilers."""
         opened = self.opened()
         rehearse_writes(opened)
-        items = self.popular(N_REHEARSED)["items"]
-        self.recommend_session([NewAction("", i["item_id"], opened.now_ms) for i in items], N_REHEARSED)
+        items = [item["item_id"] for item in self.popular(N_REHEARSED)["items"]]
+        for some in (items[:1], items):
+            self.recommend_session([NewAction("", item, opened.now_ms) for item in some], N_REHEARSED)
+        for item in items[:1]:
+            self.neighbors(item, N_REHEARSED)
         for user_id in self.find_users("", 1):
             self.interests(user_id)
-            self.recommend(user_id, N_REHEARSED)
+            for mode in REHEARSED_MODES:
+                self.recommend(user_id, N_REHEARSED, mode=mode)
+            self.mean_list(user_id, N_REHEARSED)
+            for item in items[:1]:
+                self.explain(user_id, item)
+                self.similarities(user_id, [item])
 
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and visible.

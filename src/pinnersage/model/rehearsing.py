@@ -10,6 +10,7 @@ from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.writing import state_of
 from pinnersage.store.codec import encode_record
 from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.extending import live_record
 from pinnersage.streaming.folding import Known, fold
 
 _N_ITEMS = 8
@@ -17,7 +18,7 @@ _NOBODY = "nobody"
 
 
 def rehearse_writes(opened: OpenedGeneration) -> None:
-    """Fold made actions into no record and into one of the store's, and scale an item; nothing is written."""
+    """Fold made actions into no record and into one of the store's, read it later; nothing is written."""
     rows = np.flatnonzero(opened.pool)[:_N_ITEMS]
     if not len(rows):
         return
@@ -33,4 +34,6 @@ def rehearse_writes(opened: OpenedGeneration) -> None:
     _, writes = fold(state_of(opened), entries, Known(stored), opened.items, opened.config.interests)
     for record in writes.records.values():
         encode_record(record)
+    for record in stored.values():  # As it is read once others have acted.
+        live_record(record, opened.items, opened.kinds, opened.config.interests, now_ms + 1)
     opened.items.scaled(np.asarray(opened.items.embeddings[rows[0]], np.float64))
