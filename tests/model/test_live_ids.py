@@ -19,7 +19,6 @@ from pinnersage.errors import UnavailableError, UserNotFoundError
 from pinnersage.model import facade, ingesting
 from pinnersage.model import live as live_module
 from pinnersage.model.live import LiveModel
-from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.events import NewAction
 
 LONG = "9" * 25
@@ -53,7 +52,7 @@ def test_a_user_with_a_long_number_can_be_erased(tmp_path: Path) -> None:
         live.add_actions(as_numbers(log()[100:110]))
         build(home, table([*log()[:100], replace(WORD, user_id="x")]))
         live.add_actions([replace(WORD, user_id=LONG)])
-        GenerationDirectory(home).rollback()
+        assert live.rollback() == "00000001"
         assert isinstance(next(iter(live.find_users())), int)
         live.erase(LONG)
         assert live.erase("x")["removed"][0]["generation"] == "00000002"
@@ -105,8 +104,7 @@ def test_integers_after_a_rollback_keep_the_users_of_the_text(tmp_path: Path) ->
     build(home, table(log()[:100]))
     with LiveModel(home) as live:
         live.add_actions([WORD])
-        GenerationDirectory(home).rollback()
-        live.refresh()
+        live.rollback()
         build(home, numbered(log(), pa.int64()))
         assert sum(i["n_actions"] for i in live.interests("word")["interests"]) == 1
         live.erase("word")

@@ -37,6 +37,26 @@ class Upkeep:
                 if self._current.directory.remove_leftovers():
                     self._journal.forget_erasures()
 
+    def rollback(self, to: str | None = None) -> str:
+        """Make an older generation current, with every journalled action; return its name.
+
+        Parameters
+        ----------
+        to
+            Name of the generation; the newest one older than the current if None.
+
+        Raises
+        ------
+        BuildInProgressError
+            A build is running.
+        ModelNotFoundError
+            There is no such generation.
+        """
+        with self._write_lock.held():
+            name = self._current.directory.rollback(to).name
+            self._current.caught_up()
+        return name
+
     def compact(self, keep_days: float | None = None) -> answers.Answer:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 

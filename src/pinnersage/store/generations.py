@@ -210,6 +210,8 @@ class GenerationDirectory:
     def rollback(self, to: str | None = None) -> Path:
         """Make an older generation current and return its directory.
 
+        Nobody may write meanwhile: :meth:`pinnersage.model.live.LiveModel.rollback` sees to that.
+
         Parameters
         ----------
         to
