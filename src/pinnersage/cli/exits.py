@@ -83,7 +83,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
         return "interrupted"
     if isinstance(error, _ParserError):
-        return str(getattr(error, "format_message", error.__str__)())
+        # The parser hands on what a validation library puts before its messages.
+        return str(getattr(error, "format_message", error.__str__)()).replace("Value error, ", "")
     return str(error)
 
 

@@ -16,7 +16,7 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
-from pinnersage.errors import UsageError
+from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
@@ -144,6 +144,8 @@ class PinnerSage(Changes, Counterfactuals):
         ------
         UsageError
             The directory holds a model, and one of the two has a journal: its entries belong to one alone.
+        UnavailableError
+            Newer builds have removed the generation that is open.
         """
         manifest = {k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS}
         target = GenerationDirectory(path)
@@ -151,6 +153,8 @@ class PinnerSage(Changes, Counterfactuals):
             journals = (journal is not None, any(journal_path(target.path).glob("*.mdb")))
             if any(journals) and target.list():
                 raise UsageError(f"{path} holds a model, and there is a journal: save into a new directory")
+            if not self._opened.path.is_dir():
+                raise UnavailableError(f"{self._opened.path} has been removed by newer builds: open again")
             shutil.copytree(self._opened.path, staging.path, dirs_exist_ok=True)
             if journal is not None:
                 journal.copy_to(journal_path(staging.root))
