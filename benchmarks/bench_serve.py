@@ -5,9 +5,10 @@
 
 100 k items x 256-d, warm: every user was asked for before. ``closed``: 16 connections ask as fast as they
 are answered. ``half``: requests due at half of that rate. ``swap``: 500 requests a second, due whatever
-happens, while a new generation is built by a command of its own and lands, until three seconds after it answers. ``memory``: anonymous resident
-memory along 200 000 mixed requests, lists, interests, neighbors, sessions and new actions. The service
-runs on one core; ``requests_per_cpu_s`` counts the processor time that it used itself.
+happens, while a new generation is built by a command of its own, lands, and answers (three seconds more).
+``memory``: anonymous resident memory along 200 000 mixed requests, lists, interests, neighbors, sessions and
+new actions. The service runs on one core; ``requests_per_cpu_s`` counts the processor time that it used
+itself.
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ def service_rows() -> list[str]:
     return [
         *lines,
         f"| requests that fail while a new batch lands, 500 requests/s "
-        f"| {swap['n_failed']} of {swap['n_requests']:,} | `python benchmarks/bench_serve.py` |",
+        f"| {swap['n_failed']} of {swap['n_requests']:,}; p99 {swap['p99_ms']:.0f} ms, the slowest "
+        f"{swap['max_ms']:.0f} ms | `python benchmarks/bench_serve.py` |",
         f"| memory of the service after {marks[1]:,} and after {marks[-1]:,} mixed requests "
         f"| {memory[str(marks[1])]:.0f} and {memory[str(marks[-1])]:.0f} MB "
         "| `python benchmarks/bench_serve.py` |",
