@@ -242,10 +242,7 @@ def of_this_log(
     for at, entry in entries:
         with suppress(UserNotFoundError):
             user_id = opened.user_of(entry.user_id)
-            if user_id is entry.user_id:
-                found.append((at, entry))
-            elif str(user_id) == str(entry.user_id):  # "07" is not 7
-                found.append((at, replace(entry, user_id=user_id)))
+            found.append((at, entry if user_id is entry.user_id else replace(entry, user_id=user_id)))
     return found
 
 
