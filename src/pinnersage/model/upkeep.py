@@ -40,17 +40,7 @@ class Upkeep:
     def rollback(self, to: str | None = None) -> str:
         """Make an older generation current, with every journalled action; return its name.
 
-        Parameters
-        ----------
-        to
-            Name of the generation; the newest one older than the current if None.
-
-        Raises
-        ------
-        BuildInProgressError
-            A build is running.
-        ModelNotFoundError
-            There is no such generation.
+        ``to`` and errors as in :meth:`pinnersage.store.generations.GenerationDirectory.rollback`.
         """
         with self._write_lock.held():
             name = self._current.directory.rollback(to).name
