@@ -156,6 +156,7 @@ def test_compaction_gives_space_back(filled: Path) -> None:
 
 def test_a_file_left_by_a_killed_compaction_goes(filled: Path) -> None:
     (filled / "records-00000002.mdb.part").write_bytes(b"half")
+    (filled / "records-00000002.mdb-lock").write_bytes(b"of a data file that is gone")
     shutil.copy(filled / FIRST_FILE, filled / "records-00000003.mdb")
     with LmdbStore(filled) as store:
         store.put("new", one_record())

@@ -32,6 +32,7 @@ Sync = bool | Literal["ordered"]
 MAX_READERS = 1_024
 _COPY_CHUNK = 10_000
 _NAME = re.compile(r"records-(\d{8})\.mdb")
+_LOCK_SUFFIX = "-lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,10 @@ def open_newest(directory: Path, *, create: bool, sync: Sync, map_bytes: int) ->
                 f"no store in {directory}: run `pinnersage build` first, or check the path"
             )
         path = path or directory / "records-00000001.mdb"
-        opened = _open(path, create=create, sync=sync, map_bytes=map_bytes)
+        try:
+            opened = _open(path, create=create, sync=sync, map_bytes=map_bytes)
+        except FileNotFoundError:
+            continue
         if newest(directory) == path and opened.is_current():
             _sweep_older(path)
             return opened
@@ -169,10 +173,11 @@ def _copy(txn: Any, old: DataFile, path: Path) -> None:
 
 
 def _sweep_older(current: Path) -> None:
-    """Remove data files that a compaction has replaced."""
+    """Remove data files that a compaction has replaced, and locks whose file a killed one removed."""
     if not os.access(current.parent, os.W_OK):
         return
-    for path in current.parent.glob("records-*.mdb"):
-        if _NAME.fullmatch(path.name) and path < current:
-            path.unlink(missing_ok=True)
-            path.with_name(f"{path.name}-lock").unlink(missing_ok=True)
+    for suffix in ("", _LOCK_SUFFIX):
+        for path in current.parent.glob(f"records-*.mdb{suffix}"):
+            name = path.name.removesuffix(_LOCK_SUFFIX)
+            if _NAME.fullmatch(name) and name < current.name:
+                path.unlink(missing_ok=True)
