@@ -10,6 +10,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.cli.conftest import DAY_MS, N_PER_TOPIC, START_MS, Ran, Run
 
@@ -269,25 +272,24 @@ def test_a_closed_pipe_is_quiet(built: Path) -> None:
 
 
 def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
-    command = Path(sys.executable).with_name("pinnersage")
-    fifo = world / "actions.csv"
-    os.mkfifo(fifo)
-    args: list[str | Path] = [
-        "build",
-        "--items",
-        world / "items.parquet",
-        "--actions",
-        fifo,
-        "--out",
-        world / "model",
-    ]
-    with subprocess.Popen([command, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        time.sleep(2)
+    """While the tables are taken in: many actions make that last some seconds."""
+    n_actions = 2_000_000
+    table = {
+        "user_id": np.arange(n_actions) // 10,
+        "item_id": pa.array([f"i{n:02d}" for n in range(40)]).take(pa.array(np.arange(n_actions) % 40)),
+        "timestamp": np.full(n_actions, START_MS),
+    }
+    pq.write_table(pa.table(table), world / "actions.parquet")
+    args = ("--items", world / "items.parquet", "--actions", world / "actions.parquet", "--time-unit", "ms")
+    command = [Path(sys.executable).with_name("pinnersage"), "build", *args, "--out", world / "model"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not any(world.glob(".model.*")) and process.poll() is None:
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert b"Traceback" not in errors
-    assert not (world / "model").exists()
+    assert {path.name for path in world.iterdir()} == {"items.parquet", "actions.parquet"}
 
 
 def test_log_lines_name_no_user(built: Path, call: Run) -> None:
