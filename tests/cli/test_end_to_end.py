@@ -280,7 +280,10 @@ def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
     }
     pq.write_table(pa.table(table), world / "actions.parquet")
     args = ("--items", world / "items.parquet", "--actions", world / "actions.parquet", "--time-unit", "ms")
-    command = [Path(sys.executable).with_name("pinnersage"), "build", *args, "--out", world / "model"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("pinnersage"),
+        *("build", *args, "--out", world / "model"),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         while not any(world.glob(".model.*")) and process.poll() is None:
             time.sleep(0.01)

@@ -93,7 +93,7 @@ def test_links_are_of_the_day_whatever_was_asked_before() -> None:
         moment = arm._moment(day, log.before(day.start_ms))
     expected = fresh._moment(first, log.before(first.start_ms))
     assert moment.moment_ms == first.start_ms
-    assert np.array_equal(moment.regression.strengths, expected.regression.strengths)
+    assert np.array_equal(moment.links.regression.strengths, expected.links.regression.strengths)
     assert set(arm.parts.links) == {first.start_ms, last.start_ms}
 
 

@@ -28,24 +28,26 @@ def dense(links: ItemLinks, n_items: int) -> Float32s:
     return np.stack([links.scores(np.array([i], np.int32), np.ones(1, np.float32)) for i in range(n_items)])
 
 
-def test_regression_minimises_what_it_says() -> None:
+def test_regressions_minimise_what_they_say() -> None:
     log, _ = random_log(1, n_users=30, n_items=12)
     now = 60 * DAY
-    regression, _ = links_before(log, now, ridge=RIDGE, n_links=50)
-    x, weights = has_item(log, now).astype(np.float64), dense(regression, 12).astype(np.float64)
-    for i in range(12):  # each column alone: least squares of the others, solved another way
-        others = [j for j in range(12) if j != i]
-        own = np.linalg.solve(x[:, others].T @ x[:, others] + RIDGE * np.eye(11), x[:, others].T @ x[:, i])
-        assert weights[others, i] == pytest.approx(own, abs=1e-4)
-        assert weights[i, i] == 0
+    links = links_before(log, now, ridge=RIDGE, n_links=50, shrunk_ridge=10 * RIDGE)
+    x = has_item(log, now).astype(np.float64)
+    for ridge, regression in ((RIDGE, links.regression), (10 * RIDGE, links.shrunk_regression)):
+        weights = dense(regression, 12).astype(np.float64)
+        for i in range(12):  # each column alone: least squares of the others, solved another way
+            others = [j for j in range(12) if j != i]
+            squares = x[:, others].T @ x[:, others] + ridge * np.eye(11)
+            own = np.linalg.solve(squares, x[:, others].T @ x[:, i])
+            assert weights[others, i] == pytest.approx(own, abs=1e-4)
+            assert weights[i, i] == 0
 
 
 def test_cosine_is_common_users_over_the_geometric_mean() -> None:
     log = log_of(
         [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (2, 1, 1), (2, 2, 1), (3, 1, 2), (3, 2, 2)], 4, 4
     )
-    _, cosine = links_before(log, DAY)
-    weights = dense(cosine, 4)
+    weights = dense(links_before(log, DAY).cosine, 4)
     assert weights[0, 1] == pytest.approx(2 / np.sqrt((2 + 3) * (4 + 3)))
     assert weights[0, 2] == 0
     assert weights[3].tolist() == [0, 0, 0, 0]  # nobody's item is alone
@@ -53,14 +55,17 @@ def test_cosine_is_common_users_over_the_geometric_mean() -> None:
 
 def test_only_the_strongest_links_and_most_used_items_stay() -> None:
     log, _ = random_log(2, n_items=20)
-    all_links = dense(links_before(log, 60 * DAY, n_links=50)[1], 20)
-    few = dense(links_before(log, 60 * DAY, n_links=3)[1], 20)
+    all_links = dense(links_before(log, 60 * DAY, n_links=50).cosine, 20)
+    few = dense(links_before(log, 60 * DAY, n_links=3).cosine, 20)
     for i in range(20):
         strongest = np.sort(np.abs(all_links[i]))[::-1][:3]
         assert np.sort(np.abs(few[i][few[i] != 0]))[::-1] == pytest.approx(strongest[strongest > 0])
     counts = has_item(log, 60 * DAY).sum(axis=0)
-    linked = np.flatnonzero(np.abs(dense(links_before(log, 60 * DAY, n_items_linked=5)[1], 20)).sum(axis=1))
+    kept = dense(links_before(log, 60 * DAY, n_items_linked=5).cosine, 20)
+    linked = np.flatnonzero(np.abs(kept).sum(axis=1))
     assert len(linked) == 5
+    shrunk = links_before(log, 60 * DAY, n_shrunk_links=4).shrunk_regression
+    assert set(np.diff(shrunk.offsets).tolist()) == {4}
     assert counts[linked].min() >= np.sort(counts)[-5]
 
 
@@ -78,8 +83,8 @@ def test_only_the_window_before_the_moment_counts() -> None:
 
 def test_saved_and_opened_and_empty(tmp_path: Path) -> None:
     log, _ = random_log(3)
-    links = links_before(log, 60 * DAY)[0]
+    links = links_before(log, 60 * DAY).regression
     links.save(tmp_path / "links.bin")
     assert np.array_equal(dense(ItemLinks.open(tmp_path / "links.bin"), 80), dense(links, 80))
-    nothing = links_before(log, 0)[0]
+    nothing = links_before(log, 0).regression
     assert nothing.scores(np.array([3], np.int32), np.ones(1, np.float32)).tolist() == [0.0] * 80

@@ -87,8 +87,8 @@ class WideSet:
         history = history_of(record, self._moment.decay_per_day)
         found = []
         for links, weights in (
-            (self._moment.regression, np.minimum(history.counts, 1)),
-            (self._moment.cosine, history.weights),
+            (self._moment.links.regression, np.minimum(history.counts, 1)),
+            (self._moment.links.cosine, history.weights),
         ):
             scores = links.scores(history.rows, weights)
             scores[~allowed] = 0.0

@@ -23,6 +23,7 @@ FEATURES = (
     "popularity_in_interest", "trend_7_days", "trend_30_days", "actions_per_user", "age_days", "idle_days",
     # common users
     "regression", "regression_rank", "common_users", "common_users_rank",
+    "shrunk_regression", "shrunk_regression_rank",
     # the user's own history
     "category_share", "own_count", "own_idle_days", "own_gap_days", "own_due",
     # the user
@@ -58,12 +59,14 @@ def features_of(record: UserRecord, rows: Int32s, moment: Moment) -> Float32s:
     newest = record.item_rows[-_N_NEWEST:]
     out[:, 8] = vectors @ _unit_sum(moment.embeddings, newest, np.ones(len(newest), np.float32))
     out[:, 9:21] = _item_columns(rows, moment, out[:, 15])
-    out[:, 21] = moment.regression.scores(history.rows, np.minimum(history.counts, 1))[rows]
-    out[:, 23] = moment.cosine.scores(history.rows, history.weights)[rows]
-    out[:, 25:30] = _own_columns(record, history, rows, moment)
-    out[:, 30:35] = _user_columns(record, history, moment)
-    out[:, 35], out[:, 37] = _affinities(vectors @ _vectors(moment, history.rows).T, history.weights)
-    for rank, value in ((1, 0), (7, 6), (14, 13), (22, 21), (24, 23), (36, 35), (38, 37)):
+    once, links = np.minimum(history.counts, 1), moment.links
+    out[:, 21] = links.regression.scores(history.rows, once)[rows]
+    out[:, 23] = links.cosine.scores(history.rows, history.weights)[rows]
+    out[:, 25] = links.shrunk_regression.scores(history.rows, once)[rows]
+    out[:, 27:32] = _own_columns(record, history, rows, moment)
+    out[:, 32:37] = _user_columns(record, history, moment)
+    out[:, 37], out[:, 39] = _affinities(vectors @ _vectors(moment, history.rows).T, history.weights)
+    for rank, value in ((1, 0), (7, 6), (14, 13), (22, 21), (24, 23), (26, 25), (38, 37), (40, 39)):
         out[:, rank] = _log_ranks(out[:, value])
     return out
 

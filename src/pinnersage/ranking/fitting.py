@@ -114,12 +114,12 @@ def examples_at(
     ----------
     sampled
         Keep only some of the candidates that were not acted on, and at most
-        ``n_users_per_moment`` users; else all candidates of at most a tenth of those users.
+        ``n_users_per_moment`` users; else all candidates of at most half of those users.
     """
     end_ms = moment.moment_ms + round(config.horizon_days * MS_PER_DAY)
     rng = np.random.default_rng((config.ranker_seed, moment.moment_ms % 2**63))
     users = _acting_users(log, moment.moment_ms, end_ms, interests.window_ms, config.min_actions)
-    n_users = config.n_users_per_moment if sampled else max(1, config.n_users_per_moment // 10)
+    n_users = config.n_users_per_moment if sampled else max(1, config.n_users_per_moment // 2)
     users = np.sort(rng.permutation(users)[:n_users])
     records = records_before(log, users, moment.embeddings, interests, moment.moment_ms)
     wide = WideSet(moment, config)

@@ -1,9 +1,11 @@
-"""Which items are acted on by the same users: a sparse item-to-item matrix learnt from a log.
+"""Which items are acted on by the same users: sparse item-to-item matrices learnt from a log.
 
-Two measures, from the same counts of common users:
+Three measures, from the same counts of common users:
 
 * ``regression``: the weights that predict each item from a user's other items, least squares with a
   ridge and a zero diagonal in closed form.
+* ``shrunk_regression``: the same with a larger ridge, which keeps what many users share. What a user
+  does next lies between the two, on some logs nearer to the one and on some to the other.
 * ``cosine``: common users over the geometric mean of both items' users, damped for rare items.
 
 Source: Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", 2019 (regression).
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -66,6 +68,14 @@ class ItemLinks:
         return cls(**arrays_file.load(path, _FORMAT, _VERSION, [f.name for f in fields(cls)]))
 
 
+class Links(NamedTuple):
+    """What one log says of common users, in the measures of this module."""
+
+    regression: ItemLinks
+    shrunk_regression: ItemLinks
+    cosine: ItemLinks
+
+
 @kernel
 def _scores(
     offsets: Int64s, rows: Int32s, strengths: Float32s, item_rows: Int32s, weights: Float32s
@@ -97,7 +107,9 @@ def links_before(
     n_items_linked: int = 5_000,
     n_links: int = 200,
     ridge: float = 100.0,
-) -> tuple[ItemLinks, ItemLinks]:
+    n_shrunk_links: int = 1_000,
+    shrunk_ridge: float = 1_000.0,
+) -> Links:
     """Learn links from the actions of the last days before a moment.
 
     Parameters
@@ -105,20 +117,19 @@ def links_before(
     n_items_linked
         The items with most users are linked; the others stay alone. Memory and time grow with its
         square and cube: 5,000 take 300 MB.
-    n_links
-        Links kept for each item.
-    ridge
-        Of the regression, in users.
-
-    Returns
-    -------
-    regression, cosine
+    n_links, n_shrunk_links
+        Links kept for each item; a regression with a large ridge speaks by many weak ones.
+    ridge, shrunk_ridge
+        Of the two regressions, in users.
     """
     n_items = len(log.born_ms)
     user_offsets, columns, chosen = _user_items(log, moment_ms, window_days, n_items_linked)
     common = _count_common(user_offsets, columns, len(chosen))
-    cosine, regression = _cosine(common), _regression(common, ridge)
-    return _strongest(regression, chosen, n_items, n_links), _strongest(cosine, chosen, n_items, n_links)
+    return Links(
+        _strongest(_regression(common, ridge), chosen, n_items, n_links),
+        _strongest(_regression(common, shrunk_ridge), chosen, n_items, n_shrunk_links),
+        _strongest(_cosine(common), chosen, n_items, n_links),
+    )
 
 
 def _user_items(

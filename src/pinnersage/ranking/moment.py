@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Int32s
 from pinnersage.ranking.actions import LogArrays
-from pinnersage.ranking.links import ItemLinks, links_before
+from pinnersage.ranking.links import Links, links_before
 from pinnersage.ranking.statistics import ItemStatistics, statistics_before
 
 
@@ -25,7 +25,7 @@ class Moment:
         float32 or float16 ``(n_items, d)``, unit length.
     pool
         bool ``(n_items,)``: what may be a candidate.
-    statistics, regression, cosine
+    statistics, links
         Counts and links from actions strictly before the moment.
     categories
         int32 ``(n_items,)``, -1 for none; None without such a column.
@@ -36,8 +36,7 @@ class Moment:
     embeddings: npt.NDArray[Any]
     pool: Bools
     statistics: ItemStatistics
-    regression: ItemLinks
-    cosine: ItemLinks
+    links: Links
     categories: Int32s | None = None
     decay_per_day: float = 0.01
 
@@ -60,7 +59,7 @@ def moment_before(
     *,
     categories: Int32s | None = None,
     decay_per_day: float = 0.01,
-    links: tuple[ItemLinks, ItemLinks] | None = None,
+    links: Links | None = None,
 ) -> Moment:
     """Gather all that is known of items strictly before a moment.
 
@@ -71,7 +70,7 @@ def moment_before(
     links
         What :func:`links_before` gave for this or an earlier moment, to save the time.
     """
-    regression, cosine = links or links_before(log, moment_ms)
     pool = available & (log.born_ms < moment_ms)
     statistics = statistics_before(log, moment_ms)
-    return Moment(embeddings, pool, statistics, regression, cosine, categories, decay_per_day)
+    links = links or links_before(log, moment_ms)
+    return Moment(embeddings, pool, statistics, links, categories, decay_per_day)

@@ -13,7 +13,7 @@ from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.candidates import Candidates, WideSet
 from pinnersage.ranking.features import features_of
-from pinnersage.ranking.links import ItemLinks
+from pinnersage.ranking.links import ItemLinks, Links
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.padding import padded_categories, padded_links, padded_statistics
 from pinnersage.ranking.ranker import Ranker
@@ -24,15 +24,16 @@ from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
-_STATISTICS, _REGRESSION, _COSINE = "statistics.bin", "regression.bin", "cosine.bin"
+_STATISTICS = "statistics.bin"
+_LINKS = {name: f"{name}.bin" for name in Links._fields}
 
 
 def save_ranking(directory: Path, ranker: Ranker, moment: Moment) -> None:
     """Write a ranker and what it has to know of items into a directory."""
     ranker.save(directory)
     moment.statistics.save(directory / _STATISTICS)
-    moment.regression.save(directory / _REGRESSION)
-    moment.cosine.save(directory / _COSINE)
+    for name, file in _LINKS.items():
+        getattr(moment.links, name).save(directory / file)
 
 
 class Reasons(NamedTuple):
@@ -99,8 +100,7 @@ class RankedRetriever:
         self._moment = Moment(
             embeddings, pool.copy(),
             padded_statistics(ItemStatistics.open(directory / _STATISTICS), n),
-            padded_links(ItemLinks.open(directory / _REGRESSION), n),
-            padded_links(ItemLinks.open(directory / _COSINE), n),
+            Links(*(padded_links(ItemLinks.open(directory / file), n) for file in _LINKS.values())),
             padded_categories(categories, n), decay_per_day,
         )  # fmt: skip
         self._retriever, self._ranking, self._retrieval = retriever, ranking, retrieval

@@ -18,7 +18,7 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.evaluation.vectors import VectorsAt
-from pinnersage.ranking.links import ItemLinks, links_before
+from pinnersage.ranking.links import Links, links_before
 
 _KEPT_LINKS = 64
 
@@ -57,7 +57,7 @@ class Parts:
     cosines: Cosines | None = None
     n_threads: int = 1
     vectors_at: VectorsAt | None = None
-    links: dict[int, tuple[ItemLinks, ItemLinks]] = field(default_factory=dict)
+    links: dict[int, Links] = field(default_factory=dict)
 
     def as_of(self, ms: int) -> Parts:
         """Return parts that know the embeddings of a moment; these, where embeddings are given."""
@@ -67,7 +67,7 @@ class Parts:
             self, neighbors=self.neighbors.over(self.vectors_at(ms)), records=RecordCache(), cosines=None
         )
 
-    def links_at(self, log: ReplayLog, ms: int) -> tuple[ItemLinks, ItemLinks]:
+    def links_at(self, log: ReplayLog, ms: int) -> Links:
         """Return what the actions before a moment say of common users; the newest 64 moments stay."""
         if ms not in self.links:
             self.links[ms] = links_before(log, ms)

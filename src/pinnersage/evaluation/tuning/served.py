@@ -22,13 +22,13 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.interests.record import RecordBatch
-from pinnersage.ranking.links import ItemLinks
+from pinnersage.ranking.links import Links
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval.draw import seed_of_user
 
 _SPARE_DEPTH = 512
 
-SharedLinks = dict[int, tuple[ItemLinks, ItemLinks]]
+SharedLinks = dict[int, Links]
 
 
 class RecentRecords(RecordCache):
