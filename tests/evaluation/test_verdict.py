@@ -13,18 +13,24 @@ from pinnersage.evaluation.verdict import LEAST_USERS, baselines, pairs, sentenc
 N_USERS = 40
 
 
-def report_of(recalls: dict[str, float], n_users: int = N_USERS) -> Report:
+def report_of(recalls: dict[str, float], n_users: int = N_USERS, n_pool: int = 3_000) -> Report:
     """Every user of an arm has the same relevance and recall: of 100 targets so many are found."""
     arms = {}
     for name, recall in recalls.items():
         sums = np.zeros((n_users, 2, len(SLICES), len(METRICS), 2))
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
-        exposed, by_rank = np.zeros((2, 2, 5), np.int32), np.zeros((2, 2, N_RANKS, 3))
+        exposed, by_rank = np.zeros((2, 2, n_pool), np.int32), np.zeros((2, 2, N_RANKS, 3))
         arms[name] = ArmResult(name, False, sums, exposed, by_rank, np.empty((2, 2, 0)), {}, {})
     budgets = {"400": 400, "1%": 30}
     return Report(
-        {}, budgets, arms, {"activity": np.arange(n_users, dtype=np.float64)}, np.ones(5, np.bool_), 20, 0
+        {},
+        budgets,
+        arms,
+        {"activity": np.arange(n_users, dtype=np.float64)},
+        np.ones(n_pool, np.bool_),
+        20,
+        0,
     )
 
 
@@ -50,6 +56,17 @@ def test_in_short_it_says_what_cannot_be_told_apart() -> None:
         "In short, many interests find 1.00 [1.00, 1.00] times the next items that one vector finds "
         "(which cannot be told apart)"
     )
+
+
+def test_lists_of_half_the_pool_are_not_judged() -> None:
+    recalls = {"mean-0": 0.1, "balanced-40": 0.2, "sampled-3": 0.3, "sampled-1": 0.2}
+    for n_pool, is_judged in ((801, True), (800, False)):
+        told = sentences(report_of(recalls, n_pool=n_pool))
+        assert any("budget 400)" in line for line in told) == is_judged
+        assert any("left out here: 400." in line for line in told) != is_judged
+        assert any("sampled-3 against sampled-1" in line for line in told)
+    everything = sentences(report_of(recalls, n_pool=50))
+    assert any("budget 400)" in line for line in everything)
 
 
 def test_the_rival_is_whoever_did_best_here() -> None:

@@ -66,7 +66,13 @@ def sentences(report: Report) -> list[str]:
     many = next((name for name in _MANY if name in report.arms), None)
     staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
     told = [line for line in [_in_short(report, many, staged)] if line]
-    for budget in report.budgets:
+    budgets = judged_budgets(report)
+    left_out = [label for label in report.budgets if label not in budgets]
+    if left_out:
+        told.append(
+            f"Lists of half the pool or more tell arms apart badly, left out here: {', '.join(left_out)}."
+        )
+    for budget in budgets:
         for metric in ("relevance", "recall"):
             told += _against_best(report, many, "many interests", metric, budget)
         told += _against_best(report, staged, "interests with a second stage", "recall", budget)
@@ -76,14 +82,24 @@ def sentences(report: Report) -> list[str]:
                 told.append(_versus(report, staged, other, words_a, words, "recall", budget))
     for a, b, words_a, words_b in _PAPER:
         if a in report.arms and b in report.arms:
-            told.append(_versus(report, a, b, words_a, words_b, "recall", next(iter(report.budgets))))
+            told.append(_versus(report, a, b, words_a, words_b, "recall", budgets[0]))
     return told
 
 
+def judged_budgets(report: Report) -> list[str]:
+    """Return the budgets that are compared in words: lists of less than half the pool, or all if none is.
+
+    In a list of half the pool or more every arm finds nearly everything.
+    """
+    n_pool = int(report.pool.sum())
+    small = [label for label, n_items in report.budgets.items() if 2 * n_items < n_pool]
+    return small or list(report.budgets)
+
+
 def _main_budget(report: Report) -> str:
-    """Return the budget that is told first: the smallest share of the pool, else the first."""
+    """Return the budget that is told first: the smallest share of the pool, else the first judged."""
     shares = [budget for budget in report.budgets if budget.endswith("%")]
-    return min(shares, key=report.budgets.__getitem__) if shares else next(iter(report.budgets))
+    return min(shares, key=report.budgets.__getitem__) if shares else judged_budgets(report)[0]
 
 
 def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:
