@@ -15,7 +15,7 @@ SOURCE = ROOT / "src" / "pinnersage"
 MAX_FUNCTION_LINES = 40
 MAX_MODULE_LINES = 300
 
-BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables"})
+BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"})
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
 TO_RETRIEVAL = TO_STORE | {"retrieval"}
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_kernel": frozenset(),
     "_arrays": frozenset(),
     "_times": frozenset({"errors"}),
+    "_extras": frozenset({"errors"}),
     "config": frozenset({"errors"}),
     "_report": BASE,
     "_tables": BASE,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.ranking.logs import random_log
 from pinnersage import PinnerSage
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.model.live import LiveModel
 from pinnersage.model.ranking import RANKER
 from pinnersage.ranking.features import FEATURES
 
@@ -67,6 +69,32 @@ def test_the_rules_of_every_list_hold(built: Path) -> None:
             assert seen & set(again)
 
 
+def test_a_pinned_interest_has_its_share_of_the_list_and_a_muted_one_nothing(
+    built: Path, tmp_path: Path
+) -> None:
+    k, n_changed = 12, 0
+    with LiveModel(Path(shutil.copytree(built, tmp_path / "model"))) as live:
+        for user in range(0, 60, 5):
+            interests = live.interests(user)["interests"]
+            muted, pinned = interests[0]["medoid_item_id"], interests[-1]["medoid_item_id"]
+            if muted == pinned:
+                continue
+            live.set_preference(user, muted, "muted")
+            usual, every = (live.recommend(user, n)["items"] for n in (k, 80))
+            live.set_preference(user, pinned, "pinned")
+            items = live.recommend(user, k)["items"]
+            share = interests[-1]["importance"] / sum(i["importance"] for i in interests[1:])
+            of_pinned = [item["item_id"] for item in every if item["interest"] == pinned]
+            least = of_pinned[: max(1, int(k * share))]
+            assert muted not in {item["interest"] for item in usual + items}
+            # What the ranker likes best, but for the room that is left; in the ranker's order.
+            others = [item["item_id"] for item in every if item["item_id"] not in least]
+            wanted = {*least, *others[: k - len(least)]}
+            assert [i["item_id"] for i in items] == [i["item_id"] for i in every if i["item_id"] in wanted]
+            n_changed += items != usual
+    assert n_changed > 3
+
+
 def test_explained_per_item(built: Path) -> None:
     with PinnerSage.open(built) as model:
         best = model.recommend_dict(7, 1)["items"][0]
@@ -83,7 +111,7 @@ def test_explained_per_item(built: Path) -> None:
 
 def test_equal_builds_are_equal(built: Path, tmp_path: Path) -> None:
     PinnerSage.build(*tables(), path=tmp_path / "model", **SETTINGS).close()
-    for name in ("ranker.bin", "statistics.bin", "regression.bin", "cosine.bin"):
+    for name in ("ranker.bin", "statistics.bin", "regression.bin", "shrunk_regression.bin", "cosine.bin"):
         one, two = (next(p.glob(f"generations/*/{RANKER}/{name}")) for p in (built, tmp_path / "model"))
         assert one.read_bytes() == two.read_bytes(), name
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
-from pinnersage.errors import UnavailableError, install_hint
+from pinnersage import _extras
 
 
 def needed(module: str, extra: str) -> Any:
@@ -16,12 +15,7 @@ def needed(module: str, extra: str) -> Any:
     UnavailableError
         It is not installed; names the extra that brings it.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UnavailableError(
-            f"making item embeddings needs {module} ({error}); {install_hint(extra)}"
-        ) from error
+    return _extras.needed(module, extra, "making item embeddings")
 
 
 def needs_scipy() -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Int32s
+from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
@@ -92,12 +92,15 @@ class Answering(ABC):
         if not record.n_interests:
             return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
+        reserved = None
         if held:
             preferences = Preferences(held, record, opened.items.vocabulary)
-            record = chosen_record(opened, record, preferences, mode, interests, drawn)
+            record, reserved = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
         self.observe("interests", time.perf_counter() - began_s)
-        return self._list(opened, known, record, k, drawn, mode, interests, include_seen, request)
+        return self._list(
+            opened, known, record, k, drawn, mode, interests, include_seen, request, reserved=reserved
+        )
 
     def recommend_session(
         self,
@@ -262,11 +265,12 @@ class Answering(ABC):
     def _list(
         self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
         mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
+        *, reserved: Int64s | None = None,
     ) -> answers.Answer:  # fmt: skip
         began_s = time.perf_counter()
         found = opened.recommend(
             record, k, seed=seed, mode=mode, n_interests=interests,
-            exclude_seen=False if include_seen else None,
+            exclude_seen=False if include_seen else None, reserved=reserved,
         )  # fmt: skip
         answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
         self.observe("retrieve", time.perf_counter() - began_s)

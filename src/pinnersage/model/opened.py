@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Bools
+from pinnersage._arrays import Bools, Int64s
 from pinnersage._ids import ItemId, ItemRow, UserId, exact_integer
 from pinnersage.batch.popularity import open_popularity
 from pinnersage.config import BuildConfig, RecommendMode
@@ -152,12 +152,21 @@ class OpenedGeneration:
         mode: RecommendMode | None,
         n_interests: int | None,
         exclude_seen: bool | None,
+        reserved: Int64s | None = None,
     ) -> Recommendations:
-        """Return recommendations: by the ranker where there is one, unless another mode is asked for."""
+        """Return recommendations: by the ranker where there is one, unless another mode is asked for.
+
+        Parameters
+        ----------
+        reserved
+            Positions of the interests that a ranker has to leave room for.
+        """
         if mode == "ranked" and self.ranked is None:
             raise UsageError("mode 'ranked': this model has no ranker; build it with fit_ranker (--ranker)")
         if self.ranked is not None and mode in (None, "ranked"):
-            return self.ranked.recommend(record, k, n_interests=n_interests, exclude_seen=exclude_seen)
+            return self.ranked.recommend(
+                record, k, n_interests=n_interests, exclude_seen=exclude_seen, reserved=reserved
+            )
         return self.retriever.recommend(
             record, k, seed=seed, mode=mode, n_interests=n_interests, exclude_seen=exclude_seen
         )

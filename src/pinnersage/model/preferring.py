@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,13 @@ class Preferences:
         return np.array(sorted(p for p, held in self._by_position.items() if held == preference), np.int64)
 
 
+class Chosen(NamedTuple):
+    """A record with the interests to ask, and which of them a ranker has to leave room for."""
+
+    record: UserRecord
+    reserved: Int64s
+
+
 def chosen_record(
     opened: OpenedGeneration,
     record: UserRecord,
@@ -50,14 +57,17 @@ def chosen_record(
     mode: RecommendMode | None,
     n_interests: int | None,
     seed: int,
-) -> UserRecord:
-    """Return the record with only the interests to ask: pinned ones first, muted ones never."""
+) -> Chosen:
+    """Return the record with only the interests to ask: pinned ones first, muted ones never.
+
+    A ranker asks them all, and is told of the pinned ones.
+    """
     muted, pinned = preferences.positions("muted"), preferences.positions("pinned")
     if not len(pinned):
-        return without_interests(record, muted)
+        return Chosen(without_interests(record, muted), pinned)
     retrieval = opened.config.retrieval
     if mode in (None, "ranked") and opened.ranked is not None:
-        return without_interests(record, muted)
+        return Chosen(without_interests(record, muted), pinned - np.searchsorted(muted, pinned))
     how = mode or retrieval.mode
     usual = {"sampled": retrieval.n_interests, "budgeted": retrieval.n_budgeted_interests}
     wanted = n_interests or usual.get(how, retrieval.n_balanced_interests)
@@ -67,4 +77,5 @@ def chosen_record(
         n_drawn = min(max(0, wanted - len(pinned)), record.n_interests - len(settled))
         others = sample_others(record.importances, n_drawn, seed, settled) if n_drawn else others[:0]
     asked = np.union1d(pinned[:wanted], others)
-    return without_interests(record, np.setdiff1d(np.arange(record.n_interests), asked))
+    left_out = np.setdiff1d(np.arange(record.n_interests), asked)
+    return Chosen(without_interests(record, left_out), pinned[:0])

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Float64s
+from pinnersage._extras import needed
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UnavailableError, install_hint
 from pinnersage.ranking.forest import LEAF, Forest
@@ -43,14 +44,10 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
     Its threads spin at every split of every tree: where cores are shared, two take a hundred times as
     long as one.
     """
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier  # noqa: PLC0415
-        from threadpoolctl import threadpool_limits  # noqa: PLC0415
-    except ImportError as error:
-        raise UnavailableError(
-            f"fitting a ranker needs scikit-learn ({error}); {install_hint('ranking')}"
-        ) from error
-    model = HistGradientBoostingClassifier(
+    ensemble, threads = (
+        needed(m, "ranking", "fitting a ranker") for m in ("sklearn.ensemble", "threadpoolctl")
+    )
+    model = ensemble.HistGradientBoostingClassifier(
         learning_rate=config.learning_rate,
         max_iter=n_trees,
         max_leaf_nodes=config.n_leaves,
@@ -59,7 +56,7 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
         early_stopping=False,
         random_state=config.ranker_seed,
     )
-    return model, threadpool_limits(1)
+    return model, threads.threadpool_limits(1)
 
 
 def _copied(model: Any) -> Forest:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Bools, Float32s, Int32s
+from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.candidates import Candidates, WideSet
@@ -108,12 +108,24 @@ class RankedRetriever:
         self._matrix = as_matrix(embeddings)
 
     def recommend(
-        self, record: UserRecord, k: int, *, n_interests: int | None = None, exclude_seen: bool | None = None
+        self,
+        record: UserRecord,
+        k: int,
+        *,
+        n_interests: int | None = None,
+        exclude_seen: bool | None = None,
+        reserved: Int64s | None = None,
     ) -> Recommendations:
         """Return up to ``k`` items, best first; their scores are log-odds.
 
         Seen, unavailable and near-duplicate items are left out as in every mode. Each item names the
         interest nearest to it.
+
+        Parameters
+        ----------
+        reserved
+            Positions of interests that get their share of the list by importance at least, and one item,
+            as far as candidates go.
         """
         leave_out = self._retrieval.exclude_seen if exclude_seen is None else exclude_seen
         wide = self._candidates(record, k, n_interests, leave_out)
@@ -122,10 +134,14 @@ class RankedRetriever:
         rows, scores = wide.rows[order], scores[order]
         seen = seen_rows(record) if leave_out else rows[:0]
         cosine = self._retrieval.near_duplicate_cosine
-        rules = Rules(self._moment.pool, make_set(seen, k + 1), self._matrix, cosine)
-        taken = without_near_duplicates(rows, rules, k)
-        rows, scores = rows[taken], scores[taken]
-        return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
+        n_taken = len(rows) if reserved is not None and len(reserved) else min(k, len(rows))
+        rules = Rules(self._moment.pool, make_set(seen, n_taken + 1), self._matrix, cosine)
+        taken = without_near_duplicates(rows, rules, n_taken)
+        interests = self._nearest_interests(record, rows[taken])
+        if reserved is not None and len(reserved):
+            kept = _with_room(interests, record.importances, reserved, k)
+            taken, interests = taken[kept], interests[kept]
+        return Recommendations(rows[taken], scores[taken], interests, len(wide.rows))
 
     def set_available(self, row: int, available: bool) -> None:
         """Take an item out of the pool, or put it back; the next answer obeys."""
@@ -166,3 +182,12 @@ class RankedRetriever:
         medoids = np.asarray(self._moment.embeddings[record.medoid_rows], np.float32)
         nearest: Int32s = (vectors @ medoids.T).argmax(axis=1).astype(np.int32)
         return nearest
+
+
+def _with_room(interests: Int32s, importances: Float64s, reserved: Int64s, k: int) -> Int64s:
+    """Return which ``k`` of the ordered items stay, ascending: the best, but for room for some interests."""
+    shares = importances / max(float(importances.sum()), 1e-12)
+    room = [np.flatnonzero(interests == at)[: max(1, int(k * shares[at]))] for at in reserved.tolist()]
+    settled = np.concatenate(room)[:k]
+    others = np.setdiff1d(np.arange(len(interests)), settled)
+    return np.sort(np.concatenate((settled, others[: k - len(settled)])))
