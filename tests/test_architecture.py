@@ -15,7 +15,9 @@ SOURCE = ROOT / "src" / "pinnersage"
 MAX_FUNCTION_LINES = 40
 MAX_MODULE_LINES = 300
 
-BASE = frozenset({"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"})
+BASE = frozenset(
+    {"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"}
+)
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
 TO_RETRIEVAL = TO_STORE | {"retrieval"}
