@@ -11,25 +11,17 @@ synthetic world.
 from __future__ import annotations
 
 import argparse
-import json
-import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench_embed import world
-from common import DAY_MS, NOW_MS
+from earlier_spans import study
 from pinnersage._arrays import Float32s, Int32s
-from pinnersage._times import to_ms
-from pinnersage.config import ImportConfig, RetrievalConfig
-from pinnersage.embedding.settings import EmbeddingSettings
-from pinnersage.embedding.tables import embed_tables
+from pinnersage.config import RetrievalConfig
 from pinnersage.evaluation.arms.trained_choice import span
 from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
 from pinnersage.evaluation.neighbors import NeighborLists
-from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.vectors import VectorSource, vectors_of
 
@@ -92,31 +84,7 @@ def table(kept: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def with_embeddings(items: Any) -> Any:
-    return embed_tables(
-        items, None, settings=EmbeddingSettings("text"), imports=ImportConfig(), wall_clock_ms=NOW_MS
-    ).table
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items")
-    parser.add_argument("--actions")
-    parser.add_argument("--cut")
-    parser.add_argument("--out", type=Path, help="JSON file to which the result is added under data and cut")
-    for name, default in (("days", 14), ("users", 200), ("threads", 1)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--table", type=Path, help="print the table of such a file, and measure nothing")
-    given = parser.parse_args()
-    if given.table:
-        print(table(json.loads(given.table.read_text())))
-        return
-    items, actions = (given.items, given.actions) if given.items else world()
-    log, _, _ = read_log(
-        items if given.items else with_embeddings(items), actions, wall_clock_ms=time.time_ns() // 1_000_000
-    )
-    cut_ms = to_ms(given.cut) or int(log.times_ms.max()) - given.days * DAY_MS
+def on_span(log: ReplayLog, cut_ms: int, given: argparse.Namespace) -> dict[str, Any]:
     day = some_users(span(log, cut_ms, given.days, window_days=90), given.users)
     budget = max(1, int(SHARE * day.pool.sum()))
     result: dict[str, Any] = {"days": given.days, "n_users": day.n_users, "budget": budget}
@@ -125,13 +93,8 @@ def main() -> None:
         vectors_at = vectors_of(log, source)
         embeddings = vectors_at(cut_ms) if vectors_at else log.embeddings
         result[source] = compared(log, day, embeddings, budget, given.threads)
-    print(json.dumps(result))
-    if given.out:
-        kept = json.loads(given.out.read_text()) if given.out.exists() else {}
-        name = Path(given.items).parent.name if given.items else "world"
-        kept[f"{name} {given.cut}"] = result
-        given.out.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    study(__doc__, on_span, table, users=200, threads=1)
