@@ -67,7 +67,7 @@ class CatalogueChanges:
         row, is_new = self._items.put(entry.item_id, entry.embedding, entry.attributes)
         if is_new:
             self._tell(before)
-            self._retriever.forget_neighbors()
+            self._retriever.take_in(row)
         self._tell(row)
 
     def _tell(self, row: int | None) -> None:

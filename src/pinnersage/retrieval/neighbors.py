@@ -12,18 +12,27 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Int32s
-from pinnersage.retrieval._scores import as_float32
+from pinnersage.retrieval._scores import as_float32, as_matrix, score_rows
 from pinnersage.retrieval.base import VectorIndex
 
 SMALLEST_DEPTH = 32
 
 
 class Neighbors(NamedTuple):
-    """The nearest items of one query, best first; ``complete`` when the index holds no others."""
+    """The nearest items of one query, best first.
+
+    Attributes
+    ----------
+    complete
+        The index holds no others.
+    least_score
+        An item with a larger one would be among them.
+    """
 
     scores: Float32s
     rows: Int32s
     complete: bool
+    least_score: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +73,22 @@ class NeighborCache:
 
     def __init__(self, index: VectorIndex, embeddings: npt.NDArray[Any], n_entries: int) -> None:
         self._index = index
-        self._embeddings = embeddings
+        self._embeddings, self._matrix = embeddings, as_matrix(embeddings)
         self._n_entries = n_entries
         self._lists: OrderedDict[tuple[int, int], Neighbors] = OrderedDict()
         self._lock = threading.Lock()
+        self._n_taken_in = 0
         self._n_hits = self._n_misses = 0
 
     def of_items(self, item_rows: Sequence[int], depths: Sequence[int]) -> list[Neighbors]:
         """Return each item's nearest ``depths[i]`` items of the index, itself among them if it is there."""
         keys = list(zip(item_rows, depths, strict=True))
-        found = self._get(keys)
+        n_taken_in, found = self._get(keys)
         missing = [i for i, neighbors in enumerate(found) if neighbors is None]
         if missing:
             queries = as_float32(self._embeddings, np.array([item_rows[i] for i in missing], np.int32))
             fresh = self.of_vectors(queries, [depths[i] for i in missing])
-            self._put([keys[i] for i in missing], fresh)
+            self._put([keys[i] for i in missing], fresh, n_taken_in)
             for i, neighbors in zip(missing, fresh, strict=True):
                 found[i] = neighbors
         return [neighbors for neighbors in found if neighbors is not None]
@@ -92,7 +102,7 @@ class NeighborCache:
             complete = depth >= self._index.n_items
             for i, s, r in zip(chosen, scores, rows, strict=True):
                 n = int(np.count_nonzero(r >= 0))
-                answers[i] = Neighbors(s[:n].copy(), r[:n].copy(), complete)
+                answers[i] = _of_depth(s[:n].copy(), r[:n].copy(), depth, complete=complete)
         return [answers[i] for i in range(len(depths))]
 
     def keys(self) -> list[tuple[int, int]]:
@@ -100,18 +110,31 @@ class NeighborCache:
         with self._lock:
             return list(self._lists)
 
-    def clear(self) -> None:
-        """Forget all lists; the counts stay."""
+    def take_in(self, row: int) -> None:
+        """Put an item that the index has gained, behind all others, where a search would now find it."""
         with self._lock:
-            self._lists.clear()
+            self._n_taken_in += 1
+            if not self._lists:
+                return
+            medoids = np.array([[medoid for medoid, _ in self._lists]], np.int32)
+            scores = np.empty(medoids.shape, np.float32)
+            score_rows(as_float32(self._embeddings, np.array([row], np.int32)), self._matrix, medoids, scores)
+            gaining = [
+                (key, held, score + 0.0)
+                for (key, held), score in zip(self._lists.items(), scores[0].tolist(), strict=True)
+                if score > held.least_score
+            ]
+            for key, held, score in gaining:
+                self._lists[key] = _joined(held, row, score, key[1], self._index.n_items)
 
     def counts(self) -> CacheCounts:
         """Return hits, misses and entries held."""
         with self._lock:
             return CacheCounts(self._n_hits, self._n_misses, len(self._lists))
 
-    def _get(self, keys: list[tuple[int, int]]) -> list[Neighbors | None]:
+    def _get(self, keys: list[tuple[int, int]]) -> tuple[int, list[Neighbors | None]]:
         with self._lock:
+            n_taken_in = self._n_taken_in
             found = [self._lists.get(key) for key in keys]
             for key, neighbors in zip(keys, found, strict=True):
                 if neighbors is not None:
@@ -119,12 +142,28 @@ class NeighborCache:
                     self._n_hits += 1
                 else:
                     self._n_misses += 1
-        return found
+        return n_taken_in, found
 
-    def _put(self, keys: list[tuple[int, int]], fresh: list[Neighbors]) -> None:
+    def _put(self, keys: list[tuple[int, int]], fresh: list[Neighbors], n_taken_in: int) -> None:
         with self._lock:
+            if n_taken_in != self._n_taken_in:
+                return  # the search may have missed what came meanwhile
             for key, neighbors in zip(keys, fresh, strict=True):
                 self._lists[key] = neighbors
                 self._lists.move_to_end(key)
             while len(self._lists) > self._n_entries:
                 self._lists.popitem(last=False)
+
+
+def _of_depth(scores: Float32s, rows: Int32s, depth: int, *, complete: bool) -> Neighbors:
+    is_full = len(rows) == depth and not complete
+    return Neighbors(scores, rows, complete, float(scores[-1]) if is_full else -np.inf)
+
+
+def _joined(held: Neighbors, row: int, score: float, depth: int, n_items: int) -> Neighbors:
+    """Return a list with one more item, which stands behind those of equal score."""
+    if (held.rows == row).any():
+        return held  # the search that made the list saw it already
+    at = int(np.searchsorted(-held.scores, np.float32(-score), side="right"))
+    scores, rows = np.insert(held.scores, at, score)[:depth], np.insert(held.rows, at, row)[:depth]
+    return _of_depth(scores, rows, depth, complete=depth >= n_items)
