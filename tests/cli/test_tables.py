@@ -82,6 +82,21 @@ def test_titles_are_text_not_markup() -> None:
     assert nasty in drawn(neighbors_table({"neighbors": items}, lambda _item: nasty))
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_ids_are_never_cut(width: int) -> None:
+    item_id = "6fb1a9d2-0c53-4c0f-9f5e-1d2b7a3c4e5f"
+    items = [{"rank": 1, "item_id": item_id, "score": 0.5, "interest": "m"}]
+    for table in (
+        recommendations_table({"items": items}, lambda _item: "A title"),
+        neighbors_table({"neighbors": items}, lambda _item: "A title"),
+    ):
+        text = drawn(table, width)
+        assert max(map(len, text.splitlines())) <= width
+        start = text.splitlines()[0].index("Id")
+        lines = [line[start:].split()[0] for line in text.splitlines()[1:] if line[start:].strip()]
+        assert "".join(lines) == item_id
+
+
 @pytest.mark.parametrize(("share", "n_full"), [(0.0, 0), (0.25, 4), (0.5, 8)])
 def test_bars_are_relative_to_the_largest(share: float, n_full: int) -> None:
     assert share_text(share, 0.5).plain.count("■") == n_full

@@ -141,10 +141,16 @@ def indented(renderable: Any) -> Padding:
 
 
 def stretched_table(*names: str, stretch: Mapping[str, int]) -> Table:
-    """Return a table in which the columns of ``stretch`` share what room there is, in these proportions."""
+    """Return a table in which the columns of ``stretch`` share what room there is, in these proportions.
+
+    Ids are never cut, for they are copied into the next command; they take more lines instead.
+    """
     table = Table(box=None, header_style="dim", pad_edge=False, expand=True)
     for name in names:
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=stretch.get(name))
+        is_id = name == "Id"
+        table.add_column(
+            name, no_wrap=not is_id, overflow="fold" if is_id else "ellipsis", ratio=stretch.get(name)
+        )
         if name in _NUMBERS:
             table.columns[-1].justify = "right"
     return table
