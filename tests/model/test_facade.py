@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from pinnersage.errors import (
     UserNotFoundError,
 )
 from pinnersage.model import validate
+from pinnersage.model.building import Stopwatch
 from pinnersage.store.codec import encode_record
 from pinnersage.store.generations import GenerationDirectory
 
@@ -272,3 +274,16 @@ def test_validate_counts_without_building(tmp_path: Path) -> None:
     assert report["items"]["reasons"] == {}
     with pytest.raises(DataError, match="unknown_item"):
         validate(items(5), actions())
+
+
+def test_stages_of_a_build_count_no_time_twice() -> None:
+    watch, began = Stopwatch(), time.perf_counter()
+    with watch.measure("outer_s"):
+        for _ in range(2):
+            with watch.measure("inner_s"), watch.measure("innermost_s"):
+                time.sleep(0.02)
+            time.sleep(0.01)
+    spent = time.perf_counter() - began
+    assert watch.seconds["innermost_s"] >= 0.04
+    assert watch.seconds["outer_s"] >= 0.02
+    assert sum(watch.seconds.values()) <= spent + 0.01  # each is rounded

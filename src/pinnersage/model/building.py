@@ -32,16 +32,18 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self._inner_s = 0.0
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Add the time inside the block to a stage."""
-        started = time.perf_counter()
+        """Add the time inside the block to a stage, but for that of stages measured within."""
+        started, outer_s, self._inner_s = time.perf_counter(), self._inner_s, 0.0
         try:
             yield
         finally:
-            spent = self.seconds.get(stage, 0.0) + time.perf_counter() - started
-            self.seconds[stage] = round(spent, 3)
+            spent = time.perf_counter() - started
+            self.seconds[stage] = round(self.seconds.get(stage, 0.0) + spent - self._inner_s, 3)
+            self._inner_s = outer_s + spent
 
 
 def wall_clock_ms() -> int:
