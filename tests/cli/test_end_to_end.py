@@ -285,7 +285,7 @@ def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
         *("build", *args, "--out", world / "model"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while not any(world.glob(".model.*")) and process.poll() is None:
+        while not any(world.glob(".model.*/generations/*")) and process.poll() is None:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from pinnersage.evaluation.cosines import N_RANKS
@@ -65,6 +67,8 @@ def test_lists_of_half_the_pool_are_not_judged() -> None:
         assert any("budget 400)" in line for line in told) == is_judged
         assert any("left out here: 400." in line for line in told) != is_judged
         assert any("sampled-3 against sampled-1" in line for line in told)
+    shares = replace(report_of(recalls, n_pool=100), budgets={"40": 40, "60%": 60})
+    assert "budget 40)" in sentences(shares)[0]
     everything = sentences(report_of(recalls, n_pool=50))
     assert any("budget 400)" in line for line in everything)
 

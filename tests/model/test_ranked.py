@@ -12,8 +12,10 @@ from tests.ranking.logs import random_log
 from pinnersage import PinnerSage
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.interests.without import without_interests
 from pinnersage.model.live import LiveModel
 from pinnersage.model.ranking import RANKER
+from pinnersage.ranking.candidates import PROPOSED
 from pinnersage.ranking.features import FEATURES
 
 SETTINGS: dict[str, Any] = {
@@ -93,6 +95,30 @@ def test_a_pinned_interest_has_its_share_of_the_list_and_a_muted_one_nothing(
             assert [i["item_id"] for i in items] == [i["item_id"] for i in every if i["item_id"] in wanted]
             n_changed += items != usual
     assert n_changed > 3
+
+
+def test_pinned_interests_are_asked_and_each_has_an_item(built: Path, tmp_path: Path) -> None:
+    n_alone = 0
+    with LiveModel(Path(shutil.copytree(built, tmp_path / "model"))) as live:
+        for user in range(0, 60, 5):
+            medoids = [found["medoid_item_id"] for found in live.interests(user)["interests"]]
+            live.set_preference(user, medoids[-1], "pinned")
+            (item,) = live.recommend(user, 1, interests=1)["items"]
+            assert item["interest"] == medoids[-1]
+            opened, last = live.opened(), len(medoids) - 1
+            assert opened.ranked is not None
+            record = opened.record(user)
+            wide = opened.ranked._candidates(record, 1, 1, True, np.array([last]))
+            alone = without_interests(record, np.arange(last))
+            own = opened.retriever.recommend(alone, 4 * SETTINGS["budget"], mode="budgeted").rows
+            assert set(own.tolist()) <= set(wide.rows[wide.sources & PROPOSED > 0].tolist())
+            for medoid in medoids:
+                live.set_preference(user, medoid, "pinned")
+            found = {item["interest"] for item in live.recommend(user, SETTINGS["budget"])["items"]}
+            short = [item["interest"] for item in live.recommend(user, len(found))["items"]]
+            assert sorted(short) == sorted(found)
+            n_alone += len(found) > 2
+    assert n_alone > 3
 
 
 def test_explained_per_item(built: Path) -> None:

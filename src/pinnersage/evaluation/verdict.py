@@ -97,9 +97,10 @@ def judged_budgets(report: Report) -> list[str]:
 
 
 def _main_budget(report: Report) -> str:
-    """Return the budget that is told first: the smallest share of the pool, else the first judged."""
-    shares = [budget for budget in report.budgets if budget.endswith("%")]
-    return min(shares, key=report.budgets.__getitem__) if shares else judged_budgets(report)[0]
+    """Return the budget told first: of those judged the smallest share of the pool, else the first."""
+    judged = judged_budgets(report)
+    shares = [budget for budget in judged if budget.endswith("%")]
+    return min(shares, key=report.budgets.__getitem__) if shares else judged[0]
 
 
 def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:

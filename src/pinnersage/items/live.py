@@ -200,9 +200,8 @@ class LiveItems:
     def _add(self, item_id: ItemId, stored: npt.NDArray[Any]) -> int:
         if len(self) == len(self._writable):
             raise UnavailableError(f"all {self.n_new:,} rows for new items are used: open the model again")
-        row = self.vocabulary.add(item_id)
-        self._writable[row] = stored
-        return row
+        self._writable[len(self)] = stored  # before searches in other threads see the row
+        return self.vocabulary.add(item_id)
 
     def _replaced(self, item_id: ItemId, row: int, old: int | None) -> None:
         """Let ``row`` stand for the item in the place of every row that did before."""

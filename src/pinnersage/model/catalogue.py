@@ -46,10 +46,14 @@ class CatalogueChanges:
         with self._lock:
             new = [(sequence, entry) for sequence, entry in entries if sequence > self.applied]
             last = {str(e.item_id): sequence for sequence, e in new if sequence <= self._built_after}
-            for sequence, entry in new:
-                if sequence > self._built_after or self._still_counts(entry, sequence, last):
-                    self._apply(entry)
-                self.applied = sequence
+            n_rows = len(self._items)
+            try:
+                for sequence, entry in new:
+                    if sequence > self._built_after or self._still_counts(entry, sequence, last):
+                        self._apply(entry)
+                    self.applied = sequence
+            finally:
+                self._retriever.take_in(range(n_rows, len(self._items)))
 
     def _still_counts(self, entry: ItemEntry, sequence: int, last: Mapping[str, int]) -> bool:
         """Tell whether an entry from before the build says more than the build's table of items."""
@@ -67,7 +71,6 @@ class CatalogueChanges:
         row, is_new = self._items.put(entry.item_id, entry.embedding, entry.attributes)
         if is_new:
             self._tell(before)
-            self._retriever.take_in(row)
         self._tell(row)
 
     def _tell(self, row: int | None) -> None:

@@ -60,7 +60,7 @@ def chosen_record(
 ) -> Chosen:
     """Return the record with only the interests to ask: pinned ones first, muted ones never.
 
-    A ranker asks them all, and is told of the pinned ones.
+    A ranker is told of the pinned ones: it asks them besides the most important, and leaves room for them.
     """
     muted, pinned = preferences.positions("muted"), preferences.positions("pinned")
     if not len(pinned):

@@ -24,6 +24,7 @@ from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage._extras import needed
 from pinnersage._kernel import kernel
 from pinnersage.config import MS_PER_DAY
+from pinnersage.errors import DataError
 from pinnersage.ranking import arrays_file
 from pinnersage.ranking.actions import LogArrays, users_of_actions
 
@@ -159,10 +160,14 @@ def _cosine(common: Float32s) -> Float32s:
 
 
 def _regression(common: Float32s, ridge: float) -> Float32s:
+    if not len(common):
+        return common  # LAPACK complains of nothing, on the standard output
     # The ridge keeps the matrix positive definite; of it and its inverse one triangle is worked on.
     lapack = needed("scipy.linalg.lapack", "ranking", "fitting a ranker")
-    factor, _ = lapack.dpotrf((common + ridge * np.eye(len(common))).T, lower=1, overwrite_a=True)
-    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=True)
+    factor, failed = lapack.dpotrf((common + ridge * np.eye(len(common))).T, lower=1, overwrite_a=True)
+    inverse, failed = (factor, failed) if failed else lapack.dpotri(factor, lower=1, overwrite_c=True)
+    if failed:
+        raise DataError(f"fitting a ranker: counts of common users could not be inverted (LAPACK: {failed})")
     below = np.tril(inverse, -1)
     links: Float32s = ((below + below.T) / -np.diag(inverse)[None, :]).astype(np.float32)
     return links

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
+from pinnersage.interests.without import without_interests
 from pinnersage.ranking.candidates import Candidates, WideSet
 from pinnersage.ranking.features import features_of
 from pinnersage.ranking.links import ItemLinks, Links
@@ -23,6 +24,10 @@ from pinnersage.retrieval._scores import as_matrix
 from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
+
+_NOBODY = np.empty(0, np.int64)
+_SPARE = 2
+"""With pinned interests so many times the list is looked at first: near-duplicates leave, pairs are many."""
 
 _STATISTICS = "statistics.bin"
 _LINKS = {name: f"{name}.bin" for name in Links._fields}
@@ -128,20 +133,14 @@ class RankedRetriever:
             as far as candidates go.
         """
         leave_out = self._retrieval.exclude_seen if exclude_seen is None else exclude_seen
-        wide = self._candidates(record, k, n_interests, leave_out)
+        reserved = _NOBODY if reserved is None else reserved
+        wide = self._candidates(record, k, n_interests, leave_out, reserved)
         scores = self.ranker.score(features_of(record, wide.rows, self._moment))
         order = np.argsort(-scores, kind="stable")
         rows, scores = wide.rows[order], scores[order]
-        seen = seen_rows(record) if leave_out else rows[:0]
-        cosine = self._retrieval.near_duplicate_cosine
-        n_taken = len(rows) if reserved is not None and len(reserved) else min(k, len(rows))
-        rules = Rules(self._moment.pool, make_set(seen, n_taken + 1), self._matrix, cosine)
-        taken = without_near_duplicates(rows, rules, n_taken)
-        interests = self._nearest_interests(record, rows[taken])
-        if reserved is not None and len(reserved):
-            kept = _with_room(interests, record.importances, reserved, k)
-            taken, interests = taken[kept], interests[kept]
-        return Recommendations(rows[taken], scores[taken], interests, len(wide.rows))
+        taken = self._chosen(record, rows, seen_rows(record) if leave_out else rows[:0], reserved, k)
+        rows, scores = rows[taken], scores[taken]
+        return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
 
     def set_available(self, row: int, available: bool) -> None:
         """Take an item out of the pool, or put it back; the next answer obeys."""
@@ -163,17 +162,47 @@ class RankedRetriever:
         return Reasons(rank, len(wide.rows), sources, float(scores[at]), expected, dict(told))
 
     def _candidates(
-        self, record: UserRecord, k: int, n_interests: int | None, exclude_seen: bool
+        self,
+        record: UserRecord,
+        k: int,
+        n_interests: int | None,
+        exclude_seen: bool,
+        reserved: Int64s = _NOBODY,
     ) -> Candidates:
         slots = max(k, self._ranking.budget)
-        found = self._retriever.recommend(
-            record,
-            max(1, round(self._ranking.n_proposed_per_slot * slots)),
-            mode="budgeted",
-            n_interests=n_interests or self._ranking.n_proposing_interests,
-            exclude_seen=exclude_seen,
-        )
-        return self._wide.of_user(record, found.rows, slots, repeats=not exclude_seen)
+        n_asked = n_interests or self._ranking.n_proposing_interests
+        n_proposed = max(1, round(self._ranking.n_proposed_per_slot * slots))
+
+        def proposed(by: UserRecord, n: int) -> Int32s:
+            found = self._retriever.recommend(
+                by, n_proposed, mode="budgeted", n_interests=n, exclude_seen=exclude_seen
+            )
+            return found.rows
+
+        rows = proposed(record, n_asked)
+        unasked = reserved[reserved >= n_asked]
+        if len(unasked):
+            others = np.setdiff1d(np.arange(record.n_interests), unasked)
+            rows = np.union1d(rows, proposed(without_interests(record, others), len(unasked)))
+        return self._wide.of_user(record, rows, slots, repeats=not exclude_seen)
+
+    def _chosen(self, record: UserRecord, rows: Int32s, seen: Int32s, reserved: Int64s, k: int) -> Int64s:
+        """Return which of the ordered rows make the list, ascending."""
+
+        def without_twins(places: Int64s, n: int) -> Int64s:
+            cosine = self._retrieval.near_duplicate_cosine
+            rules = Rules(self._moment.pool, make_set(seen, n + 1), self._matrix, cosine)
+            return places[without_near_duplicates(rows[places], rules, n)]
+
+        if not len(reserved):
+            return without_twins(np.arange(len(rows)), min(k, len(rows)))
+        interests, n_looked_at = self._nearest_interests(record, rows), _SPARE * k
+        while True:
+            places = _with_room(interests, record.importances, reserved, n_looked_at)
+            taken = without_twins(places, len(places))
+            if len(taken) >= k or len(places) == len(rows):
+                return taken[_with_room(interests[taken], record.importances, reserved, k)]
+            n_looked_at *= _SPARE
 
     def _nearest_interests(self, record: UserRecord, rows: Int32s) -> Int32s:
         if not record.n_interests:
@@ -186,8 +215,9 @@ class RankedRetriever:
 
 def _with_room(interests: Int32s, importances: Float64s, reserved: Int64s, k: int) -> Int64s:
     """Return which ``k`` of the ordered items stay, ascending: the best, but for room for some interests."""
-    shares = importances / max(float(importances.sum()), 1e-12)
-    room = [np.flatnonzero(interests == at)[: max(1, int(k * shares[at]))] for at in reserved.tolist()]
-    settled = np.concatenate(room)[:k]
+    wanted = k * importances[reserved] / max(float(importances.sum()), 1e-12)
+    n_least = np.maximum(1, np.floor(wanted + 1e-6)).astype(np.int64).tolist()
+    room = [np.flatnonzero(interests == at)[:n] for at, n in zip(reserved.tolist(), n_least, strict=True)]
+    settled = np.concatenate([places[:1] for places in room] + [places[1:] for places in room])[:k]
     others = np.setdiff1d(np.arange(len(interests)), settled)
     return np.sort(np.concatenate((settled, others[: k - len(settled)])))

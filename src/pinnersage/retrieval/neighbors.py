@@ -16,6 +16,7 @@ from pinnersage.retrieval._scores import as_float32, as_matrix, score_rows
 from pinnersage.retrieval.base import VectorIndex
 
 SMALLEST_DEPTH = 32
+_MOST_TAKEN_IN, _MOST_GAINING = 16, 4_000
 
 
 class Neighbors(NamedTuple):
@@ -96,10 +97,11 @@ class NeighborCache:
     def of_vectors(self, queries: Float32s, depths: Sequence[int]) -> list[Neighbors]:
         """Search the index, one call for each depth asked."""
         answers: dict[int, Neighbors] = {}
+        n_items = self._index.n_items  # items may come during the search
         for depth in sorted(set(depths)):
             chosen = [i for i, d in enumerate(depths) if d == depth]
-            scores, rows = self._index.search(queries[chosen], min(depth, max(1, self._index.n_items)))
-            complete = depth >= self._index.n_items
+            scores, rows = self._index.search(queries[chosen], min(depth, max(1, n_items)))
+            complete = depth >= n_items
             for i, s, r in zip(chosen, scores, rows, strict=True):
                 n = int(np.count_nonzero(r >= 0))
                 answers[i] = _of_depth(s[:n].copy(), r[:n].copy(), depth, complete=complete)
@@ -110,12 +112,20 @@ class NeighborCache:
         with self._lock:
             return list(self._lists)
 
-    def take_in(self, row: int) -> None:
-        """Put an item that the index has gained, behind all others, where a search would now find it."""
+    def take_in(self, new_rows: Sequence[int]) -> None:
+        """Put items that the index has gained, behind all others, where a search would now find them.
+
+        Many at once, or one that belongs in very many lists, empty the cache: that is the shorter wait.
+        """
         with self._lock:
             self._n_taken_in += 1
-            if not self._lists:
-                return
+            if len(new_rows) > _MOST_TAKEN_IN:
+                self._lists.clear()
+            for row in new_rows:
+                self._take_in(row)
+
+    def _take_in(self, row: int) -> None:
+        if self._lists:
             medoids = np.array([[medoid for medoid, _ in self._lists]], np.int32)
             scores = np.empty(medoids.shape, np.float32)
             score_rows(as_float32(self._embeddings, np.array([row], np.int32)), self._matrix, medoids, scores)
@@ -124,8 +134,14 @@ class NeighborCache:
                 for (key, held), score in zip(self._lists.items(), scores[0].tolist(), strict=True)
                 if score > held.least_score
             ]
+            if len(gaining) > _MOST_GAINING:
+                self._lists.clear()
+                return
             for key, held, score in gaining:
-                self._lists[key] = _joined(held, row, score, key[1], self._index.n_items)
+                if (held.rows == row).any():
+                    del self._lists[key]  # the search saw the item come, and may have counted without it
+                else:
+                    self._lists[key] = _joined(held, row, score, key[1], self._index.n_items)
 
     def counts(self) -> CacheCounts:
         """Return hits, misses and entries held."""
@@ -162,8 +178,6 @@ def _of_depth(scores: Float32s, rows: Int32s, depth: int, *, complete: bool) -> 
 
 def _joined(held: Neighbors, row: int, score: float, depth: int, n_items: int) -> Neighbors:
     """Return a list with one more item, which stands behind those of equal score."""
-    if (held.rows == row).any():
-        return held  # the search that made the list saw it already
     at = int(np.searchsorted(-held.scores, np.float32(-score), side="right"))
     scores, rows = np.insert(held.scores, at, score)[:depth], np.insert(held.rows, at, row)[:depth]
     return _of_depth(scores, rows, depth, complete=depth >= n_items)

@@ -120,9 +120,9 @@ class Retriever:
         """Take an item out of the pool, or put it back; the next answer obeys."""
         self._pool[row] = available
 
-    def take_in(self, row: int) -> None:
-        """Let an item that the index has gained be found among the neighbors already looked up."""
-        self._cache.take_in(row)
+    def take_in(self, new_rows: Sequence[int]) -> None:
+        """Let items that the index has gained be found among the neighbors already looked up."""
+        self._cache.take_in(new_rows)
 
     def cached(self) -> list[tuple[int, int]]:
         """Return item row and depth of each list of neighbors in the cache, the last used at the end."""

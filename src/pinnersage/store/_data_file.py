@@ -71,6 +71,8 @@ def open_newest(directory: Path, *, create: bool, sync: Sync, map_bytes: int) ->
         try:
             opened = _open(path, create=create, sync=sync, map_bytes=map_bytes)
         except FileNotFoundError:
+            if newest(directory) == path:
+                raise
             continue
         if newest(directory) == path and opened.is_current():
             _sweep_older(path)
