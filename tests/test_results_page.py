@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import re
@@ -96,12 +97,18 @@ def test_short_results_hold_no_places_of_files_and_every_figure() -> None:
     assert short["groups"]["low"]["a"]["recall"] == 0.25
 
 
-def test_the_decision_on_balanced_lists_shows_the_committed_comparison(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("script", "page", "name"),
+    [
+        ("bench_balance", "0006-balanced-list.md", "balance"),
+        ("bench_links", "0008-two-regressions.md", "links"),
+    ],
+)
+def test_a_decision_shows_the_committed_comparison(
+    script: str, page: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import bench_balance
-
-    kept = json.loads((ROOT / "benchmarks" / "results" / "balance.json").read_text())
-    text = (ROOT / "docs" / "adr" / "0006-balanced-list.md").read_text(encoding="utf-8")
-    assert f"<!-- balance -->\n{bench_balance.table(kept)}\n<!-- end of balance -->" in text
+    made: Any = importlib.import_module(script)
+    kept = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    text = (ROOT / "docs" / "adr" / page).read_text(encoding="utf-8")
+    assert f"<!-- {name} -->\n{made.table(kept)}\n<!-- end of {name} -->" in text
