@@ -11,6 +11,7 @@ import pytest
 
 from pinnersage.errors import ModelNotFoundError, StoredFormatError, UsageError
 from pinnersage.interests.record import UserRecord
+from pinnersage.store import _data_file
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.testing.records import random_batch, same_record
 from pinnersage.testing.store import StoreConformance
@@ -163,6 +164,23 @@ def test_a_file_left_by_a_killed_compaction_goes(filled: Path) -> None:
         assert len(store) == 501
         store.compact()
     assert [path.name for path in filled.iterdir()] == ["records-00000004.mdb"]
+
+
+def test_a_file_replaced_between_finding_and_opening_it_is_followed(
+    filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process compacts just then: what was found is gone, the next number is there."""
+    gone, real = filled / "records-00000000.mdb", _data_file.newest
+    found = iter([gone])
+    monkeypatch.setattr(_data_file, "newest", lambda directory: next(found, None) or real(directory))
+    with LmdbStore(filled, create=False) as store:
+        assert len(store) == 500
+
+
+def test_a_link_to_nothing_is_told(filled: Path) -> None:
+    (filled / "records-00000009.mdb").symlink_to(filled / "not mounted")
+    with pytest.raises(FileNotFoundError):
+        LmdbStore(filled, create=False)
 
 
 def test_a_reader_goes_on_when_its_generation_is_dropped(filled: Path) -> None:
