@@ -25,7 +25,7 @@ from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
-_NOBODY = np.empty(0, np.int64)
+_NO_INTERESTS = np.empty(0, np.int64)
 _SPARE = 2
 """With pinned interests so many times the list is looked at first: near-duplicates leave, pairs are many."""
 
@@ -133,7 +133,7 @@ class RankedRetriever:
             as far as candidates go.
         """
         leave_out = self._retrieval.exclude_seen if exclude_seen is None else exclude_seen
-        reserved = _NOBODY if reserved is None else reserved
+        reserved = _NO_INTERESTS if reserved is None else reserved
         wide = self._candidates(record, k, n_interests, leave_out, reserved)
         scores = self.ranker.score(features_of(record, wide.rows, self._moment))
         order = np.argsort(-scores, kind="stable")
@@ -167,7 +167,7 @@ class RankedRetriever:
         k: int,
         n_interests: int | None,
         exclude_seen: bool,
-        reserved: Int64s = _NOBODY,
+        reserved: Int64s = _NO_INTERESTS,
     ) -> Candidates:
         slots = max(k, self._ranking.budget)
         n_asked = n_interests or self._ranking.n_proposing_interests

@@ -17,6 +17,7 @@ from pinnersage.retrieval.base import VectorIndex
 
 SMALLEST_DEPTH = 32
 _MOST_TAKEN_IN, _MOST_GAINING = 16, 4_000
+"""New items at once, and lists that one of them joins; with more the cache is emptied."""
 
 
 class Neighbors(NamedTuple):
@@ -117,6 +118,8 @@ class NeighborCache:
 
         Many at once, or one that belongs in very many lists, empty the cache: that is the shorter wait.
         """
+        if not len(new_rows):
+            return
         with self._lock:
             self._n_taken_in += 1
             if len(new_rows) > _MOST_TAKEN_IN:
