@@ -124,14 +124,20 @@ def test_concurrent_requests_share_commits_and_get_their_own_results(server: Ser
 
 
 def test_a_generation_that_lands_is_taken_up_without_a_failed_request(server: Server) -> None:
-    statuses: list[int] = []
+    refused: list[tuple[int, str]] = []
+    n_answered = 0
     ended = threading.Event()
 
     def ask() -> None:
+        nonlocal n_answered
         with httpx.Client(base_url=server.url, timeout=30) as client:
             while not ended.is_set():
-                statuses.append(client.get("/v1/users/u1/recommendations").status_code)
-                statuses.append(client.post("/v1/actions", json={"actions": [action("g1")]}).status_code)
+                answers = (
+                    client.get("/v1/users/u1/recommendations"),
+                    client.post("/v1/actions", json={"actions": [action("g1")]}),
+                )
+                n_answered += sum(answer.is_success for answer in answers)
+                refused.extend((found.status_code, found.text) for found in answers if not found.is_success)
 
     asker = threading.Thread(target=ask)
     asker.start()
@@ -139,7 +145,8 @@ def test_a_generation_that_lands_is_taken_up_without_a_failed_request(server: Se
     until(lambda: server.client.get("/health/ready").json()["generation"] == "00000002")
     ended.set()
     asker.join()
-    assert set(statuses) == {200, 202}
+    assert refused == []
+    assert n_answered > 0
     assert server.client.get("/v1/users/g1/interests").status_code == 200
     assert "pinnersage_generation_swaps_total 1.0" in server.client.get("/metrics").text
 
