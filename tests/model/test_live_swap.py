@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,3 +107,45 @@ def test_an_erased_user_is_in_neither(home: Path, warm: LiveModel) -> None:
         assert "u1" not in {*warm.find_users("", 99), *other.find_users("", 99)}
         warm.add_actions([NEW[1]])
         assert (n_of(warm, "u1"), n_of(other, "u1")) == (1, 1)
+
+
+def test_nobody_reads_from_a_generation_that_a_swap_closed(home: Path, warm: LiveModel) -> None:
+    """Many swaps under readers and a writer that the interpreter interrupts as often as it can."""
+    land(home)
+    ended, n_read = threading.Event(), [0]
+    failures: list[Exception] = []
+    taken: list[str] = []
+
+    def until_the_end(work: Callable[[], object]) -> None:
+        while not ended.is_set():
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - the test tells of any.
+                failures.append(error)
+
+    def read() -> None:
+        warm.opened_for("u0")
+        n_read[0] += 1
+
+    def write() -> None:
+        action = NewAction("writer", "i01", NEWEST_MS - len(taken))
+        taken.append(warm.add_actions([action])[0].status)
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    threads = [threading.Thread(target=until_the_end, args=(work,)) for work in (read, read, write)]
+    for thread in threads:
+        thread.start()
+    try:
+        for turn in range(60):
+            warm.rollback(f"{1 + turn % 2:08d}")
+            warm.refresh()
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval_s)
+    assert failures == []
+    assert n_read[0] > 0
+    assert set(taken) == {"accepted"}
+    assert n_of(warm, "writer") == len(taken)

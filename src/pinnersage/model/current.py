@@ -39,11 +39,6 @@ class CurrentGeneration:
     swaps_warm
         Whether readers stay with their generation until :meth:`refresh` has warmed the next.
 
-    Attributes
-    ----------
-    opened
-        The generation that answers.
-
     Raises
     ------
     UnavailableError
@@ -59,9 +54,13 @@ class CurrentGeneration:
         self.directory = GenerationDirectory(home)
         self._lock = threading.Lock()
         stamp = self._stamp_now()
-        self.opened = self._open()
-        self._stamp = stamp
-        self._newest, self._newest_stamp = self.opened, stamp
+        # One assignment changes both: whoever takes them holds what belongs together, and keeps it open.
+        self._answering = self._newest = (self._open(), stamp)
+
+    @property
+    def opened(self) -> OpenedGeneration:
+        """The generation that answers; hold it while its parts are in use, the last to let go closes it."""
+        return self._answering[0]
 
     def follow(self, heads: Heads | None = None, user_id: UserId | None = None) -> OpenedGeneration:
         """Return :attr:`opened` with all that was acknowledged: generations, items, actions.
@@ -69,22 +68,24 @@ class CurrentGeneration:
         ``user_id``: whose record will be asked for; everybody's may be without it.
         """
         heads = heads or self._journal.heads()
-        if self._stamp_now() != self._stamp:
-            if not self._stays():
-                self._swap_to(*self._landed())
-            elif self._lacks(heads, user_id):
+        opened, stamp = self._answering
+        if self._stamp_now() != stamp:
+            if not self._stays(opened):
+                opened = self._swap_to(*self._landed())
+            elif self._lacks(opened, heads, user_id):
                 with self._write_lock.held():
-                    catch_up(self.opened, self._journal, alone=False)
-        return self._knowing_items(self.opened, heads)
+                    catch_up(opened, self._journal, alone=False)
+        return self._knowing_items(opened, heads)
 
     def refresh(self) -> bool:
         """Go over to a generation that landed, once it is warm; tell whether there was one."""
-        if self._stamp_now() == self._stamp:
+        answering, stamp = self._answering
+        if self._stamp_now() == stamp:
             self.follow()
             return False
         landed, stamp = self._landed()
-        if self._stays():
-            warm(landed, self.opened)
+        if self._stays(answering):
+            warm(landed, answering)
         self._swap_to(landed, stamp)
         return True
 
@@ -97,10 +98,11 @@ class CurrentGeneration:
         heads = self._journal.heads()
         newest = self._knowing_items(newest, heads)
         catch_up(newest, self._journal, heads)
-        if not self._stays():
+        answering = self.opened
+        if not self._stays(answering):
             self._swap_to(newest, stamp)
-        elif self.opened is not newest:
-            catch_up(self._knowing_items(self.opened, heads), self._journal, heads, alone=False)
+        elif answering is not newest:
+            catch_up(self._knowing_items(answering, heads), self._journal, heads, alone=False)
         return newest
 
     def with_room(self) -> OpenedGeneration:
@@ -112,17 +114,17 @@ class CurrentGeneration:
 
     def close(self) -> None:
         """Close what is open."""
-        self.opened.close()
-        self._newest.close()
+        for opened in (self.opened, self._newest[0]):
+            opened.close()
 
-    def _stays(self) -> bool:
+    def _stays(self, answering: OpenedGeneration) -> bool:
         """Tell whether the generation that answers may go on when another has landed."""
-        return self._swaps_warm and self.opened.path.is_dir()
+        return self._swaps_warm and answering.path.is_dir()
 
-    def _lacks(self, heads: Heads, user_id: UserId | None) -> bool:
+    def _lacks(self, answering: OpenedGeneration, heads: Heads, user_id: UserId | None) -> bool:
         """Tell whether the generation that answers, though not the newest, lacks something of a user."""
-        applied = store_applied(self.opened.store)
-        if applied >= heads.all or self.opened.config.online.online == "recent":
+        applied = store_applied(answering.store)
+        if applied >= heads.all or answering.config.online.online == "recent":
             return False
         if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
             return True
@@ -132,20 +134,21 @@ class CurrentGeneration:
         """Return the generation that is current on the disk, opened."""
         stamp = self._stamp_now()
         with self._lock:
-            if stamp != self._newest_stamp:
-                self._newest, self._newest_stamp = self._open(), stamp
-            return self._newest, self._newest_stamp
+            if stamp != self._newest[1]:
+                self._newest = (self._open(), stamp)
+            return self._newest
 
-    def _swap_to(self, landed: OpenedGeneration, stamp: Stamp) -> None:
-        """Let a generation answer, once it has the whole journal."""
-        if landed is self.opened and stamp == self._stamp:
-            return
+    def _swap_to(self, landed: OpenedGeneration, stamp: Stamp) -> OpenedGeneration:
+        """Let a generation answer, once it has the whole journal; return it."""
+        if (landed, stamp) == self._answering:
+            return landed
         if store_applied(landed.store) < self._journal.heads().all:
             # Builds land with the whole journal; an older generation that was rolled back to has a gap.
             with self._write_lock.held():
                 catch_up(landed, self._journal)
         with self._lock:
-            self.opened, self._stamp = landed, stamp
+            self._answering = (landed, stamp)
+        return landed
 
     def _knowing_items(self, opened: OpenedGeneration, heads: Heads) -> OpenedGeneration:
         """Return the generation with the items that others put, without those they took out."""
@@ -161,10 +164,10 @@ class CurrentGeneration:
         """Open a generation once more, with rows for more items, wherever it is in use."""
         anew = OpenedGeneration(opened.path, self._journal)
         with self._lock:
-            if self._newest is opened:
-                self._newest = anew
-            if self.opened is opened:
-                self.opened = anew
+            if self._newest[0] is opened:
+                self._newest = (anew, self._newest[1])
+            if self._answering[0] is opened:
+                self._answering = (anew, self._answering[1])
         return anew
 
     def _open(self) -> OpenedGeneration:
