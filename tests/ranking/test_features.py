@@ -9,8 +9,8 @@ from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import OWN, POPULAR, PROPOSED, WideSet
-from pinnersage.ranking.features import FEATURES, UNKNOWN, features_of
-from pinnersage.ranking.moment import Moment, moment_before
+from pinnersage.ranking.features import FEATURES, features_of
+from pinnersage.ranking.moment import UNKNOWN, Moment, moment_before
 
 DAY = MS_PER_DAY
 NOW = 100 * DAY
@@ -39,7 +39,7 @@ def test_values_by_hand() -> None:
     log = shop()
     record, moment = user(log), known(log)
     rows = np.array([0, 1, 3], np.int32)
-    found = features_of(record, rows, moment)
+    found = features_of(moment.view(record), rows, moment)
     medoids, shares = VECTORS[record.medoid_rows], record.importances / record.importances.sum()
     cosines = VECTORS[rows] @ medoids.T
     assert found[:, AT["best_cosine"]] == pytest.approx(cosines.max(axis=1), abs=1e-6)
@@ -69,20 +69,20 @@ def test_order_of_candidates_does_not_matter() -> None:
     record, moment = user(log, 3, vectors), known(log, vectors)
     rows = np.random.default_rng(0).permutation(80)[:40].astype(np.int32)
     order = np.argsort(rows)
-    given, sorted_ = features_of(record, rows, moment), features_of(record, rows[order], moment)
+    viewed = moment.view(record)
+    given, sorted_ = features_of(viewed, rows, moment), features_of(viewed, rows[order], moment)
     values = [i for name, i in AT.items() if not name.endswith("_rank") and name != "rank_in_interest"]
     assert given[order][:, values] == pytest.approx(sorted_[:, values], abs=1e-5)
 
 
 def test_nothing_is_missing_or_infinite() -> None:
     log, vectors = random_log(2)
+    moment = known(log, vectors)
     for record in (user(log, 5, vectors), user(log_of([(0, 0, NOW + 1)], 1, 80), 0, vectors)):
-        found = features_of(record, np.arange(80, dtype=np.int32), known(log, vectors))
+        found = features_of(moment.view(record), np.arange(80, dtype=np.int32), moment)
         assert np.isfinite(found).all()
-    assert features_of(user(log, 5, vectors), np.empty(0, np.int32), known(log, vectors)).shape == (
-        0,
-        len(AT),
-    )
+    nothing = features_of(moment.view(user(log, 5, vectors)), np.empty(0, np.int32), moment)
+    assert nothing.shape == (0, len(AT))
 
 
 def test_the_wide_set_obeys_pool_seen_and_names_its_sources() -> None:
@@ -90,12 +90,12 @@ def test_the_wide_set_obeys_pool_seen_and_names_its_sources() -> None:
     record, moment = user(log), known(log)
     wide = WideSet(moment, RankingConfig(budget=1))
     proposed = np.array([1, 4, 0, -1], np.int32)
-    first = wide.of_user(record, proposed, 1, repeats=False)
+    first = wide.of_user(moment.view(record), proposed, 1, repeats=False)
     assert first.rows.tolist() == [1, 3]  # 0 and 2 seen, 4 not born
     assert first.sources[0] & PROPOSED
     assert first.sources[1] & POPULAR
     assert not first.sources[1] & PROPOSED
-    repeats = wide.of_user(record, proposed, 1, repeats=True)
+    repeats = wide.of_user(moment.view(record), proposed, 1, repeats=True)
     assert repeats.rows.tolist() == [0, 1, 2, 3]
     assert repeats.sources[[0, 2]].tolist() == [s | OWN for s in repeats.sources[[0, 2]]]
     assert "own" in repeats.names(0)
@@ -108,7 +108,7 @@ def test_every_source_gives_what_it_was_asked_for() -> None:
     record = records_before(log, np.array([2]), vectors, InterestConfig(), 50 * DAY).record(0)
     alone = RankingConfig(n_popular_per_slot=2, n_linked_per_slot=0, n_category_per_slot=0)
     none = np.empty(0, np.int32)
-    found = WideSet(moment, alone).of_user(record, none, 4, repeats=False)
+    found = WideSet(moment, alone).of_user(moment.view(record), none, 4, repeats=False)
     seen = set(record.item_rows.tolist()) | set(record.seen_rows.tolist())
     unseen = [i for i in np.argsort(-moment.popularity, kind="stable").tolist() if i not in seen]
     assert set(unseen[:8]) <= set(found.rows.tolist())

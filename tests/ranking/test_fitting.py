@@ -14,7 +14,7 @@ from pinnersage.ranking.actions import items_between, records_before
 from pinnersage.ranking.candidates import WideSet
 from pinnersage.ranking.features import FEATURES, features_of
 from pinnersage.ranking.fitting import Examples, examples_at, fit_ranker, recall_within, training_moments
-from pinnersage.ranking.links import links_before
+from pinnersage.ranking.linking import links_before
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import from_mean, nothing
 from pinnersage.ranking.ranker import RANKER_FILE, Ranker
@@ -79,8 +79,9 @@ def test_ranking_beats_the_order_of_the_proposals_on_later_days() -> None:
     for u in range(200):
         seen = items_between(log, u, 0, UNTIL)
         targets = np.setdiff1d(items_between(log, u, UNTIL, 60 * DAY), seen)
-        rows = wide.of_user(records.record(u), proposed[u], 5, repeats=False).rows
-        scores = ranker.score(features_of(records.record(u), rows, moment))
+        viewed = moment.view(records.record(u))
+        rows = wide.of_user(viewed, proposed[u], 5, repeats=False).rows
+        scores = ranker.score(features_of(viewed, rows, moment))
         n += len(targets)
         plain += len(np.intersect1d(proposed[u][:5], targets))
         ranked += len(np.intersect1d(rows[np.argsort(-scores)][:5], targets))

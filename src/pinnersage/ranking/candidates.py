@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Int32s, UInt8s
+from pinnersage._arrays import Bools, Float32s, Int32s, UInt8s
+from pinnersage._kernel import kernel
 from pinnersage.config import RankingConfig
-from pinnersage.interests.history import history_of
-from pinnersage.interests.record import UserRecord
-from pinnersage.ranking.moment import Moment
+from pinnersage.ranking.moment import Moment, UserView
+from pinnersage.retrieval._merge import make_set, slot_of
 from pinnersage.retrieval.draw import seen_rows
 
 SOURCES = ("proposed", "popular", "linked", "category", "own")
@@ -54,11 +54,13 @@ class WideSet:
         self._popular = order
         self._by_category = _by_category(order, moment)
 
-    def of_user(self, record: UserRecord, proposed: Int32s, budget: int, *, repeats: bool) -> Candidates:
+    def of_user(self, user: UserView, proposed: Int32s, budget: int, *, repeats: bool) -> Candidates:
         """Return the wide set of a user.
 
         Parameters
         ----------
+        user
+            As the moment sees them.
         proposed
             Item rows from the arm that is ranked; -1 and what may not be a candidate are left out.
         budget
@@ -66,47 +68,41 @@ class WideSet:
         repeats
             Whether the user's earlier items may be candidates; then those of the window all are.
         """
-        config, pool = self._config, self._moment.pool
-        seen = np.zeros(len(pool), np.bool_)
-        seen[seen_rows(record)] = not repeats
-        allowed = pool & ~seen
-        sources = np.zeros(len(pool), np.uint8)
-        sources[proposed[proposed >= 0]] |= PROPOSED
+        config, record, pool = self._config, user.record, self._moment.pool
+        barred = make_set(record.item_rows[:0] if repeats else seen_rows(record), 1)
         n_popular = round(config.n_popular_per_slot * budget)
-        sources[_first(self._popular, n_popular, allowed)] |= POPULAR
-        sources[_first(self._recent, n_popular // 2, allowed)] |= POPULAR
-        sources[self._linked(record, round(config.n_linked_per_slot * budget), allowed)] |= LINKED
-        self._mark_categories(record, round(config.n_category_per_slot * budget), allowed, sources)
-        if repeats:
-            sources[record.item_rows] |= OWN
-        sources[~allowed] = 0
-        rows = np.flatnonzero(sources)
-        return Candidates(rows.astype(np.int32), sources[rows])
+        found = [
+            (PROPOSED, proposed[proposed >= 0]),
+            (POPULAR, _first(self._popular, n_popular, pool, barred)),
+            (POPULAR, _first(self._recent, n_popular // 2, pool, barred)),
+            *((LINKED, rows) for rows in self._linked(user, budget, barred)),
+            *((CATEGORY, _first(order, n, pool, barred)) for order, n in self._categories(user, budget)),
+            (OWN, record.item_rows if repeats else record.item_rows[:0]),
+        ]
+        sources = np.repeat(np.array([bit for bit, _ in found], np.uint8), [len(rows) for _, rows in found])
+        rows = np.concatenate([rows for _, rows in found]).astype(np.int32)
+        return Candidates(*_united(rows, sources, pool, barred))
 
-    def _linked(self, record: UserRecord, n: int, allowed: Bools) -> Int32s:
-        history = history_of(record, self._moment.decay_per_day)
+    def _linked(self, user: UserView, budget: int, barred: Int32s) -> list[Int32s]:
+        """Return the items most strongly linked to, by each of two measures."""
+        linked, n = self._moment.links.linked, round(self._config.n_linked_per_slot * budget)
         found = []
-        for links, weights in (
-            (self._moment.links.regression, np.minimum(history.counts, 1)),
-            (self._moment.links.cosine, history.weights),
-        ):
-            scores = links.scores(history.rows, weights)
-            scores[~allowed] = 0.0
-            k = min(n, len(scores) - 1)
-            best = np.argpartition(-scores, k)[:k]
-            found.append(best[scores[best] > 0])
-        return np.concatenate(found).astype(np.int32)
+        for scores in (user.links.regression[:-1], user.links.cosine[:-1]):
+            left = _where_allowed(scores, linked, self._moment.pool, barred)
+            best = np.argpartition(-left, n)[:n] if n < len(left) else np.arange(len(left))
+            found.append(linked[best[left[best] > 0]])
+        return found
 
-    def _mark_categories(self, record: UserRecord, n: int, allowed: Bools, sources: UInt8s) -> None:
-        categories = self._moment.categories
-        if categories is None or not record.n_actions:
-            return
-        history = history_of(record, self._moment.decay_per_day)
+    def _categories(self, user: UserView, budget: int) -> list[tuple[Int32s, int]]:
+        """Return the items of a user's categories, most popular first, and how many each may give."""
+        categories, history = self._moment.categories, user.history
+        if categories is None or not len(history.rows):
+            return []
         weights = np.bincount(categories[history.rows] + 1, history.weights)
         weights[0] = 0.0
+        n = round(self._config.n_category_per_slot * budget)
         shares = n * weights / max(float(weights.sum()), 1e-12)
-        for code in np.flatnonzero(shares >= 1.0).tolist():
-            sources[_first(self._by_category[code - 1], int(shares[code]), allowed)] |= CATEGORY
+        return [(self._by_category[c - 1], int(shares[c])) for c in np.flatnonzero(shares >= 1.0).tolist()]
 
 
 def _by_category(order: Int32s, moment: Moment) -> list[Int32s]:
@@ -119,11 +115,42 @@ def _by_category(order: Int32s, moment: Moment) -> list[Int32s]:
     return [grouped[a:b] for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
 
 
-def _first(order: Int32s, n: int, allowed: Bools) -> Int32s:
-    """Return the first ``n`` items of an order that are allowed."""
-    reach = 2 * n
-    while True:
-        found = order[:reach][allowed[order[:reach]]][:n]
-        if len(found) == n or reach >= len(order):
-            return found
-        reach *= 4
+@kernel
+def _first(order: Int32s, n: int, pool: Bools, barred: Int32s) -> Int32s:
+    """Return the first ``n`` items of an order that are in the pool and not in a set."""
+    out = np.empty(min(n, len(order)), np.int32)
+    n_found = 0
+    for row in order:
+        if n_found == len(out):
+            break
+        if pool[row] and barred[slot_of(barred, row)] != row:
+            out[n_found] = row
+            n_found += 1
+    return out[:n_found]
+
+
+@kernel
+def _where_allowed(scores: Float32s, rows: Int32s, pool: Bools, barred: Int32s) -> Float32s:
+    """Return the scores of ``rows``, 0 where an item is not in the pool or in a set."""
+    out = np.zeros(len(rows), np.float32)
+    for i in range(len(rows)):
+        if scores[i] > 0 and pool[rows[i]] and barred[slot_of(barred, rows[i])] != rows[i]:
+            out[i] = scores[i]
+    return out
+
+
+@kernel
+def _united(rows: Int32s, sources: UInt8s, pool: Bools, barred: Int32s) -> tuple[Int32s, UInt8s]:
+    """Return the allowed rows once each, ascending, with the sources of all that name them."""
+    order = np.argsort(rows)
+    out, bits = np.empty(len(rows), np.int32), np.zeros(len(rows), np.uint8)
+    n = 0
+    for at in order:
+        row = rows[at]
+        if not pool[row] or barred[slot_of(barred, row)] == row:
+            continue
+        if n == 0 or out[n - 1] != row:
+            out[n] = row
+            n += 1
+        bits[n - 1] |= sources[at]
+    return out[:n], bits[:n]

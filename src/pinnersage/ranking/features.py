@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Int32s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import kernel, vector_kernel
 from pinnersage.config import MS_PER_DAY
-from pinnersage.interests.history import History, history_of
+from pinnersage.interests.history import History
 from pinnersage.interests.record import UserRecord
-from pinnersage.ranking.moment import Moment
+from pinnersage.ranking.moment import ITEM_COLUMNS, UNKNOWN, Moment, UserView
+from pinnersage.retrieval._scores import as_float32, order_keys, products, rows_of_keys
 
 FEATURES = (
     # similarity to the user's interests
@@ -33,46 +33,43 @@ FEATURES = (
 )  # fmt: skip
 N_FEATURES = len(FEATURES)
 _N_NEWEST = 10
-UNKNOWN = -1.0  # in columns that are never negative
+_OF_ITEM = [FEATURES.index(name) for name in ITEM_COLUMNS]
+_RANKED = np.array([0, 6, 13, 21, 23, 25, 37, 39])
+"""Columns whose ranks stand in the column behind."""
 
 
-def features_of(record: UserRecord, rows: Int32s, moment: Moment) -> Float32s:
+def features_of(user: UserView, rows: Int32s, moment: Moment) -> Float32s:
     """Return the features of a user's candidates, float32 ``(n_candidates, N_FEATURES)``.
 
     Parameters
     ----------
-    record
-        The user as of ``moment``.
+    user
+        As ``moment`` sees them.
     rows
         Candidates from any source; the ranks among the features are ranks among these.
     moment
         What was known of items.
     """
-    history = history_of(record, moment.decay_per_day)
+    record, history = user.record, user.history
     out = np.zeros((len(rows), N_FEATURES), np.float32)
     if not len(rows):
         return out
-    vectors, medoids = _vectors(moment, rows), _vectors(moment, record.medoid_rows)
+    n, newest = len(history.rows), record.item_rows[-_N_NEWEST:]
+    own = as_float32(moment.embeddings, np.concatenate((history.rows, newest, record.medoid_rows)))
+    means = (_unit_sum(own[:n], history.weights), _unit_sum(own[n : n + len(newest)], None))
+    cosines = products(np.concatenate((own[:n], means, own[n + len(newest) :])), moment.matrix, rows)
+    out[:, 6], out[:, 8] = cosines[:, n], cosines[:, n + 1]
     shares = record.importances / max(float(record.importances.sum()), 1e-12)
-    _fill_similarities(vectors @ medoids.T, shares, moment.popularity[rows], out)
-    out[:, 6] = vectors @ _unit_sum(moment.embeddings, history.rows, history.weights)
-    newest = record.item_rows[-_N_NEWEST:]
-    out[:, 8] = vectors @ _unit_sum(moment.embeddings, newest, np.ones(len(newest), np.float32))
-    out[:, 9:21] = _item_columns(rows, moment, out[:, 15])
-    once, links = np.minimum(history.counts, 1), moment.links
-    out[:, 21] = links.regression.scores(history.rows, once)[rows]
-    out[:, 23] = links.cosine.scores(history.rows, history.weights)[rows]
-    out[:, 25] = links.shrunk_regression.scores(history.rows, once)[rows]
+    _fill_similarities(cosines[:, n + 2 :], shares, moment.popularity[rows], out)
+    out[:, _OF_ITEM] = moment.item_columns[rows]
+    columns = moment.links.columns_of(rows)
+    for place, scores in zip((21, 25, 23), user.links, strict=True):
+        out[:, place] = scores[columns]
     out[:, 27:32] = _own_columns(record, history, rows, moment)
     out[:, 32:37] = _user_columns(record, history, moment)
-    out[:, 37], out[:, 39] = _affinities(vectors @ _vectors(moment, history.rows).T, history.weights)
-    for rank, value in ((1, 0), (7, 6), (14, 13), (22, 21), (24, 23), (26, 25), (38, 37), (40, 39)):
-        out[:, rank] = _log_ranks(out[:, value])
+    out[:, 37], out[:, 39] = _affinities(cosines[:, :n], history.weights)
+    out[:, _RANKED + 1] = _log_ranks(out[:, _RANKED].T).T
     return out
-
-
-def _vectors(moment: Moment, rows: Int32s) -> Float32s:
-    return np.asarray(moment.embeddings[rows], np.float32)
 
 
 def _affinities(cosines: Float32s, weights: Float32s) -> tuple[Float32s, Float32s]:
@@ -82,8 +79,22 @@ def _affinities(cosines: Float32s, weights: Float32s) -> tuple[Float32s, Float32
     """
     shares = weights / np.float32(max(float(weights.sum()), 1e-12))
     gentle = np.exp(np.float32(4) * (cosines - np.float32(1)))
-    least = np.float32(1e-12)
-    return np.log(gentle @ shares + least), np.log((gentle * gentle * gentle) @ shares + least)
+    densities = _densities(gentle, shares) + np.float32(1e-12)
+    return np.log(densities[0]), np.log(densities[1])
+
+
+@vector_kernel
+def _densities(gentle: Float32s, shares: Float32s) -> Float32s:
+    """Return the weighted sums of each row, and of its cubes."""
+    out = np.empty((2, gentle.shape[0]), np.float32)
+    for c in range(gentle.shape[0]):
+        total = cubes = np.float32(0)
+        for i in range(gentle.shape[1]):
+            once = gentle[c, i]
+            total += shares[i] * once
+            cubes += shares[i] * (once * once * once)
+        out[0, c], out[1, c] = total, cubes
+    return out
 
 
 @kernel
@@ -115,29 +126,9 @@ def _fill_similarities(cosines: Float32s, shares: Any, popularity: Float32s, out
             out[c, 15] = popularity[c] - sums[best[c]] / counts[best[c]]
 
 
-def _unit_sum(embeddings: npt.NDArray[Any], rows: Int32s, weights: Float32s) -> Float32s:
-    total: Float32s = weights @ np.asarray(embeddings[rows], np.float32)
+def _unit_sum(vectors: Float32s, weights: Float32s | None) -> Float32s:
+    total: Float32s = (vectors if weights is None else vectors * weights[:, None]).sum(axis=0)
     return total / np.float32(max(float(np.linalg.norm(total)), 1e-12))
-
-
-def _item_columns(rows: Int32s, moment: Moment, in_interest: Float32s) -> Float32s:
-    items = moment.statistics
-    week, month, quarter = (np.log1p(x[rows]) for x in (items.in_7_days, items.in_30_days, items.in_90_days))
-    columns = (
-        week,
-        month,
-        quarter,
-        np.log1p(items.ever[rows]),
-        moment.popularity[rows],
-        np.zeros(len(rows), np.float32),
-        in_interest,
-        np.log1p(items.in_7_days[rows] * np.float32(30 / 7)) - month,
-        np.log1p(items.in_30_days[rows] * np.float32(3)) - quarter,
-        quarter - np.log1p(items.n_users_90_days[rows]),
-        np.nan_to_num(items.age_days[rows], nan=UNKNOWN),
-        np.nan_to_num(items.idle_days[rows], nan=UNKNOWN),
-    )
-    return np.stack(columns, axis=1)
 
 
 def _own_columns(record: UserRecord, history: History, rows: Int32s, moment: Moment) -> Float32s:
@@ -175,6 +166,10 @@ def _user_columns(record: UserRecord, history: History, moment: Moment) -> Float
 
 
 def _log_ranks(values: Float32s) -> Float32s:
-    ranks = np.empty(len(values), np.float32)
-    ranks[np.argsort(-values, kind="stable")] = np.log1p(np.arange(len(values), dtype=np.float32))
+    """Return ``log(1 + rank)`` within each row, the largest first; of equal ones the first."""
+    places = np.arange(values.shape[1], dtype=np.int32)
+    keys = np.sort(order_keys(values, np.broadcast_to(places, values.shape)), axis=1)[:, ::-1]
+    ranks = np.empty(values.shape, np.float32)
+    logarithms = np.broadcast_to(np.log1p(places.astype(np.float32)), values.shape)
+    np.put_along_axis(ranks, rows_of_keys(keys), logarithms, axis=1)
     return ranks

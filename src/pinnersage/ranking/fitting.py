@@ -126,14 +126,14 @@ def examples_at(
     proposed = propose(users, records, round(config.n_proposed_per_slot * config.budget))
     features, labels, lengths, n_targets = [], [], [], []
     for u, user in enumerate(users.tolist()):
-        record = records.record(u)
-        rows = wide.of_user(record, proposed[u], config.budget, repeats=config.repeats).rows
+        viewed = moment.view(records.record(u))
+        rows = wide.of_user(viewed, proposed[u], config.budget, repeats=config.repeats).rows
         targets = _targets(log, user, moment, end_ms, repeats=config.repeats)
         is_target = np.isin(rows, targets, assume_unique=True)
         if not len(targets) or (sampled and not is_target.any()):
             continue
         keep = _kept(is_target, config.n_negatives, rng) if sampled else slice(None)
-        features.append(features_of(record, rows, moment)[keep])
+        features.append(features_of(viewed, rows, moment)[keep])
         labels.append(is_target[keep])
         lengths.append(len(labels[-1]))
         n_targets.append(len(targets))

@@ -1,6 +1,6 @@
-"""Which items are acted on by the same users: sparse item-to-item matrices learnt from a log.
+"""Which items are acted on by the same users: sparse item-to-item matrices, and what they say of a user.
 
-Three measures, from the same counts of common users:
+Three measures, learnt by :mod:`pinnersage.ranking.linking` from the same counts of common users:
 
 * ``regression``: the weights that predict each item from a user's other items, least squares with a
   ridge and a zero diagonal in closed form.
@@ -15,48 +15,93 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
-from pinnersage._extras import needed
 from pinnersage._kernel import kernel
-from pinnersage.config import MS_PER_DAY
-from pinnersage.errors import DataError
+from pinnersage.interests.history import History
 from pinnersage.ranking import arrays_file
-from pinnersage.ranking.actions import LogArrays, users_of_actions
 
-_FORMAT, _VERSION = "pinnersage item links", 1
-_COSINE_DAMPING = 3.0
+_FORMAT, _VERSION = "pinnersage item links", 2
+MEASURES = ("regression", "shrunk_regression", "cosine")
 
 
 @dataclass(frozen=True, slots=True)
 class ItemLinks:
-    """For each item the items it speaks for, strongest first.
+    """For each linked item the linked items it speaks for; both are named by column.
 
     Attributes
     ----------
     offsets
-        int64 ``(n_items + 1,)``; item ``i`` owns ``offsets[i]:offsets[i + 1]``.
-    rows
-        int32, the linked items.
+        int64 ``(n_linked + 1,)``; column ``i`` owns ``offsets[i]:offsets[i + 1]``.
+    columns
+        int32, ascending within an item.
     strengths
         float32, may be negative.
     """
 
     offsets: Int64s
-    rows: Int32s
+    columns: Int32s
     strengths: Float32s
 
-    def scores(self, item_rows: Int32s, weights: Float32s) -> Float32s:
-        """Return, float32 ``(n_items,)``, the weighted sum of what the given items link to."""
-        return _scores(self.offsets, self.rows, self.strengths, item_rows, weights)
+    def scores(self, columns: Int32s, weights: Float32s) -> Float32s:
+        """Return, float32 ``(n_linked + 1,)``, the weighted sum of what the given columns link to.
+
+        The last score, 0, is that of all items that are not linked; among the given they add nothing.
+        """
+        return _scores(self.offsets, self.columns, self.strengths, columns, weights)
+
+
+class LinkScores(NamedTuple):
+    """What the measures say of one user: float32 ``(n_linked + 1,)`` each, see :meth:`ItemLinks.scores`."""
+
+    regression: Float32s
+    shrunk_regression: Float32s
+    cosine: Float32s
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What one log says of common users, in the measures of this module.
+
+    Attributes
+    ----------
+    linked
+        int32 ``(n_linked,)``: the item of each column, ascending.
+    """
+
+    linked: Int32s
+    regression: ItemLinks
+    shrunk_regression: ItemLinks
+    cosine: ItemLinks
+
+    def columns_of(self, rows: Int32s) -> Int32s:
+        """Return each item's column, ``n_linked`` for an item that is not linked."""
+        n_linked = len(self.linked)
+        if not n_linked:
+            return np.zeros(len(rows), np.int32)
+        at = np.searchsorted(self.linked, rows)
+        found = self.linked[np.minimum(at, n_linked - 1)] == rows
+        return np.where(found, at, n_linked).astype(np.int32)
+
+    def of_user(self, history: History) -> LinkScores:
+        """Return what a user's items link to; the regressions take each item once, the cosine its weight."""
+        columns, once = self.columns_of(history.rows), np.minimum(history.counts, 1)
+        return LinkScores(
+            self.regression.scores(columns, once),
+            self.shrunk_regression.scores(columns, once),
+            self.cosine.scores(columns, history.weights),
+        )
 
     def save(self, path: Path) -> None:
         """Write to a file that appears whole or not at all."""
-        arrays_file.save(path, _FORMAT, _VERSION, {f.name: getattr(self, f.name) for f in fields(self)})
+        arrays = {"linked": self.linked}
+        for measure in MEASURES:
+            links = getattr(self, measure)
+            arrays |= {f"{measure}_{f.name}": getattr(links, f.name) for f in fields(ItemLinks)}
+        arrays_file.save(path, _FORMAT, _VERSION, arrays)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -67,119 +112,21 @@ class ItemLinks:
         StoredFormatError
             It is missing, damaged or from a newer version.
         """
-        return cls(**arrays_file.load(path, _FORMAT, _VERSION, [f.name for f in fields(cls)]))
-
-
-class Links(NamedTuple):
-    """What one log says of common users, in the measures of this module."""
-
-    regression: ItemLinks
-    shrunk_regression: ItemLinks
-    cosine: ItemLinks
+        parts = [f.name for f in fields(ItemLinks)]
+        names = [f"{measure}_{part}" for measure in MEASURES for part in parts]
+        arrays = arrays_file.load(path, _FORMAT, _VERSION, ["linked", *names])
+        read = {m: ItemLinks(**{part: arrays[f"{m}_{part}"] for part in parts}) for m in MEASURES}
+        return cls(arrays["linked"], **read)
 
 
 @kernel
 def _scores(
-    offsets: Int64s, rows: Int32s, strengths: Float32s, item_rows: Int32s, weights: Float32s
+    offsets: Int64s, columns: Int32s, strengths: Float32s, given: Int32s, weights: Float32s
 ) -> Float32s:
-    total = np.zeros(offsets.shape[0] - 1, np.float32)
-    for k in range(item_rows.shape[0]):
-        for at in range(offsets[item_rows[k]], offsets[item_rows[k] + 1]):
-            total[rows[at]] += weights[k] * strengths[at]
+    n_linked = offsets.shape[0] - 1
+    total = np.zeros(n_linked + 1, np.float32)
+    for k in range(given.shape[0]):
+        if given[k] < n_linked:
+            for at in range(offsets[given[k]], offsets[given[k] + 1]):
+                total[columns[at]] += weights[k] * strengths[at]
     return total
-
-
-@kernel
-def _count_common(offsets: Int64s, columns: Int32s, n: int) -> Float32s:
-    """Return for each pair of columns how many users have both, float32 ``(n, n)``."""
-    common = np.zeros((n, n), np.float32)
-    for u in range(offsets.shape[0] - 1):
-        for i in range(offsets[u], offsets[u + 1]):
-            own = common[columns[i]]
-            for j in range(offsets[u], offsets[u + 1]):
-                own[columns[j]] += np.float32(1.0)
-    return common
-
-
-def links_before(
-    log: LogArrays,
-    moment_ms: int,
-    *,
-    window_days: float = 90.0,
-    n_items_linked: int = 5_000,
-    n_links: int = 200,
-    ridge: float = 100.0,
-    n_shrunk_links: int = 1_000,
-    shrunk_ridge: float = 1_000.0,
-) -> Links:
-    """Learn links from the actions of the last days before a moment.
-
-    Parameters
-    ----------
-    n_items_linked
-        The items with most users are linked; the others stay alone. Memory and time grow with its
-        square and cube: 5,000 take 900 MB.
-    n_links, n_shrunk_links
-        Links kept for each item; a regression with a large ridge speaks by many weak ones.
-    ridge, shrunk_ridge
-        Of the two regressions, in users.
-    """
-    n_items = len(log.born_ms)
-    user_offsets, columns, chosen = _user_items(log, moment_ms, window_days, n_items_linked)
-    common = _count_common(user_offsets, columns, len(chosen))
-    return Links(
-        _strongest(_regression(common, ridge), chosen, n_items, n_links),
-        _strongest(_regression(common, shrunk_ridge), chosen, n_items, n_shrunk_links),
-        _strongest(_cosine(common), chosen, n_items, n_links),
-    )
-
-
-def _user_items(
-    log: LogArrays, moment_ms: int, window_days: float, n_items_linked: int
-) -> tuple[Int64s, Int32s, Int32s]:
-    """Return users' distinct chosen items as ragged columns, and the item of each column."""
-    n_items = len(log.born_ms)
-    recent = (log.times_ms < moment_ms) & (log.times_ms >= moment_ms - window_days * MS_PER_DAY)
-    pairs = np.unique(users_of_actions(log)[recent].astype(np.int64) * n_items + log.item_rows[recent])
-    users, rows = pairs // n_items, pairs % n_items
-    n_users = np.bincount(rows, minlength=n_items)
-    most = np.argsort(-n_users, kind="stable")[:n_items_linked]
-    chosen = np.sort(most[n_users[most] > 1]).astype(np.int32)
-    column_of = np.full(n_items, -1, np.int32)
-    column_of[chosen] = np.arange(len(chosen))
-    kept = column_of[rows] >= 0
-    offsets = np.searchsorted(users[kept], np.arange(len(log.offsets))).astype(np.int64)
-    return offsets, column_of[rows[kept]], chosen
-
-
-def _cosine(common: Float32s) -> Float32s:
-    n_users = np.diag(common) + _COSINE_DAMPING
-    links = common / np.sqrt(n_users[:, None] * n_users[None, :])
-    np.fill_diagonal(links, 0.0)
-    return links.astype(np.float32)
-
-
-def _regression(common: Float32s, ridge: float) -> Float32s:
-    if not len(common):
-        return common  # LAPACK complains of nothing, on the standard output
-    # The ridge keeps the matrix positive definite; of it and its inverse one triangle is worked on.
-    lapack = needed("scipy.linalg.lapack", "ranking", "fitting a ranker")
-    factor, failed = lapack.dpotrf((common + ridge * np.eye(len(common))).T, lower=1, overwrite_a=True)
-    inverse, failed = (factor, failed) if failed else lapack.dpotri(factor, lower=1, overwrite_c=True)
-    if failed:
-        raise DataError(f"fitting a ranker: counts of common users could not be inverted (LAPACK: {failed})")
-    below = np.tril(inverse, -1)
-    links: Float32s = ((below + below.T) / -np.diag(inverse)[None, :]).astype(np.float32)
-    return links
-
-
-def _strongest(matrix: npt.NDArray[Any], chosen: Int32s, n_items: int, n_links: int) -> ItemLinks:
-    """Keep the ``n_links`` entries of largest size of each row; equal ones by smaller item."""
-    n = min(n_links, max(0, len(chosen) - 1))
-    at = np.argpartition(-np.abs(matrix), n, axis=1)[:, :n] if n else np.empty((len(chosen), 0), np.int64)
-    at = np.sort(at, axis=1)
-    strengths = np.take_along_axis(matrix, at, axis=1)
-    lengths = np.zeros(n_items, np.int64)
-    lengths[chosen] = n
-    offsets = np.concatenate(([0], np.cumsum(lengths)))
-    return ItemLinks(offsets, chosen[at].reshape(-1).astype(np.int32), strengths.reshape(-1))

@@ -4,15 +4,46 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Int32s
+from pinnersage.interests.history import History, history_of
+from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.actions import LogArrays
-from pinnersage.ranking.links import Links, links_before
+from pinnersage.ranking.linking import links_before
+from pinnersage.ranking.links import Links, LinkScores
 from pinnersage.ranking.statistics import ItemStatistics, statistics_before
+from pinnersage.retrieval._scores import Matrix, as_matrix
+
+UNKNOWN = -1.0
+"""In columns that are never negative."""
+
+ITEM_COLUMNS = (
+    "in_7_days", "in_30_days", "in_90_days", "ever", "decayed",
+    "trend_7_days", "trend_30_days", "actions_per_user", "age_days", "idle_days",
+)  # fmt: skip
+"""Names of :attr:`Moment.item_columns`."""
+
+
+class UserView(NamedTuple):
+    """A user as one moment sees them.
+
+    Attributes
+    ----------
+    record
+        The user as of the moment.
+    history
+        The record's actions by item.
+    links
+        What their items link to.
+    """
+
+    record: UserRecord
+    history: History
+    links: LinkScores
 
 
 @dataclass(frozen=True)
@@ -49,6 +80,35 @@ class Moment:
     def popularity(self) -> Float32s:
         """``log(1 + decayed count)``, float32 ``(n_items,)``."""
         return np.log1p(self.statistics.decayed)
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        """The embeddings as kernels take them."""
+        return as_matrix(self.embeddings)
+
+    @cached_property
+    def item_columns(self) -> Float32s:
+        """What the ranker sees of an item alone, float32 ``(n_items, len(ITEM_COLUMNS))``."""
+        items = self.statistics
+        week, month, quarter = map(np.log1p, (items.in_7_days, items.in_30_days, items.in_90_days))
+        columns = (
+            week,
+            month,
+            quarter,
+            np.log1p(items.ever),
+            self.popularity,
+            np.log1p(items.in_7_days * np.float32(30 / 7)) - month,
+            np.log1p(items.in_30_days * np.float32(3)) - quarter,
+            quarter - np.log1p(items.n_users_90_days),
+            np.nan_to_num(items.age_days, nan=UNKNOWN),
+            np.nan_to_num(items.idle_days, nan=UNKNOWN),
+        )
+        return np.stack(columns, axis=1)
+
+    def view(self, record: UserRecord) -> UserView:
+        """Return what candidates and features ask of a user, worked out once."""
+        history = history_of(record, self.decay_per_day)
+        return UserView(record, history, self.links.of_user(history))
 
 
 def moment_before(

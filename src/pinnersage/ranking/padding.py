@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Int32s
-from pinnersage.ranking.links import ItemLinks
 from pinnersage.ranking.statistics import ItemStatistics
 
 _UNKNOWN = {"age_days": np.nan, "idle_days": np.nan}
@@ -23,12 +22,6 @@ def padded_statistics(statistics: ItemStatistics, n_items: int) -> ItemStatistic
         for name in names
     }
     return replace(statistics, **longer)
-
-
-def padded_links(links: ItemLinks, n_items: int) -> ItemLinks:
-    """Return links of ``n_items`` items; those added have none."""
-    n_more = n_items + 1 - len(links.offsets)
-    return replace(links, offsets=np.append(links.offsets, np.full(n_more, links.offsets[-1], np.int64)))
 
 
 def padded_categories(categories: Int32s | None, n_items: int) -> Int32s | None:

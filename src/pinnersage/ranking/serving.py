@@ -8,19 +8,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
+from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
 from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.ranking.candidates import Candidates, WideSet
 from pinnersage.ranking.features import features_of
-from pinnersage.ranking.links import ItemLinks, Links
-from pinnersage.ranking.moment import Moment
-from pinnersage.ranking.padding import padded_categories, padded_links, padded_statistics
+from pinnersage.ranking.links import Links
+from pinnersage.ranking.moment import Moment, UserView
+from pinnersage.ranking.padding import padded_categories, padded_statistics
 from pinnersage.ranking.ranker import Ranker
 from pinnersage.ranking.statistics import ItemStatistics
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
-from pinnersage.retrieval._scores import as_matrix
+from pinnersage.retrieval._scores import as_float32, nearest_position
 from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
@@ -29,16 +29,14 @@ _NO_INTERESTS = np.empty(0, np.int64)
 _SPARE = 2
 """With pinned interests so many times the list is looked at first: near-duplicates leave, pairs are many."""
 
-_STATISTICS = "statistics.bin"
-_LINKS = {name: f"{name}.bin" for name in Links._fields}
+_STATISTICS, _LINKS = "statistics.bin", "links.bin"
 
 
 def save_ranking(directory: Path, ranker: Ranker, moment: Moment) -> None:
     """Write a ranker and what it has to know of items into a directory."""
     ranker.save(directory)
     moment.statistics.save(directory / _STATISTICS)
-    for name, file in _LINKS.items():
-        getattr(moment.links, name).save(directory / file)
+    moment.links.save(directory / _LINKS)
 
 
 class Reasons(NamedTuple):
@@ -105,12 +103,11 @@ class RankedRetriever:
         self._moment = Moment(
             embeddings, pool.copy(),
             padded_statistics(ItemStatistics.open(directory / _STATISTICS), n),
-            Links(*(padded_links(ItemLinks.open(directory / file), n) for file in _LINKS.values())),
+            Links.open(directory / _LINKS),
             padded_categories(categories, n), decay_per_day,
         )  # fmt: skip
         self._retriever, self._ranking, self._retrieval = retriever, ranking, retrieval
         self._wide = WideSet(self._moment, ranking)
-        self._matrix = as_matrix(embeddings)
 
     def recommend(
         self,
@@ -134,8 +131,9 @@ class RankedRetriever:
         """
         leave_out = self._retrieval.exclude_seen if exclude_seen is None else exclude_seen
         reserved = _NO_INTERESTS if reserved is None else reserved
-        wide = self._candidates(record, k, n_interests, leave_out, reserved)
-        scores = self.ranker.score(features_of(record, wide.rows, self._moment))
+        user = self._moment.view(record)
+        wide = self._candidates(user, k, n_interests, leave_out, reserved)
+        scores = self.ranker.score(features_of(user, wide.rows, self._moment))
         order = np.argsort(-scores, kind="stable")
         rows, scores = wide.rows[order], scores[order]
         taken = self._chosen(record, rows, seen_rows(record) if leave_out else rows[:0], reserved, k)
@@ -148,10 +146,11 @@ class RankedRetriever:
 
     def explain(self, record: UserRecord, row: int) -> Reasons:
         """Return what each feature adds to an item's score, be it a candidate or not."""
-        wide = self._candidates(record, self._ranking.budget, None, self._retrieval.exclude_seen)
+        user = self._moment.view(record)
+        wide = self._candidates(user, self._ranking.budget, None, self._retrieval.exclude_seen)
         rows = np.union1d(wide.rows, [row]).astype(np.int32)
         at = int(np.searchsorted(rows, row))
-        features = features_of(record, rows, self._moment)
+        features = features_of(user, rows, self._moment)
         scores = self.ranker.score(features)
         reasons = self.ranker.explain(features[at : at + 1])[0]
         expected = reasons.pop("expected")
@@ -163,7 +162,7 @@ class RankedRetriever:
 
     def _candidates(
         self,
-        record: UserRecord,
+        user: UserView,
         k: int,
         n_interests: int | None,
         exclude_seen: bool,
@@ -179,19 +178,20 @@ class RankedRetriever:
             )
             return found.rows
 
+        record = user.record
         rows = proposed(record, n_asked)
         unasked = reserved[reserved >= n_asked]
         if len(unasked):
             others = np.setdiff1d(np.arange(record.n_interests), unasked)
             rows = np.union1d(rows, proposed(without_interests(record, others), len(unasked)))
-        return self._wide.of_user(record, rows, slots, repeats=not exclude_seen)
+        return self._wide.of_user(user, rows, slots, repeats=not exclude_seen)
 
     def _chosen(self, record: UserRecord, rows: Int32s, seen: Int32s, reserved: Int64s, k: int) -> Int64s:
         """Return which of the ordered rows make the list, ascending."""
 
         def without_twins(places: Int64s, n: int) -> Int64s:
             cosine = self._retrieval.near_duplicate_cosine
-            rules = Rules(self._moment.pool, make_set(seen, n + 1), self._matrix, cosine)
+            rules = Rules(self._moment.pool, make_set(seen, n + 1), self._moment.matrix, cosine)
             return places[without_near_duplicates(rows[places], rules, n)]
 
         if not len(reserved):
@@ -207,10 +207,8 @@ class RankedRetriever:
     def _nearest_interests(self, record: UserRecord, rows: Int32s) -> Int32s:
         if not record.n_interests:
             return np.full(len(rows), NO_INTEREST, np.int32)
-        vectors: Float32s = np.asarray(self._moment.embeddings[rows], np.float32)
-        medoids = np.asarray(self._moment.embeddings[record.medoid_rows], np.float32)
-        nearest: Int32s = (vectors @ medoids.T).argmax(axis=1).astype(np.int32)
-        return nearest
+        medoids = as_float32(self._moment.embeddings, record.medoid_rows)
+        return nearest_position(medoids, self._moment.matrix, rows)
 
 
 def _with_room(interests: Int32s, importances: Float64s, reserved: Int64s, k: int) -> Int64s:

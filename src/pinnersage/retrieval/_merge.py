@@ -14,7 +14,7 @@ import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
 from pinnersage._kernel import kernel, vector_kernel
-from pinnersage.retrieval._scores import Matrix, dot, widen
+from pinnersage.retrieval._scores import Matrix, dot, widen_row
 
 COSINE_SLACK = 1e-6
 _SMALLEST_HEAD, _HEAD_SHARE = 16, 16
@@ -67,8 +67,7 @@ def slot_of(table: Int32s, row: int) -> Any:
 @kernel
 def _unit(row: Matrix, out: Float32s) -> None:
     """Write the embedding at unit length; a zero embedding stays zero."""
-    for j in range(len(out)):
-        out[j] = widen(row[j])
+    widen_row(row, out)
     length = math.sqrt(dot(out, out))
     if length > 0:
         for j in range(len(out)):

@@ -73,6 +73,58 @@ def score_rows(queries: Float32s, matrix: Matrix, rows: Int32s, scores: Float32s
             scores[i, j] = dot(queries[i], matrix[row]) if row >= 0 else -np.inf
 
 
+def products(queries: Float32s, matrix: Matrix, rows: Int32s) -> Float32s:
+    """Return the inner product of each item with each query, float32 ``(n_rows, n_queries)``.
+
+    For small products: a library's threads would wait for each other, on a busy machine for milliseconds.
+    """
+    out = np.empty((len(rows), len(queries)), np.float32)
+    if out.size:
+        _fill_products(queries, matrix, rows, out)
+    return out
+
+
+@kernel
+def _fill_products(queries: Float32s, matrix: Matrix, rows: Int32s, out: Float32s) -> None:
+    """Go by two items and four queries, so that what was read is used more than once.
+
+    At the ends the last one is taken again: the same pair gives the same bits at any place.
+    """
+    last_row, last = len(rows) - 1, len(queries) - 1
+    x, y = np.empty(queries.shape[1], np.float32), np.empty(queries.shape[1], np.float32)
+    for r in range(0, len(rows), 2):
+        s = min(r + 1, last_row)
+        widen_row(matrix[rows[r]], x)
+        widen_row(matrix[rows[s]], y)
+        for i in range(0, len(queries), 4):
+            a, b, c = min(i + 1, last), min(i + 2, last), min(i + 3, last)
+            found = _eight_products(queries[i], queries[a], queries[b], queries[c], x, y)
+            out[r, i], out[r, a], out[r, b], out[r, c] = found[0], found[1], found[2], found[3]
+            out[s, i], out[s, a], out[s, b], out[s, c] = found[4], found[5], found[6], found[7]
+
+
+@kernel
+def widen_row(row: Matrix, out: Float32s) -> None:
+    """Write a row as float32."""
+    for j in range(len(out)):
+        out[j] = widen(row[j])
+
+
+@vector_kernel
+def _eight_products(a: Float32s, b: Float32s, c: Float32s, d: Float32s, x: Float32s, y: Float32s) -> Any:
+    ax = bx = cx = dx = ay = by = cy = dy = np.float32(0)
+    for j in range(len(a)):
+        ax += a[j] * x[j]
+        bx += b[j] * x[j]
+        cx += c[j] * x[j]
+        dx += d[j] * x[j]
+        ay += a[j] * y[j]
+        by += b[j] * y[j]
+        cy += c[j] * y[j]
+        dy += d[j] * y[j]
+    return ax, bx, cx, dx, ay, by, cy, dy
+
+
 def best_rows(queries: Float32s, matrix: Matrix, rows: Int32s, k: int) -> tuple[Float32s, Int32s]:
     """Score candidate rows (-1 for none) and keep the best ``k``, padded to width ``k``."""
     scores = np.empty(rows.shape, np.float32)
@@ -93,12 +145,17 @@ def order_keys(scores: Float32s, rows: Int32s) -> UInt64s:
     return (ordered << _ROW_BITS) | (_ROW_MASK - rows.astype(np.uint32).astype(np.uint64))
 
 
+def rows_of_keys(keys: UInt64s) -> Int32s:
+    """Return the rows that :func:`order_keys` packed."""
+    return (_ROW_MASK - (keys & _ROW_MASK)).astype(np.uint32).view(np.int32)
+
+
 def _unpack(keys: UInt64s, k: int) -> tuple[Float32s, Int32s]:
     scores = np.full((len(keys), k), -np.inf, np.float32)
     rows = np.full((len(keys), k), -1, np.int32)
     ordered = (keys >> _ROW_BITS).astype(np.uint32)
     scores[:, : keys.shape[1]] = np.where(ordered & _SIGN, ordered ^ _SIGN, ~ordered).view(np.float32)
-    rows[:, : keys.shape[1]] = (_ROW_MASK - (keys & _ROW_MASK)).astype(np.uint32).view(np.int32)
+    rows[:, : keys.shape[1]] = rows_of_keys(keys)
     return scores, rows
 
 

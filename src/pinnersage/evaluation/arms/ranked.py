@@ -112,7 +112,7 @@ class Ranked:
             own = slice(offsets[u], offsets[u + 1])
             # Targets stand first in what is to be ranked: ranks among equals must not tell.
             rows, at = np.unique(item_rows[own], return_inverse=True)
-            scores[own] = ranker.score(features_of(records.record(u), rows, moment))[at]
+            scores[own] = ranker.score(features_of(moment.view(records.record(u)), rows, moment))[at]
         return scores
 
     def _order(self, day: Day, log: ReplayLog, n: int, mode: Mode) -> Int32s:
@@ -127,9 +127,9 @@ class Ranked:
 
         def work(part: Int64s) -> None:
             for u in part.tolist():
-                record = records.record(u)
-                rows = wide.of_user(record, proposed[u], slots, repeats=mode == "all").rows
-                scores = ranker.score(features_of(record, rows, moment))
+                user = moment.view(records.record(u))
+                rows = wide.of_user(user, proposed[u], slots, repeats=mode == "all").rows
+                scores = ranker.score(features_of(user, rows, moment))
                 best = self._listed(rows[np.argsort(-scores, kind="stable")], n)
                 out[u, : len(best)] = best
 

@@ -18,7 +18,8 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.evaluation.vectors import VectorsAt
-from pinnersage.ranking.links import Links, links_before
+from pinnersage.ranking.linking import links_before
+from pinnersage.ranking.links import Links
 
 _KEPT_LINKS = 64
 
