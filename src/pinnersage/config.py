@@ -161,7 +161,8 @@ class RankingConfig(_Frozen):
     fit_ranker
         Fit one when building a model, and order recommendations by it.
     budget
-        Length of the lists it is fitted for; the wide set of another length is as many times larger.
+        Slots of the wide set it is fitted on. Lists of up to twice as many items are chosen from one for as
+        many slots, longer ones from one for half of their length.
     n_proposed_per_slot, n_popular_per_slot, n_linked_per_slot, n_category_per_slot
         Candidates of each source, for each slot of the list.
     n_proposing_interests

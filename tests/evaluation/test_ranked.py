@@ -26,7 +26,7 @@ def world(seed: int = 1) -> ReplayLog:
 
 def arms(log: ReplayLog) -> dict[str, Ranked]:
     parts = Parts(NeighborLists(log.embeddings, 60))
-    ranked = {name: ranked_arm(name, parts, CONFIG, longest=12) for name in RANKED}
+    ranked = {name: ranked_arm(name, parts, CONFIG) for name in RANKED}
     for arm in ranked.values():
         arm.fit(log, CUT)
     return ranked
@@ -133,7 +133,7 @@ def test_learnt_embeddings_of_a_training_moment_know_nothing_later() -> None:
         return drawn_embeddings(ms // DAY)
 
     parts = Parts(NeighborLists(log.embeddings, 60), vectors_at=vectors_at)
-    arm = ranked_arm("top-40-ranked", parts, CONFIG, longest=12)
+    arm = ranked_arm("top-40-ranked", parts, CONFIG)
     arm.fit(log, CUT)
     arm.recommend(days(log, 1)[0].without_targets(), log.before(CUT), 6, "first_time")
     horizon_ms = round(CONFIG.horizon_days * DAY)

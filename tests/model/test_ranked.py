@@ -19,7 +19,7 @@ from pinnersage.ranking.candidates import PROPOSED
 from pinnersage.ranking.features import FEATURES
 
 SETTINGS: dict[str, Any] = {
-    "fit_ranker": True, "budget": 10, "horizon_days": 5, "n_moments": 3, "n_trees": 10, "min_leaf_rows": 5,
+    "fit_ranker": True, "budget": 40, "horizon_days": 5, "n_moments": 3, "n_trees": 10, "min_leaf_rows": 5,
 }  # fmt: skip
 
 

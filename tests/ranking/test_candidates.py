@@ -8,7 +8,7 @@ from tests.ranking.logs import random_log
 
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.ranking.actions import records_before
-from pinnersage.ranking.candidates import CATEGORY, LINKED, OWN, POPULAR, PROPOSED, WideSet
+from pinnersage.ranking.candidates import CATEGORY, LINKED, OWN, POPULAR, PROPOSED, WideSet, slots_for
 from pinnersage.ranking.moment import Moment, UserView, moment_before
 
 NOW = 50 * MS_PER_DAY
@@ -74,3 +74,7 @@ def test_equals_sets_worked_out_one_by_one(seed: int, repeats: bool) -> None:
         expected = naive(user, proposed.tolist(), moment, 6, repeats=repeats)
         assert dict(zip(found.rows.tolist(), found.sources.tolist(), strict=True)) == expected
         assert found.rows.tolist() == sorted(expected)
+
+
+def test_long_lists_have_more_slots() -> None:
+    assert [slots_for(n, CONFIG) for n in (1, 6, 12, 13, 14, 15, 100)] == [6, 6, 6, 7, 7, 8, 50]

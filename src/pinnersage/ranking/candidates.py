@@ -17,6 +17,15 @@ SOURCES = ("proposed", "popular", "linked", "category", "own")
 PROPOSED, POPULAR, LINKED, CATEGORY, OWN = (1 << i for i in range(len(SOURCES)))
 
 
+ITEMS_PER_SLOT = 2
+"""A list may have so many items for each slot of its wide set, which is some five times as large still."""
+
+
+def slots_for(n_items: int, config: RankingConfig) -> int:
+    """Return for how many slots the wide set of a list of ``n_items`` is made."""
+    return max(config.budget, -(-n_items // ITEMS_PER_SLOT))
+
+
 class Candidates(NamedTuple):
     """Distinct items, rows ascending, and where each came from.
 
@@ -54,7 +63,7 @@ class WideSet:
         self._popular = order
         self._by_category = _by_category(order, moment)
 
-    def of_user(self, user: UserView, proposed: Int32s, budget: int, *, repeats: bool) -> Candidates:
+    def of_user(self, user: UserView, proposed: Int32s, n_slots: int, *, repeats: bool) -> Candidates:
         """Return the wide set of a user.
 
         Parameters
@@ -63,29 +72,29 @@ class WideSet:
             As the moment sees them.
         proposed
             Item rows from the arm that is ranked; -1 and what may not be a candidate are left out.
-        budget
-            Items the list will hold; every source gives a multiple of it (see ``RankingConfig``).
+        n_slots
+            Every source gives a multiple of it (see ``RankingConfig``); :func:`slots_for` tells of a list.
         repeats
             Whether the user's earlier items may be candidates; then those of the window all are.
         """
         config, record, pool = self._config, user.record, self._moment.pool
         barred = make_set(record.item_rows[:0] if repeats else seen_rows(record), 1)
-        n_popular = round(config.n_popular_per_slot * budget)
+        n_popular = round(config.n_popular_per_slot * n_slots)
         found = [
             (PROPOSED, proposed[proposed >= 0]),
             (POPULAR, _first(self._popular, n_popular, pool, barred)),
             (POPULAR, _first(self._recent, n_popular // 2, pool, barred)),
-            *((LINKED, rows) for rows in self._linked(user, budget, barred)),
-            *((CATEGORY, _first(order, n, pool, barred)) for order, n in self._categories(user, budget)),
+            *((LINKED, rows) for rows in self._linked(user, n_slots, barred)),
+            *((CATEGORY, _first(order, n, pool, barred)) for order, n in self._categories(user, n_slots)),
             (OWN, record.item_rows if repeats else record.item_rows[:0]),
         ]
         sources = np.repeat(np.array([bit for bit, _ in found], np.uint8), [len(rows) for _, rows in found])
         rows = np.concatenate([rows for _, rows in found]).astype(np.int32)
         return Candidates(*_united(rows, sources, pool, barred))
 
-    def _linked(self, user: UserView, budget: int, barred: Int32s) -> list[Int32s]:
+    def _linked(self, user: UserView, n_slots: int, barred: Int32s) -> list[Int32s]:
         """Return the items most strongly linked to, by each of two measures."""
-        linked, n = self._moment.links.linked, round(self._config.n_linked_per_slot * budget)
+        linked, n = self._moment.links.linked, round(self._config.n_linked_per_slot * n_slots)
         found = []
         for scores in (user.links.regression[:-1], user.links.cosine[:-1]):
             left = _where_allowed(scores, linked, self._moment.pool, barred)
@@ -93,14 +102,14 @@ class WideSet:
             found.append(linked[best[left[best] > 0]])
         return found
 
-    def _categories(self, user: UserView, budget: int) -> list[tuple[Int32s, int]]:
+    def _categories(self, user: UserView, n_slots: int) -> list[tuple[Int32s, int]]:
         """Return the items of a user's categories, most popular first, and how many each may give."""
         categories, history = self._moment.categories, user.history
         if categories is None or not len(history.rows):
             return []
         weights = np.bincount(categories[history.rows] + 1, history.weights)
         weights[0] = 0.0
-        n = round(self._config.n_category_per_slot * budget)
+        n = round(self._config.n_category_per_slot * n_slots)
         shares = n * weights / max(float(weights.sum()), 1e-12)
         return [(self._by_category[c - 1], int(shares[c])) for c in np.flatnonzero(shares >= 1.0).tolist()]
 

@@ -12,7 +12,7 @@ from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
 from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
-from pinnersage.ranking.candidates import Candidates, WideSet
+from pinnersage.ranking.candidates import Candidates, WideSet, slots_for
 from pinnersage.ranking.features import features_of
 from pinnersage.ranking.links import Links
 from pinnersage.ranking.moment import Moment, UserView
@@ -168,7 +168,7 @@ class RankedRetriever:
         exclude_seen: bool,
         reserved: Int64s = _NO_INTERESTS,
     ) -> Candidates:
-        slots = max(k, self._ranking.budget)
+        slots = slots_for(k, self._ranking)
         n_asked = n_interests or self._ranking.n_proposing_interests
         n_proposed = max(1, round(self._ranking.n_proposed_per_slot * slots))
 

@@ -21,7 +21,7 @@ from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
-from pinnersage.ranking.candidates import WideSet
+from pinnersage.ranking.candidates import ITEMS_PER_SLOT, WideSet, slots_for
 from pinnersage.ranking.features import FEATURES, features_of
 from pinnersage.ranking.fitting import fit_ranker
 from pinnersage.ranking.moment import Moment, moment_before
@@ -31,9 +31,7 @@ from pinnersage.ranking.ranker import Ranker
 RANKED = {"top-40-ranked": "top-40", "mean-0.01-ranked": "mean-0.01", "popular-ranked": None}
 """Name of an arm -> the untrained arm whose items it orders; None: popular and linked items alone."""
 
-_Asked = tuple[int, bytes, int]  # a day, its users, and the length of the lists
-
-_SLOTS_PER_ITEM = 0.25  # the wide set then still holds about three times the longest list
+_Asked = tuple[int, bytes, int]  # a day, its users, and the slots of their wide sets
 
 
 @dataclass
@@ -52,15 +50,12 @@ class Ranked:
         Of the evaluation.
     config
         Of the ranker; ``repeats`` is set by the mode, and each mode has a ranker of its own.
-    longest
-        Items of the longest list that will be asked for.
     """
 
     name: str
     base: str | None
     parts: Parts = field(repr=False)
     config: RankingConfig = field(default_factory=RankingConfig)
-    longest: int = 100
     interests: InterestConfig = field(init=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
@@ -73,8 +68,8 @@ class Ranked:
         self.interests = self.parts.config
 
     def depends_on(self) -> list[str]:
-        """Return the features: a ranker that sees others gives other results."""
-        return list(FEATURES)
+        """Return the features, and how long a list of one slot is: with others the results are others."""
+        return [*FEATURES, f"{ITEMS_PER_SLOT} items a slot"]
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
@@ -97,10 +92,10 @@ class Ranked:
         UsageError
             The arm was not fitted, or on more than was known before the day.
         """
-        n = max(budget, self.longest)
-        asked = day.start_ms, day.users.tobytes(), n
+        slots = slots_for(budget, self.config)
+        asked = day.start_ms, day.users.tobytes(), slots
         if mode not in self._ordered or self._ordered[mode][0] != asked:
-            self._ordered[mode] = asked, self._order(day, log, n, mode)
+            self._ordered[mode] = asked, self._order(day, log, slots, mode)
         return self._ordered[mode][1][:, :budget].copy()
 
     def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
@@ -115,11 +110,11 @@ class Ranked:
             scores[own] = ranker.score(features_of(moment.view(records.record(u)), rows, moment))[at]
         return scores
 
-    def _order(self, day: Day, log: ReplayLog, n: int, mode: Mode) -> Int32s:
-        """Return each user's ``n`` best candidates, padded with -1."""
+    def _order(self, day: Day, log: ReplayLog, slots: int, mode: Mode) -> Int32s:
+        """Return each user's best candidates, as many as a list of so many slots may have; -1 fills up."""
         ranker, known = self._ranker(day, mode), log.before(day.start_ms)
         moment, records = self._moment(day, known), self._records(day, known)
-        slots = self._slots(n)
+        n = ITEMS_PER_SLOT * slots
         n_proposed = round(self.config.n_proposed_per_slot * slots)
         proposed = self._proposed(self.parts, known, day, n_proposed, mode)
         wide = WideSet(moment, self.config)
@@ -135,10 +130,6 @@ class Ranked:
 
         in_parts(work, day.n_users, self.parts.n_threads)
         return out
-
-    def _slots(self, n: int) -> int:
-        """Return how many places the wide set is made for."""
-        return max(self.config.budget, round(_SLOTS_PER_ITEM * n))
 
     def _listed(self, ordered: Int32s, n: int) -> Int32s:
         """Return what of the ordered candidates is listed; near-duplicates may be."""
@@ -216,6 +207,6 @@ def _active_users(log: ReplayLog, since_ms: int) -> Int32s:
     return np.unique(log.users[log.times_ms >= since_ms]).astype(np.int32)
 
 
-def ranked_arm(name: str, parts: Parts, config: RankingConfig | None = None, longest: int = 100) -> Ranked:
+def ranked_arm(name: str, parts: Parts, config: RankingConfig | None = None) -> Ranked:
     """Make an arm of :data:`RANKED`."""
-    return Ranked(name, RANKED[name], parts, config or RankingConfig(), longest)
+    return Ranked(name, RANKED[name], parts, config or RankingConfig())

@@ -26,7 +26,7 @@ def make_arms(
     arms: list[Arm] = []
     for name in names:
         if name in RANKED:
-            arms.append(ranked_arm(name, parts, ranking, max(budgets)))
+            arms.append(ranked_arm(name, parts, ranking))
         elif name in TRAINED:
             refit_days = REFIT_DAYS.get(name)
             arms.append(TunedArm(name, min(budgets), refit_days=refit_days, n_threads=parts.n_threads))

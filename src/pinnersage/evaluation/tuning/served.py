@@ -109,9 +109,6 @@ class ServedRanked(Ranked):
     proposer: Arm | None = field(default=None, repr=False)
     near_duplicate_cosine: float = 0.99
 
-    def _slots(self, n: int) -> int:
-        return max(n, self.config.budget)
-
     def _proposer(self, known: ReplayLog, parts: Parts) -> Arm | None:  # noqa: ARG002
         return self.proposer
 
@@ -145,7 +142,7 @@ def served_arm(config: BuildConfig, shared: Shared, seed: int = 0) -> Arm:
     if ranking.fit_ranker:
         parts = Parts(shared.neighbors, config.interests, shared.records, links=shared.links)
         return ServedRanked(
-            "served", "interests", parts, ranking, 1,
+            "served", "interests", parts, ranking,
             proposer=_interests(config, shared, ranking.n_proposing_interests),
             near_duplicate_cosine=retrieval.near_duplicate_cosine,
         )  # fmt: skip
