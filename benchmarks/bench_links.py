@@ -13,25 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from earlier_spans import study
-from pinnersage.config import InterestConfig, RankingConfig
+from earlier_spans import examples_of, study
+from pinnersage.config import RankingConfig
 from pinnersage.evaluation.replay import ReplayLog
 from pinnersage.ranking.features import FEATURES
-from pinnersage.ranking.fitting import Examples, examples_at, recall_within, training_moments
+from pinnersage.ranking.fitting import recall_within, training_moments
 from pinnersage.ranking.growing import grow
-from pinnersage.ranking.moment import Moment, moment_before
-from pinnersage.ranking.proposing import nothing
 
 REGRESSIONS = ("regression", "shrunk_regression")
 WITHOUT = {"ridge 100": REGRESSIONS[1], "ridge 1,000": REGRESSIONS[0], "both": None}
 N_TREES = (50, 100, 150)
 SHARE, LONG = 0.01, 400
-
-
-def gathered(log: ReplayLog, moment_ms: int, config: RankingConfig, *, sampled: bool) -> Examples:
-    """Return popular and linked candidates after a moment; all users' unless sampled."""
-    moment: Moment = moment_before(log, moment_ms, log.embeddings, log.available, categories=log.categories)
-    return examples_at(log, moment, nothing, InterestConfig(), config, sampled=sampled)
 
 
 def columns_without(name: str | None) -> list[int]:
@@ -40,8 +32,8 @@ def columns_without(name: str | None) -> list[int]:
 
 def compared(log: ReplayLog, cut_ms: int, n_users: int) -> dict[str, Any]:
     config = RankingConfig(n_users_per_moment=n_users)
-    parts = [gathered(log, ms, config, sampled=True) for ms in training_moments(cut_ms, config)]
-    after = gathered(log, cut_ms, RankingConfig(n_users_per_moment=2 * log.n_users), sampled=False)
+    parts = [examples_of(log, ms, config, sampled=True) for ms in training_moments(cut_ms, config)]
+    after = examples_of(log, cut_ms, RankingConfig(n_users_per_moment=2 * log.n_users), sampled=False)
     n_pool = int((log.available & (log.born_ms < cut_ms)).sum())
     budgets = {"1%": max(1, int(SHARE * n_pool)), str(LONG): LONG}
     result: dict[str, Any] = {"n_users": len(after.n_targets), "budgets": budgets}

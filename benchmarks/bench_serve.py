@@ -8,7 +8,7 @@ are answered. ``half``: requests due at half of that rate. ``swap``: 500 request
 happens, while a new generation is built by a command of its own, lands, and answers (three seconds more).
 ``memory``: anonymous resident memory along 200 000 mixed requests, lists, interests, neighbors, sessions and
 new actions. The service runs on one core; ``requests_per_cpu_s`` counts the processor time that it used
-itself.
+itself. ``ranked``: the same model with a second stage, which orders every list.
 """
 
 from __future__ import annotations
@@ -115,6 +115,16 @@ def memory(service: Served, n_users: int, n_items: int, marks: tuple[int, ...]) 
     return {"rss_anon_mb": rss_mb, "n_failed": failed}
 
 
+def ranked(build: list[str], home: Path, n_users: int, n: int) -> dict[str, Any]:
+    """Build anew with a second stage, and return how long that took and the figures of its lists."""
+    began_s = time.perf_counter()
+    subprocess.run([*build, "--ranker"], capture_output=True, check=True)
+    build_s = round(time.perf_counter() - began_s, 1)
+    with served(home) as service:
+        closed_loop(service.port, lambda i: get(f"/v1/users/u{i}/recommendations"), n_users)
+        return {"build_s": build_s} | throughput(service, n_users, 100, n)
+
+
 def run(quick: bool = False) -> dict[str, Any]:
     """Measure and return all figures."""
     n_users, n_actions, n_items = (200, 20, 4_000) if quick else (5_000, 100, 100_000)
@@ -134,6 +144,7 @@ def run(quick: bool = False) -> dict[str, Any]:
                 figures[f"recommend_k{k}"] = throughput(service, n_users, k, n)
             figures["memory"] = memory(service, n_users, n_items, marks)
             figures["swap_at_500_per_s"] = swap(service, build, n_users)
+        figures["ranked_k100"] = ranked(build, home, n_users, n // 5)
     about = {"n_users": n_users, "n_actions_per_user": n_actions, "n_items": n_items, "dim": 256}
     load_1m = round(os.getloadavg()[0], 1)
     return {

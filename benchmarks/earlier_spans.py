@@ -12,11 +12,14 @@ from typing import Any
 from bench_embed import world
 from common import DAY_MS, NOW_MS
 from pinnersage._times import to_ms
-from pinnersage.config import ImportConfig
+from pinnersage.config import ImportConfig, InterestConfig, RankingConfig
 from pinnersage.embedding.settings import EmbeddingSettings
 from pinnersage.embedding.tables import embed_tables
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.replay import ReplayLog
+from pinnersage.ranking.fitting import Examples, examples_at
+from pinnersage.ranking.moment import moment_before
+from pinnersage.ranking.proposing import nothing
 
 Compare = Callable[[ReplayLog, int, argparse.Namespace], dict[str, Any]]
 
@@ -60,6 +63,12 @@ def study(doc: str | None, compare: Compare, table: Callable[[dict[str, Any]], s
         name = Path(given.items).parent.name if given.items else "world"
         kept[f"{name} {given.cut}"] = result
         given.out.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def examples_of(log: ReplayLog, moment_ms: int, config: RankingConfig, *, sampled: bool) -> Examples:
+    """Return popular and linked candidates after a moment; all candidates of a user unless sampled."""
+    moment = moment_before(log, moment_ms, log.embeddings, log.available, categories=log.categories)
+    return examples_at(log, moment, nothing, InterestConfig(), config, sampled=sampled)
 
 
 def _with_embeddings(items: Any) -> Any:

@@ -60,10 +60,14 @@ def test_equals_sorting_everything(case: Any) -> None:
             assert (found[len(expected) :] == -1).all()
 
 
-def test_blocks_and_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("few", [0, 7, 64])
+def test_blocks_threads_and_ways_to_multiply_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
     items = clustered(3_000, 24, seed=5)
     with threadpool_limits(1):
         expected = ExactIndex(items).search(items[:40], 60)
+    monkeypatch.setattr(exact, "FEW_QUERIES", few)
     monkeypatch.setattr(exact, "BLOCK_ROWS", 7)
     monkeypatch.setattr(exact, "MAX_SCORES", 9_000)
     got = ExactIndex(items).search(items[:40], 60)

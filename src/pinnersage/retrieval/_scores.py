@@ -80,13 +80,13 @@ def products(queries: Float32s, matrix: Matrix, rows: Int32s) -> Float32s:
     """
     out = np.empty((len(rows), len(queries)), np.float32)
     if out.size:
-        _fill_products(queries, matrix, rows, out)
+        fill_products(queries, matrix, rows, out)
     return out
 
 
 @kernel
-def _fill_products(queries: Float32s, matrix: Matrix, rows: Int32s, out: Float32s) -> None:
-    """Go by two items and four queries, so that what was read is used more than once.
+def fill_products(queries: Float32s, matrix: Matrix, rows: Int32s, out: Float32s) -> None:
+    """Write :func:`products`: by two items and four queries, so that what was read is used more than once.
 
     At the ends the last one is taken again: the same pair gives the same bits at any place.
     """

@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Int32s
 from pinnersage.errors import UsageError
-from pinnersage.retrieval._scores import as_matrix, best_rows
+from pinnersage.retrieval._scores import as_matrix, best_rows, fill_products
 from pinnersage.retrieval.base import VectorIndex, check_allowed, check_search
 
 BLOCK_ROWS = 4_096
 MAX_SCORES = 8_000_000
+FEW_QUERIES = 64
+"""So many and fewer are not given to a library: its threads would wait for each other on a busy machine."""
 
 
 class ExactIndex(VectorIndex):
@@ -80,8 +82,11 @@ class ExactIndex(VectorIndex):
         if k >= len(rows):
             return best_rows(queries, self._matrix, np.tile(rows, (len(queries), 1)), k)
         rough = np.empty((len(queries), len(rows)), np.float32)
-        for start, block in blocks(self._embeddings, rows):
-            np.matmul(queries, block.T, out=rough[:, start : start + len(block)])
+        if len(queries) <= FEW_QUERIES:
+            fill_products(queries, self._matrix, rows, rough.T)
+        else:
+            for start, block in blocks(self._embeddings, rows):
+                np.matmul(queries, block.T, out=rough[:, start : start + len(block)])
         cut = np.partition(rough, len(rows) - k, axis=1)[:, len(rows) - k]
         possible = rough >= (cut - self._rounding(queries))[:, None]
         return best_rows(queries, self._matrix, _ragged_to_padded(possible, rows), k)
