@@ -102,6 +102,7 @@ def test_short_results_hold_no_places_of_files_and_every_figure() -> None:
     [
         ("bench_balance", "0006-balanced-list.md", "balance"),
         ("bench_links", "0008-two-regressions.md", "links"),
+        ("bench_slots", "0009-ranked-lists-for-many-items.md", "slots"),
     ],
 )
 def test_a_decision_shows_the_committed_comparison(
