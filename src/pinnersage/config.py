@@ -161,10 +161,10 @@ class RankingConfig(_Frozen):
     fit_ranker
         Fit one when building a model, and order recommendations by it.
     budget
-        Slots of the wide set it is fitted on. Lists of up to twice as many items are chosen from one for as
-        many slots, longer ones from one for half of their length.
+        Slots of the wide set it is fitted on. Lists are chosen from one for as many slots, or from a wider
+        one if sources would be asked for fewer than six candidates for each item.
     n_proposed_per_slot, n_popular_per_slot, n_linked_per_slot, n_category_per_slot
-        Candidates of each source, for each slot of the list.
+        Candidates of each source, for each slot of the wide set.
     n_proposing_interests
         The most important interests are asked for proposals, in proportion to importance.
     repeats

@@ -14,7 +14,9 @@ import pytest
 from tests.model.test_live import CONFIG, batch, built, items, log, records, table
 
 from pinnersage import PinnerSage
+from pinnersage.model import current, opened, warming
 from pinnersage.model.live import LiveModel
+from pinnersage.model.opened import OpenedGeneration
 from pinnersage.streaming.events import NewAction
 
 NEWEST_MS = log()[199].time_ms
@@ -149,3 +151,46 @@ def test_nobody_reads_from_a_generation_that_a_swap_closed(home: Path, warm: Liv
     assert n_read[0] > 0
     assert set(taken) == {"accepted"}
     assert n_of(warm, "writer") == len(taken)
+
+
+def test_a_batch_that_lands_while_another_is_warmed_is_the_one_that_answers(
+    home: Path, warm: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the superseded one does not know must not be told to the journal."""
+    PinnerSage.build(items([*range(50), 55]), table(log()), path=home, config=CONFIG).close()
+    waits = NewAction("u1", "i55", NEWEST_MS)
+
+    def meanwhile(landed: OpenedGeneration, before: OpenedGeneration) -> int:
+        if landed.path.name == "00000002":
+            land(home)
+            with LiveModel(home) as other:
+                assert other.add_actions([waits])[0].status == "parked"
+        return warming.warm(landed, before)
+
+    monkeypatch.setattr(current, "warm", meanwhile)
+    assert warm.refresh()
+    assert warm.generation == "00000003"
+    assert warm.status()["journal"]["n_parked"] == 1
+    n = n_of(warm, "u1")
+    warm.put_item("i55", np.ones(10).tolist())
+    assert n_of(warm, "u1") == n + 1
+
+
+def test_one_copy_answers_when_rows_run_out_while_a_batch_is_warmed(
+    home: Path, warm: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opened, "N_SPARE_ROWS", 4)
+    land(home)
+    rng = np.random.default_rng(3)
+
+    def meanwhile(landed: OpenedGeneration, before: OpenedGeneration) -> int:
+        if not warm.opened().items.n_new:
+            for number in range(6):
+                warm.put_item(f"n{number}", rng.normal(size=10).tolist())
+        return warming.warm(landed, before)
+
+    monkeypatch.setattr(current, "warm", meanwhile)
+    assert warm.refresh()
+    assert warm._current._answering == warm._current._newest
+    assert warm.opened() is warm._current._newest[0]
+    assert warm.neighbors("n5", 1)["neighbors"]

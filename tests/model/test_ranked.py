@@ -10,7 +10,7 @@ import pytest
 from tests.ranking.logs import random_log
 
 from pinnersage import PinnerSage
-from pinnersage.config import MS_PER_DAY
+from pinnersage.config import MS_PER_DAY, RecommendMode
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.without import without_interests
 from pinnersage.model.live import LiveModel
@@ -169,3 +169,34 @@ def test_a_user_whose_window_is_empty_gets_popular_items_of_no_interest() -> Non
         found = model.recommend_dict(7, 5)["items"]
         assert [item["interest"] for item in found] == [None] * 5
         assert model.recommend(7, 5)["interest"].null_count == 5
+
+
+def test_a_long_list_is_full_where_sources_give_little(tmp_path: Path) -> None:
+    little = SETTINGS | {
+        "budget": 10, "n_proposed_per_slot": 1, "n_popular_per_slot": 1, "n_linked_per_slot": 1,
+        "n_category_per_slot": 0,
+    }  # fmt: skip
+    with PinnerSage.build(*tables(), path=tmp_path / "model", **little) as model:
+        for user in range(0, 60, 5):
+            every = len(model.recommend_dict(user, 40, mode="budgeted", include_seen=True)["items"])
+            assert len(model.recommend_dict(user, 40, include_seen=True)["items"]) == every == 40
+
+
+def test_an_item_that_becomes_available_is_proposed(built: Path, tmp_path: Path) -> None:
+    """The build left it out of the index; only its availability changes."""
+    vector = tables()[0]["embedding"][3].as_py()
+    with LiveModel(Path(shutil.copytree(built, tmp_path / "model"))) as live:
+        assert not any(3 in listed(live, user, mode) for user in range(60) for mode in ("ranked", "budgeted"))
+        live.put_item(3, vector, {"category": "0"})
+        for mode in ("ranked", "budgeted"):
+            assert sum(3 in listed(live, user, mode) for user in range(0, 60, 2)) > 20
+        nearest = int(np.argsort(-np.array(tables()[0]["embedding"].to_pylist()) @ np.array(vector))[1])
+        assert 3 in [item["item_id"] for item in live.neighbors(nearest, 5)["neighbors"]]
+        rows = live.status()["n_new_items"]
+        live.put_item(3, vector, {"category": "0"})
+        assert live.status()["n_new_items"] == rows == 1
+        assert live.verify().to_dict()["ok"]
+
+
+def listed(live: LiveModel, user: int, mode: RecommendMode) -> list[Any]:
+    return [item["item_id"] for item in live.recommend(user, 80, mode=mode, include_seen=True)["items"]]

@@ -8,7 +8,16 @@ from tests.ranking.logs import random_log
 
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.ranking.actions import records_before
-from pinnersage.ranking.candidates import CATEGORY, LINKED, OWN, POPULAR, PROPOSED, WideSet, slots_for
+from pinnersage.ranking.candidates import (
+    CATEGORY,
+    LINKED,
+    OWN,
+    POPULAR,
+    PROPOSED,
+    WideSet,
+    n_items_for,
+    slots_for,
+)
 from pinnersage.ranking.moment import Moment, UserView, moment_before
 
 NOW = 50 * MS_PER_DAY
@@ -77,4 +86,11 @@ def test_equals_sets_worked_out_one_by_one(seed: int, repeats: bool) -> None:
 
 
 def test_long_lists_have_more_slots() -> None:
-    assert [slots_for(n, CONFIG) for n in (1, 6, 12, 13, 14, 15, 100)] == [6, 6, 6, 7, 7, 8, 50]
+    """Sources give 4 + 1.5 + .5 + 2 = 8 a slot, and six are asked for each item."""
+    assert [slots_for(n, CONFIG) for n in (1, 8, 9, 16, 100)] == [6, 6, 7, 12, 75]
+    assert [n_items_for(n, CONFIG) for n in (6, 7, 12, 75)] == [8, 9, 16, 100]
+    assert slots_for(400, RankingConfig()) == 200
+    nothing = RankingConfig(
+        n_proposed_per_slot=0, n_popular_per_slot=0, n_linked_per_slot=0, n_category_per_slot=0
+    )
+    assert slots_for(10, nothing) >= 10

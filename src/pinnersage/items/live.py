@@ -113,6 +113,7 @@ class LiveItems:
         self.vocabulary = LiveVocabulary(base.vocabulary)
         self.pool = np.zeros(len(embeddings), np.bool_)
         self.pool[: self.n_base] = pool
+        self._indexed = self.pool[: self.n_base].copy()
         self.current_rows = np.arange(len(embeddings), dtype=np.int32)
         self.n_retired = 0
         self._attributes: dict[int, Mapping[str, Any]] = {}
@@ -160,7 +161,8 @@ class LiveItems:
     def put(self, item_id: ItemId, embedding: Float32s, attributes: Mapping[str, Any]) -> tuple[int, bool]:
         """Add an item, or replace it; return its row and whether the row is a new one.
 
-        An item whose embedding stays keeps its row.
+        An item whose embedding stays keeps its row, unless the build left it out of its index and it may be
+        recommended now.
 
         Raises
         ------
@@ -170,7 +172,8 @@ class LiveItems:
         own = self.vocabulary.as_own(item_id)
         stored = embedding.astype(self.embeddings.dtype)
         old = self.vocabulary.row_of(own)
-        is_new = old is None or not np.array_equal(self.embeddings[old], stored)
+        keeps = old is not None and np.array_equal(self.embeddings[old], stored)
+        is_new = not keeps or (self._is_candidate(attributes) and not self._is_found(old))
         row: int = old if old is not None and not is_new else self._add(own, stored)
         if is_new:
             self._replaced(own, row, old)
@@ -219,6 +222,10 @@ class LiveItems:
         self.current_rows[standing_for] = now
         self.pool[row] = False
         self.n_retired += 1
+
+    def _is_found(self, row: int | None) -> bool:
+        """Tell whether searches find a row that is in the pool: one of the build's index, or a new one."""
+        return row is not None and (row >= self.n_base or bool(self._indexed[row]))
 
     def _is_candidate(self, attributes: Mapping[str, Any]) -> bool:
         if attributes.get("available") is False:

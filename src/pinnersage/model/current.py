@@ -83,10 +83,12 @@ class CurrentGeneration:
         if self._stamp_now() == stamp:
             self.follow()
             return False
-        landed, stamp = self._landed()
-        if self._stays(answering):
-            warm(landed, answering)
-        self._swap_to(landed, stamp)
+        found = None
+        while found != self._landed():  # While one is warmed, a newer one may land, or it is opened anew.
+            found = self._landed()
+            if self._stays(answering):
+                warm(found[0], answering)
+        self._swap_to(*found)
         return True
 
     def caught_up(self) -> OpenedGeneration:
@@ -144,9 +146,11 @@ class CurrentGeneration:
             return landed
         if store_applied(landed.store) < self._journal.heads().all:
             # Builds land with the whole journal; an older generation that was rolled back to has a gap.
-            with self._write_lock.held():
-                catch_up(landed, self._journal)
+            with self._write_lock.held():  # Nothing lands meanwhile.
+                catch_up(landed, self._journal, alone=self._stamp_now() == stamp)
         with self._lock:
+            if self._newest[1] == stamp:
+                landed = self._newest[0]  # perhaps opened anew
             self._answering = (landed, stamp)
         return landed
 

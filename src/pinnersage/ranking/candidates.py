@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil, floor
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,28 @@ SOURCES = ("proposed", "popular", "linked", "category", "own")
 PROPOSED, POPULAR, LINKED, CATEGORY, OWN = (1 << i for i in range(len(SOURCES)))
 
 
-ITEMS_PER_SLOT = 2
-"""A list may have so many items for each slot of its wide set, which is some five times as large still."""
+_ASKED_PER_ITEM = 6
+"""Sources are asked for so many candidates for each item of a list; many name the same ones."""
 
 
 def slots_for(n_items: int, config: RankingConfig) -> int:
     """Return for how many slots the wide set of a list of ``n_items`` is made."""
-    return max(config.budget, -(-n_items // ITEMS_PER_SLOT))
+    return max(config.budget, ceil(_ASKED_PER_ITEM * n_items / _asked_per_slot(config)))
+
+
+def n_items_for(n_slots: int, config: RankingConfig) -> int:
+    """Return how many items a list may have that is chosen from a wide set for so many slots."""
+    return max(1, floor(n_slots * _asked_per_slot(config) / _ASKED_PER_ITEM))
+
+
+def _asked_per_slot(config: RankingConfig) -> float:
+    return max(
+        config.n_proposed_per_slot
+        + config.n_popular_per_slot
+        + config.n_linked_per_slot
+        + config.n_category_per_slot,
+        1e-3,
+    )
 
 
 class Candidates(NamedTuple):
@@ -56,12 +72,10 @@ class WideSet:
 
     def __init__(self, moment: Moment, config: RankingConfig) -> None:
         self._moment, self._config = moment, config
-        alive = np.where(moment.pool, moment.popularity, -np.inf)
-        order = np.argsort(-alive, kind="stable")[: int(moment.pool.sum())].astype(np.int32)
-        recent = np.where(moment.pool, moment.statistics.in_7_days, -np.inf)
-        self._recent = np.argsort(-recent, kind="stable")[: len(order)].astype(np.int32)
-        self._popular = order
-        self._by_category = _by_category(order, moment)
+        # Of all items, for the pool changes while a model is live.
+        self._popular = np.argsort(-moment.popularity, kind="stable").astype(np.int32)
+        self._recent = np.argsort(-moment.statistics.in_7_days, kind="stable").astype(np.int32)
+        self._by_category = _by_category(self._popular, moment)
 
     def of_user(self, user: UserView, proposed: Int32s, n_slots: int, *, repeats: bool) -> Candidates:
         """Return the wide set of a user.

@@ -108,6 +108,7 @@ class RankedRetriever:
         )  # fmt: skip
         self._retriever, self._ranking, self._retrieval = retriever, ranking, retrieval
         self._wide = WideSet(self._moment, ranking)
+        self._moment.item_columns  # noqa: B018 - worked out now, not for the first who asks
 
     def recommend(
         self,

@@ -15,6 +15,7 @@ from numba.extending import overload
 
 from pinnersage._arrays import Float32s, Int32s, Int64s, UInt64s
 from pinnersage._kernel import kernel, vector_kernel
+from pinnersage.errors import UsageError
 
 Matrix = npt.NDArray[Any]
 """Embeddings as kernels take them: float32, or the bits of float16 as uint16; read-only, C order."""
@@ -25,7 +26,15 @@ _SIGN = np.uint32(0x8000_0000)
 
 
 def as_matrix(embeddings: npt.NDArray[Any]) -> Matrix:
-    """View a float32 or float16 matrix the way kernels take it, without copying a memory map."""
+    """View a float32 or float16 matrix the way kernels take it, without copying a memory map.
+
+    Raises
+    ------
+    UsageError
+        It is of another type.
+    """
+    if embeddings.dtype not in (np.float32, np.float16):
+        raise UsageError(f"embeddings: expected float32 or float16, got {embeddings.dtype}")
     plain = np.ascontiguousarray(embeddings).view(np.ndarray)
     view = plain.view(np.uint16) if plain.dtype == np.float16 else plain.view(np.float32)
     view.flags.writeable = False  # one compiled kernel for memory maps and arrays alike

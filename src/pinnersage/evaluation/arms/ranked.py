@@ -21,7 +21,7 @@ from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
-from pinnersage.ranking.candidates import ITEMS_PER_SLOT, WideSet, slots_for
+from pinnersage.ranking.candidates import WideSet, n_items_for, slots_for
 from pinnersage.ranking.features import FEATURES, features_of
 from pinnersage.ranking.fitting import fit_ranker
 from pinnersage.ranking.moment import Moment, moment_before
@@ -38,7 +38,7 @@ _Asked = tuple[int, bytes, int]  # a day, its users, and the slots of their wide
 class Ranked:
     """The items of another arm, united with popular and linked ones, ordered by a ranker.
 
-    A user's candidates are scored once a day: shorter lists are the beginning of longer ones.
+    A user's candidates are scored once a day for all lists of as many slots.
 
     Attributes
     ----------
@@ -68,8 +68,8 @@ class Ranked:
         self.interests = self.parts.config
 
     def depends_on(self) -> list[str]:
-        """Return the features, and how long a list of one slot is: with others the results are others."""
-        return [*FEATURES, f"{ITEMS_PER_SLOT} items a slot"]
+        """Return the features, and how long a list of some slots is: with others the results are others."""
+        return [*FEATURES, f"{n_items_for(100, self.config)} items in 100 slots"]
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
@@ -114,7 +114,7 @@ class Ranked:
         """Return each user's best candidates, as many as a list of so many slots may have; -1 fills up."""
         ranker, known = self._ranker(day, mode), log.before(day.start_ms)
         moment, records = self._moment(day, known), self._records(day, known)
-        n = ITEMS_PER_SLOT * slots
+        n = n_items_for(slots, self.config)
         n_proposed = round(self.config.n_proposed_per_slot * slots)
         proposed = self._proposed(self.parts, known, day, n_proposed, mode)
         wide = WideSet(moment, self.config)

@@ -22,6 +22,7 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog
 from pinnersage.evaluation.state import RecordCache
 from pinnersage.interests.record import RecordBatch
+from pinnersage.ranking.candidates import slots_for
 from pinnersage.ranking.links import Links
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval.draw import seed_of_user
@@ -173,7 +174,7 @@ def lists_for(config: BuildConfig, log: ReplayLog, budget: int, *, with_ranker: 
     n_wide = math.ceil(config.retrieval.n_candidates_per_slot * budget)
     largest = max(n_wide, config.retrieval.candidate_budget)
     if with_ranker:
-        slots = max(budget, config.ranking.budget)
+        slots = slots_for(budget, config.ranking)
         largest = max(largest, round(config.ranking.n_proposed_per_slot * slots))
     return NeighborLists(
         log.embeddings, 2 * largest + _SPARE_DEPTH, n_threads=config.n_threads or os.cpu_count() or 1,
