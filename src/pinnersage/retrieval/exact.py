@@ -14,7 +14,7 @@ from pinnersage.retrieval.base import VectorIndex, check_allowed, check_search
 
 BLOCK_ROWS = 4_096
 MAX_SCORES = 8_000_000
-FEW_QUERIES = 64
+FEW_QUERIES = 16
 """So many and fewer are not given to a library: its threads would wait for each other on a busy machine."""
 
 
