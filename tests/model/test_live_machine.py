@@ -426,7 +426,8 @@ def batch(
         np.array([kinds.index(a.kind) for a in own], np.uint8),
         np.array([event_key(a.event_id) for a in own], np.uint64),
     )
-    matrix = np.array([VECTORS[catalogue[n]] for n in numbers], np.float32)
+    vectors = [VECTORS[catalogue[n]] for n in numbers]
+    matrix = np.array(vectors, np.float32).reshape(len(numbers), len(VECTORS[0]))  # may be no item
     built = build_records(columns, matrix, CONFIG, moment_ms)
     ids = ItemVocabulary.from_ids([item_id(n) for n in numbers])
     names: Any = SimpleNamespace(vocabulary=ids)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pinnersage.errors import BuildInProgressError
+from pinnersage.store._data_file import Sync
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.testing.records import random_batch, same_record
@@ -276,6 +277,46 @@ def test_a_child_after_a_fork_reads_and_writes(tmp_path: Path) -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert list(store.user_ids()) == ["child", "parent"]
         store.put("parent", random_batch(1, seed=3).record(0))
+
+
+@pytest.mark.parametrize("sync", [True, "ordered", False])
+def test_a_store_closes_after_a_fork_in_parent_and_child(tmp_path: Path, sync: Sync) -> None:
+    forked = """
+    store = LmdbStore(path, sync={"True": True, "False": False}.get(sys.argv[2], sys.argv[2]))
+    store.put("a", random_batch(1, seed=1).record(0))
+    child = os.fork()
+    store.close()
+    if child:
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    """.replace("\n    ", "\n")
+    finish(start(forked, tmp_path / "store", sync))
+    with LmdbStore(tmp_path / "store") as store:
+        assert list(store.user_ids()) == ["a"]
+
+
+def test_garbage_closes_its_store_while_another_is_opened(tmp_path: Path) -> None:
+    """The collector runs where it likes, also while its thread holds what guards the open stores."""
+    collecting = """
+    import gc, weakref
+    from pinnersage.store import _environment
+    class Owner:
+        def __init__(self, name):
+            self.myself = self
+            store = LmdbStore(path / name)
+            weakref.finalize(self, store.close)
+    def collect_when_looked_up(frame, event, called):
+        if frame.f_code is _environment.acquire.__code__ and event == "c_return" and called.__name__ == "get":
+            sys.setprofile(None)
+            say(gc.collect() > 0)
+    gc.disable()
+    for name in ("kept", "new"):
+        Owner("kept"), Owner("other")
+        sys.setprofile(collect_when_looked_up)
+        with LmdbStore(path / name) as store:
+            assert list(store.user_ids()) == []
+    """.replace("\n    ", "\n")
+    (tmp_path / "stores").mkdir()
+    assert finish(start(collecting, tmp_path / "stores")).split() == ["True", "True"]
 
 
 def test_writers_in_two_processes_queue(tmp_path: Path) -> None:

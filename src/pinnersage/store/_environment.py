@@ -85,9 +85,7 @@ class Environment:
     def close(self) -> None:
         """Wait for running transactions, make a bulk load durable, and close the file."""
         with self._gate.exclusive():
-            if self.sync_level is not True:
-                self._sync()
-            self._file.env.close()
+            self._close_file()
 
     def sync(self) -> None:
         """Wait until the disk has all that was written."""
@@ -98,13 +96,20 @@ class Environment:
     def closed_for_fork(self) -> Iterator[None]:
         """Keep transactions out and the file closed; the next call opens it again, in parent and child."""
         with self._gate.exclusive():
-            self._file.env.close()
-            self._is_closed = True
+            self._close_file()
             yield
 
     def forget_threads(self) -> None:
         """After a fork, in the child: who waited at the gate is not here."""
         self._gate = Gate()
+
+    def _close_file(self) -> None:
+        if self._is_closed:  # for a fork
+            return
+        if self.sync_level is not True:
+            self._sync()
+        self._file.env.close()
+        self._is_closed = True
 
     def _sync(self) -> None:
         try:
@@ -135,7 +140,8 @@ class Environment:
 
 # LMDB's rule is per process, so this one value is global.
 _environments: dict[str, Environment] = {}
-_lock = threading.Lock()
+# A store that is garbage closes itself wherever its thread happens to be, also inside this lock.
+_lock = threading.RLock()
 
 
 def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: Sync = True) -> Environment:
@@ -143,18 +149,20 @@ def acquire(directory: Path, *, create: bool, bulk: bool, map_bytes: int, sync: 
 
     What is open already keeps its level of ``sync``.
     """
+    key = os.path.realpath(directory)
     with _lock:
-        key = os.path.realpath(directory)
-        environment = _environments.get(key)
-        if environment is None:
-            environment = Environment(Path(key), create=create, bulk=bulk, map_bytes=map_bytes, sync=sync)
-            _environments[key] = environment
-        elif bulk or environment.bulk:
-            raise UsageError(
-                f"{directory} is open already, and a bulk load needs it alone: close the other store"
-            )
-        environment.n_stores += 1
-        return environment
+        while True:
+            environment = _environments.get(key)
+            if environment is None:
+                environment = Environment(Path(key), create=create, bulk=bulk, map_bytes=map_bytes, sync=sync)
+                _environments[key] = environment
+            elif bulk or environment.bulk:
+                raise UsageError(
+                    f"{directory} is open already, and a bulk load needs it alone: close the other store"
+                )
+            environment.n_stores += 1
+            if _environments.get(key) is environment:  # Not so if garbage closed it meanwhile.
+                return environment
 
 
 def release(environment: Environment) -> None:
@@ -174,7 +182,7 @@ _during_fork = ExitStack()
 
 def _before_fork() -> None:
     _during_fork.enter_context(_lock)
-    for environment in _environments.values():
+    for environment in list(_environments.values()):
         _during_fork.enter_context(environment.closed_for_fork())
 
 
