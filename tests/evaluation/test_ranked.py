@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage._arrays import Float32s
-from pinnersage.config import RankingConfig
+from pinnersage.config import BuildConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.ranked import RANKED, Ranked, ranked_arm
+from pinnersage.evaluation.arms.served import ServedRanked, served_arm
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
+from pinnersage.ranking.features import OF_EMBEDDINGS, OF_ONE_VECTOR
 
 CUT = 50 * DAY
 CONFIG = RankingConfig(
@@ -124,7 +127,8 @@ def test_shorter_lists_begin_longer_ones() -> None:
         assert np.array_equal(long[:, :5], short)
 
 
-def test_learnt_embeddings_of_a_training_moment_know_nothing_later() -> None:
+@pytest.mark.parametrize("kind", ["base", "served"])
+def test_learnt_embeddings_of_a_training_moment_know_nothing_later(kind: str) -> None:
     log = world(4)
     asked: list[int] = []
 
@@ -134,12 +138,18 @@ def test_learnt_embeddings_of_a_training_moment_know_nothing_later() -> None:
 
     parts = Parts(NeighborLists(log.embeddings, 60), vectors_at=vectors_at)
     arm = ranked_arm("top-40-ranked", parts, CONFIG)
+    if kind == "served":
+        served = served_arm(BuildConfig(ranking=CONFIG.model_copy(update={"fit_ranker": True})), parts)
+        assert isinstance(served, ServedRanked)
+        arm = served
     arm.fit(log, CUT)
     arm.recommend(days(log, 1)[0].without_targets(), log.before(CUT), 6, "first_time")
     horizon_ms = round(CONFIG.horizon_days * DAY)
     assert set(asked) == {CUT - 2 * horizon_ms, CUT - horizon_ms}
     moment = arm._past_moment(log, CUT - horizon_ms)
     assert np.array_equal(moment.embeddings, drawn_embeddings((CUT - horizon_ms) // DAY))
+    proposer: Any = arm._proposer(log, parts.as_of(CUT - horizon_ms))
+    assert np.array_equal(proposer.neighbors._embeddings, moment.embeddings)
 
 
 def test_scores_do_not_depend_on_where_an_item_stands() -> None:
@@ -153,3 +163,22 @@ def test_scores_do_not_depend_on_where_an_item_stands() -> None:
         shuffled = arm.score(day, log.before(CUT), offsets, np.tile(rows, day.n_users))
         ascending = arm.score(day, log.before(CUT), offsets, np.tile(rows[back], day.n_users))
         assert np.array_equal(shuffled.reshape(day.n_users, -1)[:, back].ravel(), ascending), name
+
+
+def test_what_an_arm_does_not_propose_its_ranker_does_not_see() -> None:
+    """So that the share of interests, of one vector and of the rest in a gain can be told."""
+    log = world(6)
+    mode: Mode = "first_time"
+    other = replace(log, embeddings=drawn_embeddings(99))
+    day = days(log, 1)[0].without_targets()
+    one, two = (arms(w)["popular-ranked"].recommend(day, w.before(CUT), 6, mode) for w in (log, other))
+    assert np.array_equal(one, two)
+    gains = {}
+    for name, arm in arms(log).items():
+        arm.recommend(day, log.before(CUT), 6, mode)
+        gains[name] = {f for f, share in arm.fitted()[mode]["gains"].items() if share > 0}
+    of_many = set(OF_EMBEDDINGS) - set(OF_ONE_VECTOR)
+    assert gains["top-40-ranked"] & of_many
+    assert not gains["mean-0.01-ranked"] & of_many
+    assert gains["mean-0.01-ranked"] & set(OF_ONE_VECTOR)
+    assert not gains["popular-ranked"] & set(OF_EMBEDDINGS)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
-from pinnersage.config import RankingConfig
+from pinnersage.config import BuildConfig
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.evaluation.arms.knobs import KNOBS
 from pinnersage.evaluation.arms.names import GROUPS, arm_names
@@ -28,8 +28,10 @@ def without(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
 
 
 def test_the_names_are_those_of_the_arms_that_can_be_made() -> None:
-    made = [tuple(UNTRAINED), tuple(RANKED), tuple(TRAINED), tuple(KNOBS)]
-    assert dict(zip(("untrained", "ranked", "trained", "knobs"), made, strict=True)) == GROUPS
+    made = [tuple(UNTRAINED), ("as-configured",), tuple(RANKED), tuple(TRAINED), tuple(KNOBS)]
+    assert list(zip(("untrained", "configured", "ranked", "trained", "knobs"), made, strict=True)) == list(
+        GROUPS.items()
+    )
 
 
 def test_groups_share_no_name() -> None:
@@ -38,20 +40,20 @@ def test_groups_share_no_name() -> None:
     assert not {*names} & {*GROUPS, "all"}
 
 
-def test_untrained_is_the_default() -> None:
-    assert arm_names(None)[0] == list(GROUPS["untrained"])
+def test_untrained_and_what_is_configured_are_the_default() -> None:
+    assert arm_names(None)[0] == [*GROUPS["untrained"], "as-configured"]
 
 
 def test_categories_are_needed_for_popularity_in_them() -> None:
     found, left_out = arm_names(None, has_categories=False)
     assert [*left_out] == ["popular-category"]
-    assert {*found} == {*GROUPS["untrained"]} - {"popular-category"}
+    assert {*found} == {*GROUPS["untrained"], "as-configured"} - {"popular-category"}
 
 
 def test_a_group_leaves_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch, "sklearn", "torch", "implicit")
     found, left_out = arm_names(["all"])
-    assert found == list(GROUPS["untrained"])
+    assert found == [*GROUPS["untrained"], "as-configured"]
     assert {*left_out} == {*GROUPS["ranked"], *GROUPS["trained"]}
     with pytest.raises(UnavailableError, match=r"\.\[ranking\]"):
         arm_names(["top-40-ranked"])
@@ -67,7 +69,7 @@ def test_unknown_names_are_told_with_the_known() -> None:
 def test_every_name_makes_an_arm_of_that_name() -> None:
     log = log_of(drawn_actions(1), drawn_embeddings(1))
     names = [name for group in GROUPS.values() for name in group if name != "popular-category"]
-    made = make_arms(names, log, Parts(NeighborLists(log.embeddings, 20)), [5, 9], RankingConfig())
+    made = make_arms(names, log, Parts(NeighborLists(log.embeddings, 20)), [5, 9], BuildConfig())
     assert [arm.name for arm in made] == names
     tuned = [arm for arm in made if isinstance(arm, TunedArm)]
     assert [arm.name for arm in tuned] == list(TRAINED)

@@ -41,7 +41,8 @@ ArmNames = Annotated[
     str | None,
     typer.Option(
         "--arms", metavar="A,B", show_default=False,
-        help="Names of arms, or groups: untrained (the default), ranked, trained, knobs; all: all but knobs.",
+        help="Names of arms, or groups: untrained and configured (the default), ranked, trained, knobs; "
+        "all: all but knobs. as-configured is what a build with these settings serves.",
     ),
 ]  # fmt: skip
 Vectors = Annotated[

@@ -71,7 +71,7 @@ def evaluate_log(
         The span; None: the last ``n_days`` days of the log. Rounded down to midnight, UTC.
     arms
         Names of arms and groups of arms (see :func:`~pinnersage.evaluation.arms.names.arm_names`);
-        None: all untrained ones that the data allow.
+        None: the untrained ones that the data allow, and what ``config`` would serve.
     more_arms
         Makes further arms, which may use what the others share.
     vectors
@@ -104,7 +104,7 @@ def evaluate_log(
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
-    chosen = make_arms(names, log, parts, list(budgets.values()), config.ranking)
+    chosen = make_arms(names, log, parts, list(budgets.values()), config)
     chosen = _with_more(chosen, more_arms(log, parts) if more_arms else ())
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
     said |= {"vectors": vectors} | digests

@@ -15,7 +15,7 @@ LEAST_USERS = 30
 
 _SINGLE_RANKED = (
     ("mean-0.01-ranked", "one vector with the same second stage"),
-    ("popular-ranked", "the same second stage without either"),
+    ("popular-ranked", "the same second stage without any vector"),
 )
 _PAPER = (
     ("sampled-3", "sampled-1", "three sampled interests", "one"),

@@ -32,7 +32,16 @@ FEATURES = (
     "affinity_4", "affinity_4_rank", "affinity_12", "affinity_12_rank",
 )  # fmt: skip
 N_FEATURES = len(FEATURES)
+OF_EMBEDDINGS = tuple(
+    name for name in FEATURES
+    if "cosine" in name or "affinity" in name or "interest" in name
+)  # fmt: skip
+"""Those that are read off embeddings."""
+OF_ONE_VECTOR = ("mean_cosine", "mean_cosine_rank")
+"""Of these, those that need no more of a user than the mean of their actions."""
 _N_NEWEST = 10
+_LONG_AGO_DAYS = 1_000.0
+"""What stands for the idle days of an item that the user acted on before the window: no record tells."""
 _OF_ITEM = [FEATURES.index(name) for name in ITEM_COLUMNS]
 _RANKED = np.array([0, 6, 13, 21, 23, 25, 37, 39])
 """Columns whose ranks stand in the column behind."""
@@ -135,6 +144,7 @@ def _own_columns(record: UserRecord, history: History, rows: Int32s, moment: Mom
     out = np.full((len(rows), 5), UNKNOWN, np.float32)
     out[:, 0] = _category_shares(history, rows, moment.categories)
     out[:, 1] = 0.0
+    out[np.isin(rows, record.seen_rows), 2] = _LONG_AGO_DAYS
     if not len(history.rows):
         return out
     at = np.minimum(np.searchsorted(history.rows, rows), len(history.rows) - 1)

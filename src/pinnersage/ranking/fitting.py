@@ -12,7 +12,7 @@ from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import DataError
 from pinnersage.ranking.actions import LogArrays, items_between, records_before
 from pinnersage.ranking.candidates import WideSet
-from pinnersage.ranking.features import N_FEATURES, features_of
+from pinnersage.ranking.features import FEATURES, N_FEATURES, features_of
 from pinnersage.ranking.growing import grow
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.proposing import Propose
@@ -57,6 +57,7 @@ def fit_ranker(
     propose_at: ProposeAt,
     interests: InterestConfig,
     config: RankingConfig,
+    hidden: Sequence[str] = (),
 ) -> Ranker:
     """Fit a ranker on what happened before ``until_ms``.
 
@@ -70,6 +71,8 @@ def fit_ranker(
         the log must have been learnt before that moment, too.
     propose_at
         Returns the proposals of the arm the ranker is for.
+    hidden
+        Names of features that the ranker does not use.
 
     Raises
     ------
@@ -82,10 +85,10 @@ def fit_ranker(
     known = [moment_at(ms) for ms in moments]
     proposals = [propose_at(moment) for moment in known]
     parts = [
-        examples_at(log, moment, propose, interests, config, sampled=True)
+        _without(examples_at(log, moment, propose, interests, config, sampled=True), hidden)
         for moment, propose in zip(known, proposals, strict=True)
     ]
-    latest = examples_at(log, known[-1], proposals[-1], interests, config, sampled=False)
+    latest = _without(examples_at(log, known[-1], proposals[-1], interests, config, sampled=False), hidden)
     n_trees = _choose_n_trees(parts[:-1] or parts, latest, config)
     together = _joined(parts)
     forest = grow(together.features, together.labels, config, n_trees)
@@ -144,6 +147,12 @@ def examples_at(
         offsets,
         np.array(n_targets, np.int64),
     )
+
+
+def _without(examples: Examples, hidden: Sequence[str]) -> Examples:
+    """Make features equal everywhere: no tree will ask for them."""
+    examples.features[:, [FEATURES.index(name) for name in hidden]] = 0.0
+    return examples
 
 
 def recall_within(scores: Float32s, examples: Examples, budget: int) -> float:

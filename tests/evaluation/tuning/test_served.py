@@ -16,10 +16,12 @@ from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.interests import _empty_day
+from pinnersage.evaluation.arms.served import served_arm
+from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.replay import Mode, ReplayLog
 from pinnersage.evaluation.tuning.facade import tune
-from pinnersage.evaluation.tuning.served import RecentRecords, Shared, lists_for, served_arm
+from pinnersage.evaluation.tuning.shared import RecentRecords, shared_parts
 
 CUT = 50 * DAY
 K = 10
@@ -65,7 +67,7 @@ def assert_equal_lists(items: pa.Table, actions: pa.Table, config: BuildConfig, 
         known = log.before(cut)
         day = _empty_day(known, cut, np.flatnonzero(np.diff(known.offsets)).astype(np.int32))
         assert np.array_equal(day.pool, model.pool)
-        arm: Any = served_arm(config, Shared(lists_for(config, log, K, with_ranker=True)))
+        arm: Any = served_arm(config, shared_parts(config, log, K, with_ranker=True))
         if config.ranking.fit_ranker:
             arm.fit(known, cut)
         lists = arm.recommend(day, known, K, mode)
@@ -129,8 +131,8 @@ def test_days_may_be_asked_in_any_order_and_for_other_users() -> None:
     config = BuildConfig.model_validate(given)
     log, _, _ = read_log(*tables(), config.imports, wall_clock_ms=400 * DAY)
     for chosen in (config, BuildConfig()):
-        shared = Shared(lists_for(config, log, K, with_ranker=True))
-        fresh, used = (served_arm(chosen, s) for s in (Shared(shared.neighbors), shared))
+        shared = shared_parts(config, log, K, with_ranker=True)
+        fresh, used = (served_arm(chosen, s) for s in (Parts(shared.neighbors), shared))
         for arm in (fresh, used):
             if hasattr(arm, "fit"):
                 arm.fit(log.before(CUT), CUT)
@@ -156,4 +158,4 @@ def test_a_ranked_mode_needs_a_ranker() -> None:
     log, _, _ = read_log(*tables(), wall_clock_ms=400 * DAY)
     config = BuildConfig.model_validate({"retrieval": {"mode": "ranked"}})
     with pytest.raises(UsageError, match="second stage"):
-        served_arm(config, Shared(lists_for(config, log, K, with_ranker=False)))
+        served_arm(config, shared_parts(config, log, K, with_ranker=False))

@@ -12,9 +12,10 @@ from tests.evaluation.worlds import DAY, Action, log_of, unit
 from pinnersage._arrays import Float32s
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.arms.interests import _empty_day
+from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.replay import ReplayLog
-from pinnersage.evaluation.tuning.served import Shared, lists_for, served_arm
 from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.evaluation.tuning.shared import shared_parts
 
 N_PARENTS, N_CHILDREN, N_PER_CHILD, N_EARLY = 3, 6, 8, 4
 HISTORY_DAYS = 30
@@ -90,7 +91,7 @@ def found_only_by(log: ReplayLog, ms: int, better: BuildConfig, worse: BuildConf
     """Return the log in which, from a time on, all act on what only one configuration lists."""
     known = log.before(ms)
     day = _empty_day(known, ms, np.arange(log.n_users, dtype=np.int32))
-    shared = Shared(lists_for(better, log, 8, with_ranker=False))
+    shared = shared_parts(better, log, 8, with_ranker=False)
     listed, other = (served_arm(c, shared).recommend(day, known, 8, "first_time") for c in (better, worse))
     rows, later, users = log.item_rows.copy(), log.times_ms >= ms, log.users
     for u in range(log.n_users):

@@ -53,10 +53,6 @@ def _balanced(name: str, parts: Parts, *, saturation: float) -> Arm:
 
 
 KNOBS: dict[str, MakeArm] = {
-    "top-1": partial(_top, n=1),
-    "top-3": partial(_top, n=3),
-    "top-5": partial(_top, n=5),
-    "top-10": partial(_top, n=10),
     "top-3-equal": partial(_top, n=3, sharing="equal"),
     "top-20-equal": partial(_top, n=20, sharing="equal"),
     "top-20-diverse-0.95": partial(_top, n=20, cosine=0.95),

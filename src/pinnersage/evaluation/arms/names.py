@@ -13,19 +13,22 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "popular", "popular-90d", "popular-30d", "popular-category",
         "sampled-1", "sampled-3", "sampled-3-decay-0", "sampled-3-decay-0.1", "sampled-3-centroid",
         "sampled-3-kmeans-5", "sampled-3-complete",
-        "top-20", "top-40", "all-interests", "all-interests-fixed-k", "balanced-40",
+        "top-1", "top-3", "top-5", "top-10", "top-20", "top-40",
+        "all-interests", "all-interests-fixed-k", "balanced-40",
         "oracle-kmeans-3", "oracle-past-items",
     ),
+    "configured": ("as-configured",),
     "ranked": ("top-40-ranked", "mean-0.01-ranked", "popular-ranked"),
     "trained": ("ease", "item-item", "als", "sasrec", "comirec", "mind"),
     "knobs": (
-        "top-1", "top-3", "top-5", "top-10", "top-3-equal", "top-20-equal",
+        "top-3-equal", "top-20-equal",
         "top-20-diverse-0.95", "top-20-diverse-0.9", "top-20-diverse-0.8",
         "balanced-40-saturation-0", "balanced-40-saturation-1", "balanced-40-saturation-100",
     ),
 }  # fmt: skip
 """Name of a group -> its arms, in the order of the tables; ``all`` stands for every group but the knobs."""
 
+DEFAULT_GROUPS = ("untrained", "configured")
 _NOT_IN_ALL = {"knobs"}
 
 _LINEAR = ("scipy", "implicit", "threadpoolctl")
@@ -51,8 +54,8 @@ def arm_names(
     Parameters
     ----------
     asked
-        Names of arms and of groups (``untrained``, ``ranked``, ``trained``, ``knobs``, ``all``); None: the
-        untrained.
+        Names of arms and of groups (``untrained``, ``configured``, ``ranked``, ``trained``, ``knobs``,
+        ``all``); None: the untrained, and what the configuration would serve.
     has_categories
         Whether the items have a category.
 
@@ -71,7 +74,7 @@ def arm_names(
     """
     found: dict[str, None] = {}
     left_out: dict[str, str] = {}
-    for word in asked if asked is not None else ["untrained"]:
+    for word in asked if asked is not None else DEFAULT_GROUPS:
         for name in _members(word):
             extra = missing_extra(name)
             if extra and name == word:

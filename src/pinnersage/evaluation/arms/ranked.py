@@ -22,14 +22,19 @@ from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet, n_items_for, slots_for
-from pinnersage.ranking.features import FEATURES, features_of
+from pinnersage.ranking.features import FEATURES, OF_EMBEDDINGS, OF_ONE_VECTOR, features_of
 from pinnersage.ranking.fitting import fit_ranker
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import Propose, nothing
 from pinnersage.ranking.ranker import Ranker
 
-RANKED = {"top-40-ranked": "top-40", "mean-0.01-ranked": "mean-0.01", "popular-ranked": None}
-"""Name of an arm -> the untrained arm whose items it orders; None: popular and linked items alone."""
+RANKED: dict[str, tuple[str | None, tuple[str, ...]]] = {
+    "top-40-ranked": ("top-40", ()),
+    "mean-0.01-ranked": ("mean-0.01", tuple(name for name in OF_EMBEDDINGS if name not in OF_ONE_VECTOR)),
+    "popular-ranked": (None, OF_EMBEDDINGS),
+}
+"""Name of an arm -> the untrained arm that proposes beside popular and linked items, and the features
+its ranker does not see. So each part's share of what the first one gains is told apart."""
 
 _Asked = tuple[int, bytes, int]  # a day, its users, and the slots of their wide sets
 
@@ -50,12 +55,15 @@ class Ranked:
         Of the evaluation.
     config
         Of the ranker; ``repeats`` is set by the mode, and each mode has a ranker of its own.
+    hidden
+        Features that the ranker does not see.
     """
 
     name: str
     base: str | None
     parts: Parts = field(repr=False)
     config: RankingConfig = field(default_factory=RankingConfig)
+    hidden: tuple[str, ...] = ()
     interests: InterestConfig = field(init=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
@@ -68,8 +76,9 @@ class Ranked:
         self.interests = self.parts.config
 
     def depends_on(self) -> list[str]:
-        """Return the features, and how long a list of some slots is: with others the results are others."""
-        return [*FEATURES, f"{n_items_for(100, self.config)} items in 100 slots"]
+        """Return what results rest on besides: the features it sees, how long a list of some slots is."""
+        seen = [name for name in FEATURES if name not in self.hidden]
+        return [*seen, f"{n_items_for(100, self.config)} items in 100 slots"]
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
@@ -154,7 +163,7 @@ class Ranked:
             config = self.config.model_copy(update={"repeats": mode == "all"})
             self._rankers[mode] = fit_ranker(
                 log, until_ms, partial(self._past_moment, log), partial(self._propose_at, log, mode),
-                self.interests, config,
+                self.interests, config, self.hidden,
             )  # fmt: skip
         return self._rankers[mode]
 
@@ -209,4 +218,5 @@ def _active_users(log: ReplayLog, since_ms: int) -> Int32s:
 
 def ranked_arm(name: str, parts: Parts, config: RankingConfig | None = None) -> Ranked:
     """Make an arm of :data:`RANKED`."""
-    return Ranked(name, RANKED[name], parts, config or RankingConfig())
+    base, hidden = RANKED[name]
+    return Ranked(name, base, parts, config or RankingConfig(), hidden)

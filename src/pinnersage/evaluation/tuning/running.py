@@ -14,6 +14,7 @@ from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
+from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.bootstrap import means, resamples
 from pinnersage.evaluation.cosines import Cosines
 from pinnersage.evaluation.replay import Day, ReplayLog
@@ -32,8 +33,8 @@ from pinnersage.evaluation.tuning.moments import (
 from pinnersage.evaluation.tuning.result import Choice, HeldOut, TuningResult, choices_of
 from pinnersage.evaluation.tuning.scoring import Measure, Scores, fit_before
 from pinnersage.evaluation.tuning.search import Progress, Search
-from pinnersage.evaluation.tuning.served import Shared, lists_for, served_arm
 from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.evaluation.tuning.shared import shared_parts
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
 from pinnersage.retrieval._scores import as_matrix
 from pinnersage.retrieval.balance import unit_rows
@@ -149,7 +150,7 @@ def _measure(
     with_ranker: bool,
 ) -> Measure:
     n_items = n_items_of(tuning.budget, int(first_day.pool.sum()))
-    shared = Shared(lists_for(config, log, n_items, with_ranker=with_ranker))
+    shared = shared_parts(config, log, n_items, with_ranker=with_ranker, seed=tuning.seed)
     cosines = Cosines(as_matrix(unit_rows(log.embeddings)), np.empty((0, 0), np.float32))
     return Measure(tuning, n_items, shared, cosines, config.n_threads or os.cpu_count() or 1)
 
@@ -166,7 +167,7 @@ def _held_out(
     days = [narrowed(day, places >= 0) for day in days]
     figures: list[Float64s] = []
     for n_done, config in enumerate([default, chosen] if chosen != default else [default], 1):
-        arm, sums = served_arm(config, measure.shared, tuning.seed), measure.empty(len(users))
+        arm, sums = served_arm(config, measure.shared), measure.empty(len(users))
         fit_before(arm, log, judged_ms)
         measure.add(arm, walked(log, days), places, sums)
         figures.append(measure.figures(sums))

@@ -9,6 +9,8 @@ import numpy as np
 
 from pinnersage._arrays import Float64s, Int32s, Int64s
 from pinnersage.config import BuildConfig
+from pinnersage.evaluation.arms.served import served_arm
+from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.cosines import N_RANKS, Cosines
 from pinnersage.evaluation.measures import (
     ALL,
@@ -22,7 +24,6 @@ from pinnersage.evaluation.measures import (
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.tuning.moments import PastMoment, narrowed
-from pinnersage.evaluation.tuning.served import Shared, served_arm
 from pinnersage.evaluation.tuning.settings import TuningSettings
 
 
@@ -46,7 +47,7 @@ class Measure:
 
     settings: TuningSettings
     n_items: int
-    shared: Shared
+    shared: Parts
     cosines: Cosines
     n_threads: int = 1
 
@@ -169,7 +170,7 @@ class Scores:
             trial.arm = None
 
     def _fitted(self, config: BuildConfig) -> Arm:
-        arm = served_arm(config, self.measure.shared, self.measure.settings.seed)
+        arm = served_arm(config, self.measure.shared)
         fit_before(arm, self.log, self.moments[0].day.start_ms)
         return arm
 
