@@ -30,8 +30,7 @@ def naive(
     user: UserView, proposed: list[int], moment: Moment, budget: int, *, repeats: bool
 ) -> dict[int, int]:
     """Return item -> sources."""
-    own = set(user.record.item_rows.tolist())
-    seen = own | set(user.record.seen_rows.tolist())
+    seen = set(user.record.item_rows.tolist()) | set(user.record.seen_rows.tolist())
     allowed = [row for row in np.flatnonzero(moment.pool).tolist() if repeats or row not in seen]
 
     def best(scores: dict[int, float], n: int) -> list[int]:
@@ -61,7 +60,7 @@ def naive(
             inside = {r: float(moment.popularity[r]) for r in allowed if moment.categories[r] == code}
             add(CATEGORY, best(inside, int(2 * budget * weight / total)))
     if repeats:
-        add(OWN, sorted(own))
+        add(OWN, sorted(seen))
     return found
 
 

@@ -64,6 +64,16 @@ def test_values_by_hand() -> None:
     assert found[0, AT["user_new_share"]] == pytest.approx(2 / 3)
 
 
+def test_an_item_of_before_the_window_is_told_from_a_new_one() -> None:
+    log = log_of([(0, 0, NOW - 4 * DAY), (0, 1, NOW - 200 * DAY), (1, 2, NOW - DAY)], 5, 5)
+    found = features_of(known(log).view(user(log)), np.array([0, 1, 2], np.int32), known(log))
+    assert found[:, AT["own_count"]].tolist() == [1, 0, 0]
+    inside, before, never = found[:, AT["own_idle_days"]].tolist()
+    assert inside == 4
+    assert before > InterestConfig().window_days
+    assert never == UNKNOWN
+
+
 def test_order_of_candidates_does_not_matter() -> None:
     log, vectors = random_log(1)
     record, moment = user(log, 3, vectors), known(log, vectors)

@@ -89,10 +89,11 @@ class WideSet:
         n_slots
             Every source gives a multiple of it (see ``RankingConfig``); :func:`slots_for` tells of a list.
         repeats
-            Whether the user's earlier items may be candidates; then those of the window all are.
+            Whether the user's earlier items may be candidates; then they all are.
         """
-        config, record, pool = self._config, user.record, self._moment.pool
-        barred = make_set(record.item_rows[:0] if repeats else seen_rows(record), 1)
+        config, pool = self._config, self._moment.pool
+        seen = seen_rows(user.record)
+        own, barred = (seen, make_set(seen[:0], 1)) if repeats else (seen[:0], make_set(seen, 1))
         n_popular = round(config.n_popular_per_slot * n_slots)
         found = [
             (PROPOSED, proposed[proposed >= 0]),
@@ -100,7 +101,7 @@ class WideSet:
             (POPULAR, _first(self._recent, n_popular // 2, pool, barred)),
             *((LINKED, rows) for rows in self._linked(user, n_slots, barred)),
             *((CATEGORY, _first(order, n, pool, barred)) for order, n in self._categories(user, n_slots)),
-            (OWN, record.item_rows if repeats else record.item_rows[:0]),
+            (OWN, own),
         ]
         sources = np.repeat(np.array([bit for bit, _ in found], np.uint8), [len(rows) for _, rows in found])
         rows = np.concatenate([rows for _, rows in found]).astype(np.int32)
