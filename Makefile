@@ -7,7 +7,7 @@ DEMO_STAMP := $(VENV)/.installed-demo
 DEV_STAMP := $(VENV)/.installed-dev
 UV ?= $(or $(wildcard $(BIN)/uv),uv)
 
-.PHONY: help setup demo test check bench bench-quick docs requirements clean
+.PHONY: help setup demo test check bench bench-quick results docs requirements clean
 
 help:
 	@echo "make setup          environment for development, from pinned files"
@@ -16,6 +16,7 @@ help:
 	@echo "make check          lint, types, architecture and public-name tests"
 	@echo "make bench          every benchmark at full size (half an hour, 20 GB of disk); writes the results"
 	@echo "make bench-quick    every benchmark at its quick size, prints only"
+	@echo "make results DATA=D every log of docs/results.md below the directory D, all arms (hours)"
 	@echo "make docs           API pages into docs/_build"
 	@echo "make requirements   pin the dependencies anew (needs uv)"
 	@echo "make clean          remove the environment and everything generated"
@@ -46,6 +47,9 @@ bench: $(DEV_STAMP)
 
 bench-quick: $(DEV_STAMP)
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script --quick || exit 1; done
+
+results: $(DEV_STAMP)
+	$(BIN)/python scripts/measure_results.py $(DATA)
 
 DOCUMENTED := $(addprefix pinnersage.,model config errors interests.single interests.ward interests.record \
 	items.table store.base retrieval.base retrieval.retriever testing)

@@ -2,9 +2,9 @@
 
 Usage: python scripts/compact_results.py REPORT/metrics.json docs/results/NAME.json
 
-Kept: facts without the places of files, the verdict, every arm's figures and intervals of first-time
-items at each budget, values only of the other slices, ratios to the baselines and between the pairs of
-the verdict, groups by activity, fairness and quality of the interests, costs. One arm a line.
+Kept: facts without the places of files, the verdict, every arm's figures and intervals at each budget and
+by activity, ratios to the baselines and between the pairs of the verdict, fairness and quality of the
+interests, costs. One arm a line.
 """
 
 from __future__ import annotations
@@ -17,21 +17,19 @@ from typing import Any
 _DIGITS = 4
 
 
-def figures(row: dict[str, Any], *, with_intervals: bool) -> dict[str, Any]:
-    """Return metric -> value, or [value, low, high]."""
+def figures(row: dict[str, Any]) -> dict[str, Any]:
+    """Return metric -> [value, low, high]; the value alone of what has no interval."""
     short = {}
     for name, found in row["metrics"].items():
         numbers = [found.get(key) for key in ("value", "low", "high")]
         rounded = [None if x is None else round(x, _DIGITS) for x in numbers]
-        short[name] = rounded if with_intervals and name != "coverage" else rounded[0]
+        short[name] = rounded[0] if rounded[1:] == [None, None] else rounded
     return short
 
 
 def ratio(row: dict[str, Any]) -> dict[str, Any]:
     """Return relevance and recall of a ratio with their intervals."""
-    return figures(
-        {"metrics": {name: row["metrics"][name] for name in ("relevance", "recall")}}, with_intervals=True
-    )
+    return figures({"metrics": {name: row["metrics"][name] for name in ("relevance", "recall")}})
 
 
 def lifts_of(report: dict[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -58,7 +56,7 @@ def groups_of(report: dict[str, Any], budget: str) -> dict[str, dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for row in report["groups"]:
         if (row["by"], row["budget"], row["slice"]) == ("activity", budget, "first_time"):
-            groups.setdefault(row["group"], {})[row["arm"]] = figures(row, with_intervals=False)
+            groups.setdefault(row["group"], {})[row["arm"]] = figures(row)
     return groups
 
 
@@ -67,8 +65,7 @@ def compact(report: dict[str, Any]) -> dict[str, Any]:
     results: dict[str, dict[str, dict[str, Any]]] = {}
     for row in report["results"]:
         key = f"{row['budget']} {row['slice']}"
-        with_intervals = row["slice"] == "first_time"
-        results.setdefault(key, {})[row["arm"]] = figures(row, with_intervals=with_intervals)
+        results.setdefault(key, {})[row["arm"]] = figures(row)
     about = {name: value for name, value in report["about"].items() if name not in ("tables", "command")}
     costs = {
         arm: {k: v for k, v in cost.items() if k != "settings"} | {"fitted": cost["settings"]["fitted"]}

@@ -48,6 +48,19 @@ def test_every_result_names_a_command_of_its_own(page: ModuleType) -> None:
         assert f"--from {about['span']['from'][:10]} --days {about['span']['n_days']}" in command[0]
 
 
+def test_the_commands_are_those_that_measure_all_logs(
+    page: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    measuring: Any = importlib.import_module("measure_results")
+    text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for name, span in measuring.SPANS.items():
+        for vectors in page.VECTORS:
+            words = measuring.command(Path(), name, vectors, Path(f"report-{name}-{vectors}"))
+            assert f"{span.first_day} --days {span.n_days} --vectors {vectors} --arms" in text
+            assert f"pinnersage {' '.join(words[words.index('evaluate') :])}" in text
+
+
 def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
     assert page.figure([0.1234, 0.1, 0.15]) == ".123 [.100, .150]"
     assert page.figure(None) == "-"
@@ -65,7 +78,9 @@ def test_whole_groups_of_arms_are_asked_for_by_their_names(page: ModuleType) -> 
     assert asked([*untrained, "ease", "als"]) == "untrained,ease,als"
     assert asked([*untrained[:-1], "ease"]) == ",".join([*untrained[:-1], "ease"])
     assert asked(untrained[:-1], untrained[-1]) == "untrained"
-    assert asked([*untrained, *ranked, *GROUPS["trained"]]) == "all"
+    trained = list(GROUPS["trained"])
+    assert asked([*untrained, "as-configured", *ranked, *trained]) == "all"
+    assert asked([*untrained, *ranked, *trained]) == "untrained,ranked,trained"
     assert asked(ranked[:1]) == ranked[0]
 
 
@@ -94,7 +109,8 @@ def test_short_results_hold_no_places_of_files_and_every_figure() -> None:
     assert short["results"]["1% first_time"]["a"]["recall"] == [0.25, 0.25, 0.25]
     assert short["lifts"]["1%"]["a"]["ease"]["recall"] == [0.25, 0.25, 0.25]
     assert short["rival"] == {"1%": "ease"}
-    assert short["groups"]["low"]["a"]["recall"] == 0.25
+    assert short["groups"]["low"]["a"]["recall"] == [0.25, 0.25, 0.25]
+    assert short["results"]["1% first_time"]["a"]["coverage"] == 0.5
 
 
 @pytest.mark.parametrize(
