@@ -11,6 +11,7 @@ from pinnersage.config import RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.ranked import RANKED, Ranked, ranked_arm
 from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.clock import Clock
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
 
@@ -153,3 +154,19 @@ def test_scores_do_not_depend_on_where_an_item_stands() -> None:
         shuffled = arm.score(day, log.before(CUT), offsets, np.tile(rows, day.n_users))
         ascending = arm.score(day, log.before(CUT), offsets, np.tile(rows[back], day.n_users))
         assert np.array_equal(shuffled.reshape(day.n_users, -1)[:, back].ravel(), ascending), name
+
+
+def test_the_ranker_is_fitted_late_and_that_is_no_time_of_recommending() -> None:
+    log = world()
+    arm, day = arms(log)["popular-ranked"], days(log, 1)[0].without_targets()
+    assert arm.fitting.seconds == 0
+    clock = Clock(arm.fitting)
+    with clock.recommend(day.n_users):
+        arm.recommend(day, log.before(CUT), 6, "first_time")
+    assert arm.fitting.seconds > 0
+    cost = clock.cost()
+    assert cost["fit_seconds"] == round(arm.fitting.seconds, 3)
+    arm.fitting.seconds += 1_000
+    later = clock.cost()
+    assert later["fit_seconds"] == pytest.approx(cost["fit_seconds"] + 1_000)
+    assert later["recommend_seconds"] == pytest.approx(cost["recommend_seconds"] - 1_000)

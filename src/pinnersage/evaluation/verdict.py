@@ -13,6 +13,7 @@ from pinnersage.config import InterestConfig
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.settings import judged_budgets
 
 _MANY = ("balanced-40", "top-20", "top-40", "all-interests")
 _SECOND_STAGE = ("top-40-ranked",)
@@ -77,7 +78,7 @@ def baselines(report: Report) -> list[str]:
     arms.
     """
     found: list[str] = [name for name in ("last-item", "mean-0.01") if name in report.arms]
-    for budget in (main_budget(report), *report.budgets):
+    for budget in (report.main_budget, *report.budgets):
         best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
         found += [name for name in best if name and name not in found]
     return found
@@ -109,7 +110,7 @@ def sentences(report: Report) -> list[str]:
     many = next((name for name in _MANY if name in report.arms), None)
     staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
     told = [line for line in [_in_short(report, many, staged)] if line]
-    budgets = judged_budgets(report)
+    budgets = judged_budgets(report.budgets, int(report.pool.sum()))
     for budget in budgets:
         for metric in ("relevance", "recall"):
             told += _against_best(report, many, "many interests", metric, budget)
@@ -152,26 +153,9 @@ def _paper(report: Report) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def judged_budgets(report: Report) -> list[str]:
-    """Return the budgets that are compared in words: lists of less than half the pool, or all if none is.
-
-    In a list of half the pool or more every arm finds nearly everything.
-    """
-    n_pool = int(report.pool.sum())
-    small = [label for label, n_items in report.budgets.items() if 2 * n_items < n_pool]
-    return small or list(report.budgets)
-
-
-def main_budget(report: Report) -> str:
-    """Return the budget told first: of those judged the smallest share of the pool, else the first."""
-    judged = judged_budgets(report)
-    shares = [budget for budget in judged if budget.endswith("%")]
-    return min(shares, key=report.budgets.__getitem__) if shares else judged[0]
-
-
 def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:
     """Return a few plain sentences, as one entry, for those who read no further."""
-    budget = main_budget(report)
+    budget = report.main_budget
     one = best_of(report, _MEANS, "recall", budget)
     rival = best_of(report, _POPULAR + tuple(TRAINED), "recall", budget)
     told = []

@@ -79,7 +79,8 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
     yield "Impressions", _impressions(summary)
     if about.more("vectors") is not None:
-        told = "" if about.more("vectors") == "log" else origin_told(about.more("embeddings"))
+        is_told = "embeddings" in (about.model_extra or {}) and about.more("vectors") != "log"
+        told = origin_told(about.more("embeddings")) if is_told else ""
         yield "Vectors", _vectors(about.more("vectors")) + told
 
 
