@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -218,12 +219,17 @@ def test_knobs_in_the_report(found: tuple[Report, dict[str, list[dict[str, objec
     told = {(r["knob"], r["value"]): r for r in written["knobs"]}
     assert set(told) == {
         ("n_interests", 3), ("n_interests", 20), ("sharing", "proportional"), ("sharing", "equal"),
-        ("near_duplicate_cosine", "any"), ("near_duplicate_cosine", 0.8), ("choice", "drawn"),
+        ("near_duplicate_cosine", "any"), ("near_duplicate_cosine", 0.8),
     }  # fmt: skip
-    row = told["near_duplicate_cosine", 0.8]
-    mean = report.mean("top-20-diverse-0.8", "diversity", budget="10").value
-    assert row["diversity"] == pytest.approx(mean, abs=1e-6)
-    assert row["gini"] == exposure_of(report, "top-20-diverse-0.8", budget="10")["gini"]
+    assert "sampled-3" in report.arms  # one setting of the knob "choice": nothing to compare
+    assert {row["budget"] for row in told.values()} == {"5%"} == {report.main_budget}
+    row: dict[str, Any] = told["near_duplicate_cosine", 0.8]
+    mean = report.mean("top-20-diverse-0.8", "diversity", budget="5%")
+    assert row["diversity"] == mean.to_dict()
+    assert row["gini"]["value"] == exposure_of(report, "top-20-diverse-0.8", budget="5%")["gini"]
+    for name in ("relevance", "recall", "diversity", "calibration", "gini", "popularity_lift"):
+        assert row[name]["low"] <= row[name]["value"] <= row[name]["high"]
+    assert row["coverage"]["low"] is None
 
 
 def test_every_setting_of_a_knob_is_an_arm_and_every_arm_a_setting() -> None:
@@ -263,7 +269,7 @@ def test_a_report_without_a_basis_tells_what_it_can(
     bare = replace(found[0], basis=None, quality=None, _tables={})
     told = bare.to_dict([], [])
     assert (told["exposure"], told["interest_quality"]) == ([], None)
-    assert told["knobs"][0]["popularity_lift"] is None
+    assert told["knobs"][0]["popularity_lift"]["value"] is None
     assert {row["by"] for row in told["utility_gaps"]} <= set(bare.traits)
 
 

@@ -13,6 +13,7 @@ from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.ranked import RANKED, Ranked, ranked_arm
 from pinnersage.evaluation.arms.served import ServedRanked, served_arm
 from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.clock import Clock
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
 from pinnersage.ranking.features import OF_EMBEDDINGS, OF_ONE_VECTOR
@@ -182,3 +183,19 @@ def test_what_an_arm_does_not_propose_its_ranker_does_not_see() -> None:
     assert not gains["mean-0.01-ranked"] & of_many
     assert gains["mean-0.01-ranked"] & set(OF_ONE_VECTOR)
     assert not gains["popular-ranked"] & set(OF_EMBEDDINGS)
+
+
+def test_the_ranker_is_fitted_late_and_that_is_no_time_of_recommending() -> None:
+    log = world()
+    arm, day = arms(log)["popular-ranked"], days(log, 1)[0].without_targets()
+    assert arm.fitting.seconds == 0
+    clock = Clock(arm.fitting)
+    with clock.recommend(day.n_users):
+        arm.recommend(day, log.before(CUT), 6, "first_time")
+    assert arm.fitting.seconds > 0
+    cost = clock.cost()
+    assert cost["fit_seconds"] == round(arm.fitting.seconds, 3)
+    arm.fitting.seconds += 1_000
+    later = clock.cost()
+    assert later["fit_seconds"] == pytest.approx(cost["fit_seconds"] + 1_000)
+    assert later["recommend_seconds"] == pytest.approx(cost["recommend_seconds"] - 1_000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from tests.evaluation.worlds import (
 
 from pinnersage.evaluation.arms.untrained import UNTRAINED, Parts, untrained_arms
 from pinnersage.evaluation.neighbors import NeighborLists
-from pinnersage.evaluation.replay import NEVER_MS, Day, ReplayLog, walk
+from pinnersage.evaluation.replay import NEVER_MS, Day, ReplayLog, Scorer, walk
 
 EYE = np.eye(6, dtype=np.float32)
 
@@ -153,5 +153,30 @@ def test_lists_keep_to_pool_mode_and_budget(name: str) -> None:
             seen = set(known.item_rows[known.offsets[user] : known.offsets[user + 1]].tolist())
             n_allowed = int(day.pool.sum()) - (len(seen) if mode == "first_time" else 0)
             assert mode == "all" or not seen & set(listed)
-            if name != "popular-category":
-                assert len(listed) == min(25, n_allowed)
+            assert len(listed) == min(25, n_allowed)
+
+
+def test_what_is_popular_in_the_own_categories_comes_before_what_is_popular_elsewhere() -> None:
+    log = with_categories(log_of(drawn_actions(3), drawn_embeddings(3)))
+    codes = (np.arange(log.n_items) % 6).astype(np.int32)
+    codes[::7] = -1  # some items have none
+    log = replace(log, categories=codes)
+    (day,) = walk(log, 45 * DAY, 1, window_ms=90 * DAY)
+    known = log.before(day.start_ms)
+    (arm,) = untrained_arms(log, Parts(NeighborLists(log.embeddings, 12)), ["popular-category"])
+    rows = arm.recommend(day.without_targets(), known, 50, "all")
+    assert (rows >= 0).all()
+    everything = np.flatnonzero(day.pool).astype(np.int32)
+    offsets = np.arange(day.n_users + 1) * len(everything)
+    assert isinstance(arm, Scorer)
+    scores = arm.score(day, known, offsets, np.tile(everything, day.n_users)).reshape(day.n_users, -1)
+    for u, user in enumerate(day.users.tolist()):
+        own = set(codes[known.item_rows[known.offsets[user] : known.offsets[user + 1]]].tolist()) - {-1}
+        inside = np.isin(codes[rows[u]], list(own))
+        assert inside.any()
+        assert not inside.all()
+        assert inside.tolist() == sorted(inside.tolist(), reverse=True)
+        n_users = [len(set(known.users[known.item_rows == row].tolist())) for row in rows[u][~inside]]
+        assert n_users == sorted(n_users, reverse=True)
+        mine = np.isin(codes[everything], list(own))
+        assert scores[u][mine].min() >= 0 > scores[u][~mine].max()

@@ -20,6 +20,7 @@ from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.arms.tuned import TunedArm
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.neighbors import NeighborLists
+from pinnersage.evaluation.page.writing import page_of
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
@@ -73,6 +74,18 @@ def test_metrics_hold_every_arm_budget_and_slice(world: ReplayLog, tmp_path: Pat
     figure = row["metrics"]["recall"]
     assert figure["value"] == pytest.approx(report.mean("top-20", "recall", budget="10").value, abs=1e-6)
     assert figure["low"] <= figure["value"] <= figure["high"]
+
+
+def test_the_length_of_lists_is_told(world: ReplayLog, tmp_path: Path) -> None:
+    report = run(world, tmp_path, arms=["popular"], more_arms=lambda _log, _parts: [Counting()])
+    found = json.loads((tmp_path / "metrics.json").read_text())
+    told = {(r["arm"], r["budget"], r["slice"]): r["mean_n_listed"] for r in found["results"]}
+    for part in ("first_time", "repeat", "all"):
+        assert told["popular", "10", part] == 10
+        assert told["counting", "10", part] == 0
+    page = page_of(found, plots=False)
+    assert "Of 10 items asked for, lists hold on average: counting 0.0." in page
+    assert found["about"]["main_budget"] == report.main_budget == "5%"
 
 
 def test_groups_part_the_users_and_average_to_the_whole(world: ReplayLog, tmp_path: Path) -> None:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
+from pinnersage.config import BuildConfig, InterestConfig
 from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.running import evaluate_log
 from pinnersage.evaluation.saved import ArmResult
+from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.verdict import LEAST_USERS, baselines, pairs, sentences
 
 N_USERS = 40
+
+
+SETTINGS = {"sampled-3": {"n_interests": 3}, "sampled-1": {"n_interests": 1}}
 
 
 def report_of(recalls: dict[str, float], n_users: int = N_USERS, n_pool: int = 3_000) -> Report:
@@ -23,7 +31,9 @@ def report_of(recalls: dict[str, float], n_users: int = N_USERS, n_pool: int = 3
         sums[..., 1] = 100.0
         sums[..., 0] = 100.0 * recall
         exposed, by_rank = np.zeros((2, 2, n_pool), np.int32), np.zeros((2, 2, N_RANKS, 3))
-        arms[name] = ArmResult(name, False, sums, exposed, by_rank, np.empty((2, 2, 0)), {}, {})
+        arms[name] = ArmResult(
+            name, False, sums, exposed, by_rank, np.empty((2, 2, 0)), {}, SETTINGS.get(name, {})
+        )
     budgets = {"400": 400, "1%": 30}
     return Report(
         {},
@@ -41,10 +51,11 @@ def test_in_short_it_sets_many_against_one_and_all_against_the_best_rival() -> N
         report_of({"mean-0": 0.1, "popular": 0.3, "ease": 0.4, "balanced-40": 0.2, "top-40-ranked": 0.5})
     )
     two, half, more = (f"{ratio:.2f}" for ratio in (0.2 / 0.1, 0.2 / 0.4, 0.5 / 0.4))
+    found = "times as many of the next items found"
     assert told[0] == (
-        f"In short, many interests find {two} [{two}, {two}] times the next items that one vector finds, "
-        f"{half} [{half}, {half}] times those of the best of the other methods measured (ease), "
-        f"with a second stage {more} [{more}, {more}] times those of ease "
+        f"In short, many interests beat one vector: {two} [{two}, {two}] {found}. "
+        f"Many interests lose to ease, the best other method measured: {half} [{half}, {half}] {found}. "
+        f"Interests with a second stage beat ease: {more} [{more}, {more}] {found} "
         "(recall of first-time items, budget 1%)."
     )
     text = " ".join(told)
@@ -55,8 +66,7 @@ def test_in_short_it_sets_many_against_one_and_all_against_the_best_rival() -> N
 def test_in_short_it_says_what_cannot_be_told_apart() -> None:
     told = sentences(report_of({"mean-0": 0.2, "balanced-40": 0.2}))
     assert told[0].startswith(
-        "In short, many interests find 1.00 [1.00, 1.00] times the next items that one vector finds "
-        "(which cannot be told apart)"
+        "In short, no difference is seen between many interests and one vector: 1.00 [1.00, 1.00] times "
     )
 
 
@@ -102,8 +112,31 @@ def test_pairs_are_those_that_were_measured() -> None:
     ]
 
 
-def test_of_few_users_nothing_is_claimed() -> None:
-    told = sentences(report_of({"mean-0": 0.1, "balanced-40": 0.0}, n_users=LEAST_USERS - 1))
-    assert told
-    assert all(line.startswith("Too little happens here") for line in told)
-    assert any(f"{LEAST_USERS - 1} users of {LEAST_USERS}" in line for line in told)
+def test_of_few_users_nothing_is_claimed_and_that_is_said_once() -> None:
+    recalls = {"mean-0": 0.1, "balanced-40": 0.0, "sampled-3": 0.1, "sampled-1": 0.2}
+    (told,) = sentences(report_of(recalls, n_users=LEAST_USERS - 1))
+    assert told.startswith("In short, too little happens here")
+    assert f"{LEAST_USERS - 1} users act" in told
+    assert f"needs {LEAST_USERS}" in told
+    assert len(sentences(report_of(recalls, n_users=LEAST_USERS))) > 1
+
+
+def test_the_paper_s_arms_are_called_what_they_were_set_to(tmp_path: Path) -> None:
+    log = log_of(drawn_actions(3, n_users=60, n_items=300, n=3_000), drawn_embeddings(3, 300))
+    arms = ["sampled-3", "sampled-1", "sampled-3-complete", "sampled-3-decay-0", "sampled-3-centroid"]
+    for more, clustering, decay, n_compared in (
+        ({}, "Ward", "decay 0.01 per day", 4),
+        ({"clustering": "complete", "decay_per_day": 0.2}, "", "decay 0.2 per day", 3),
+        ({"representative": "centroid", "decay_per_day": 0.0}, "Ward", "", 2),
+    ):
+        report = evaluate_log(
+            log, out_dir=tmp_path, first_day_ms=40 * DAY, n_days=10, arms=arms, resume=False, page=False,
+            config=BuildConfig(interests=InterestConfig.model_validate(more)),
+            evaluation=EvaluationConfig(budgets=(5,), n_resamples=20),
+        )  # fmt: skip
+        told = [line for line in sentences(report) if "(sampled-3 against" in line]
+        assert len(told) == len(pairs(report)) == n_compared
+        assert "3 sampled interests" in told[0]
+        assert "1 sampled interest " in told[0]
+        for words in ("Ward", "decay 0.01 per day", "decay 0.2 per day"):
+            assert any(words.lower() in line.lower() for line in told) == (words in (clustering, decay))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pinnersage import PinnerSage
 from pinnersage.config import MS_PER_DAY, RecommendMode
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.without import without_interests
+from pinnersage.items.origin import LeakWarning, origin_of_this_version, with_origin
 from pinnersage.model.live import LiveModel
 from pinnersage.model.ranking import RANKER
 from pinnersage.ranking.candidates import PROPOSED
@@ -52,6 +54,25 @@ def test_a_model_with_a_ranker_uses_it(built: Path) -> None:
         scores = [item["score"] for item in ranked]
         assert scores == sorted(scores, reverse=True)
         assert model.summary()["timings"]["ranker_s"] > 0
+
+
+@pytest.mark.parametrize("days_too_late", [0, 1])
+def test_a_ranker_on_embeddings_that_know_its_weeks_is_warned_of(tmp_path: Path, days_too_late: int) -> None:
+    items, actions = tables()
+    newest_ms = int(np.max(actions["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)))
+    first_ms = newest_ms + 1 - SETTINGS["n_moments"] * SETTINGS["horizon_days"] * MS_PER_DAY
+    told = with_origin(items, origin_of_this_version("log", first_ms + days_too_late * MS_PER_DAY))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with PinnerSage.build(told, actions, path=tmp_path / "model", **SETTINGS) as model:
+            summary = model.summary()
+    found = [str(it.message) for it in caught if it.category is LeakWarning]
+    assert found == summary["warnings"]
+    assert len(found) == days_too_late
+    assert all("embed --until" in text for text in found)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LeakWarning)
+        PinnerSage.build(told, actions, path=tmp_path / "plain").close()
 
 
 def test_the_rules_of_every_list_hold(built: Path) -> None:

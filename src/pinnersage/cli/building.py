@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from pinnersage._report import RowsRefusedError
 from pinnersage._times import to_ms
 from pinnersage.cli import options
-from pinnersage.cli.output import configure_log, console, progress_bars, write_json
+from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
 
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes.", show_default=False)]
 
@@ -67,6 +68,7 @@ def build(
     options.check_files(items, actions, embeddings=embeddings)
     import structlog
 
+    from pinnersage.items.origin import LeakWarning
     from pinnersage.model import PinnerSage
 
     log = structlog.get_logger()
@@ -74,6 +76,7 @@ def build(
     now_ms = to_ms(now)
     log.info("build started", items=str(items), actions=str(actions), out=str(out))
     with (
+        warnings.catch_warnings(action="ignore", category=LeakWarning),
         progress_bars(shown=not as_json) as progress,
         PinnerSage.build(
             items,
@@ -97,4 +100,6 @@ def _show(summary: dict[str, Any], *, as_json: bool) -> None:
     from pinnersage.cli.reports import build_report
 
     console().print(build_report(summary))
+    for told in summary["warnings"]:
+        error_console().print(f"Warning: {told}.", style="bold red", markup=False)
     typer.echo(f"\nNext: pinnersage interests {summary['path']} USER")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pinnersage.cli import options
-from pinnersage.cli.output import configure_log, console, progress_bars, write_json
+from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
 from pinnersage.embedding.settings import EmbeddingSettings, Source, TextModel
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ Until = Annotated[
     _option(
         "--until",
         metavar="T",
-        help="Use nothing at or after T (RFC 3339, ISO date or ms). Else all.",
+        help="Use nothing at or after T (RFC 3339, ISO date or ms). Else all, which `evaluate` refuses.",
         show_default=False,
     ),
 ]
@@ -95,10 +95,10 @@ def embed(
         )  # fmt: skip
         write_items(made.table, out)
     summary = _summary(made, settings, text_model, out) | {"seconds": round(time.monotonic() - started, 3)}
-    _show(summary, actions, as_json=as_json)
+    _show(summary, actions, as_json=as_json, whole_log=until is None and source != "text")
 
 
-def _show(summary: dict[str, Any], actions: Path | None, *, as_json: bool) -> None:
+def _show(summary: dict[str, Any], actions: Path | None, *, as_json: bool, whole_log: bool) -> None:
     if as_json:
         write_json(summary)
         return
@@ -106,6 +106,11 @@ def _show(summary: dict[str, Any], actions: Path | None, *, as_json: bool) -> No
 
     console().print(embedding_report(summary))
     typer.echo(f"\nNext: pinnersage build --items {summary['out']} --actions {actions or 'F'} --out DIR")
+    if whole_log:
+        error_console().print(
+            "No --until was given: these embeddings know the whole log. That is right for a model without a "
+            "second stage; to evaluate, tune or fit one (--ranker) on this log, give --until.", markup=False,
+        )  # fmt: skip
 
 
 def _summary(made: EmbeddedItems, settings: EmbeddingSettings, text_model: str, out: Path) -> dict[str, Any]:

@@ -104,6 +104,7 @@ def evaluate(
     min_actions: MinActions = 1,
     seed: Seed = 0,
     fresh: Fresh = False,
+    allow_leak: options.AllowLeak = False,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
     *,
@@ -124,7 +125,8 @@ def evaluate(
     found = _run(
         config, items=items, actions=actions, out_dir=out, first_day=first, n_days=days, evaluation=settings,
         arms=names, impressions=impressions,
-        vectors=vectors, embeddings_npy=embeddings, resume=not fresh, shown=not as_json,
+        vectors=vectors, embeddings_npy=embeddings, resume=not fresh, allow_leak=allow_leak,
+        shown=not as_json,
     )  # fmt: skip
     write_json(found) if as_json else _show(found, out, f"the last {days} days" if first is None else None)
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
+from pinnersage.evaluation.about import origin_told
 
 _COLUMNS = {
     "relevance": "Relevance",
@@ -30,6 +31,7 @@ def evaluation_view(summary: Answer) -> Group:
     """Return facts, a table of first-time items for each budget, and the verdict."""
     about = summary["about"]
     measured = about["measured"]
+    origin = "" if about["vectors"] == "log" else origin_told(about.get("embeddings"))
     facts = {
         "days": f"{span(about['span']['from'], about['span']['until'])} (not included)",
         "measured": f"{measured['n_users']:,} users on {measured['n_user_days']:,} days, "
@@ -38,9 +40,17 @@ def evaluation_view(summary: Answer) -> Group:
         f"{measured['n_left_out_too_few_actions']:,} of users with too few actions before",
         "pool": f"{about['pool']['n_items_first_day']:,} items on the first day",
         "impressions": about["impressions"],
-        "embeddings": _VECTORS[about["vectors"]],
+        "embeddings": _VECTORS[about["vectors"]] + origin,
     }
-    return Group(facts_table(facts), *_tables(summary), *_verdict(summary["verdict"]))
+    return Group(
+        *warned(about.get("leak")), facts_table(facts), *_tables(summary), *_verdict(summary["verdict"])
+    )
+
+
+def warned(leak: str | None) -> Iterator[Text]:
+    """Yield what makes the figures untrustworthy, in red."""
+    if leak:
+        yield Text(f"{leak}\n", style="bold red")
 
 
 def _tables(summary: Answer) -> Iterator[RenderableType]:

@@ -58,6 +58,10 @@ ConfigFile = Annotated[
     Path | None,
     _option("--config", metavar="F.toml", panel=_RUN, help="Settings; flags and PINNERSAGE_* go before it."),
 ]
+AllowLeak = Annotated[
+    bool,
+    typer.Option("--allow-leak", help="Go on with embeddings that were learnt from the days measured."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON only, for programs.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to stderr.")]
 

@@ -81,6 +81,7 @@ def tune(
     seconds: Seconds = None,
     seed: Seed = 0,
     embeddings: options.Embeddings = None,
+    allow_leak: options.AllowLeak = False,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
     *,
@@ -92,8 +93,8 @@ def tune(
     default. Chosen and default settings are then measured on the held-out days. Flags and --config say
     what the default is; --ranker tunes a second stage, too, which takes minutes.
 
-    Embeddings that were learnt from the actions of these days make all figures too rosy: learn them from
-    what came before (`pinnersage embed --until`).
+    Embeddings that were learnt from the actions of these days make all figures too good, and are refused
+    where they tell: learn them from what came before (`pinnersage embed --until`).
     """
     configure_log(verbose=verbose)
     options.check_files(items, actions, embeddings=embeddings)
@@ -107,7 +108,7 @@ def tune(
     with progress_bars(shown=not as_json) as progress:
         result = run(
             items, actions, out=out, config=config, tuning=settings, until=until, embeddings_npy=embeddings,
-            progress=progress,
+            progress=progress, allow_leak=allow_leak,
         )  # fmt: skip
     found = result.to_dict() | {"out": None if out is None else str(out)}
     if as_json:

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from pinnersage.cli.evaluation_view import warned
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
 from pinnersage.evaluation.tuning.words import values_text
@@ -16,9 +17,9 @@ from pinnersage.evaluation.tuning.words import values_text
 def tuning_view(found: Answer) -> Group:
     """Return facts, the table of choices, and the verdict; only the reason where nothing was compared."""
     verdict = Text(found["sentences"][-1], style="bold")
-    if found["held_out"] is None:
-        return Group(verdict)
     about = found["about"]
+    if found["held_out"] is None:
+        return Group(*warned(about["leak"]), verdict)
     train, held_out, tuning = about["train"], about["held_out"], about["tuning"]
     facts = {
         "chosen on": f"{span(train['from'], train['until'])} (not included), "
@@ -28,7 +29,9 @@ def tuning_view(found: Answer) -> Group:
         f"{about['n_items_per_list']:,} items a list",
         "settings tried": f"{about['n_settings_tried']} in {about['seconds']:.0f} s",
     }
-    return Group(facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
+    return Group(
+        *warned(about["leak"]), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict
+    )
 
 
 def _table(choices: list[dict[str, Any]]) -> Table:

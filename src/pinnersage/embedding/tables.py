@@ -25,6 +25,7 @@ from pinnersage.embedding.settings import EmbeddingSettings, TextModel
 from pinnersage.embedding.texts import item_texts, text_embeddings
 from pinnersage.errors import DataError, UsageError
 from pinnersage.items.importing import import_items
+from pinnersage.items.origin import EmbeddingOrigin, latest_origin, origin_of_this_version, with_origin
 from pinnersage.items.table import ItemTable
 
 
@@ -36,7 +37,8 @@ class EmbeddedItems:
     ----------
     table
         ``item_id``, all scalar columns of the items under the contract's names, and ``embedding``
-        (fixed-size lists of float32, unit length); ascending by id.
+        (fixed-size lists of float32, unit length); ascending by id. Its schema tells where they come
+        from (:mod:`pinnersage.items.origin`).
     items_report, actions_report
         What was read and left out; no ``actions_report`` without a log.
     until_ms
@@ -145,8 +147,19 @@ def embed_tables(
             raise DataError(_nothing_known(settings.source))
         n_seen = len(np.unique(log.item_rows))
         n_without = int(len(known) - known.sum())
-        result = _contract_table(table, made, known)
+        result = with_origin(
+            _contract_table(table, made, known), _origin(settings, log, table if given else None)
+        )
     return EmbeddedItems(result, report, log.report, log.until_ms, len(log.users), n_seen, n_without)
+
+
+def _origin(settings: EmbeddingSettings, log: _Log, given: ItemTable | None) -> EmbeddingOrigin:
+    """Return where embeddings come from; given ones that know of later actions make the result know them."""
+    made = origin_of_this_version(settings.source, log.until_ms)
+    latest = latest_origin([made, given.origin if given is not None else None])
+    if latest is None or latest.until_ms == made.until_ms:
+        return made
+    return origin_of_this_version("fused", latest.until_ms)
 
 
 def _content(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -51,6 +52,20 @@ def about_of(
         "evaluation": evaluation.model_dump(mode="json"),
         "versions": _versions(),
     }
+
+
+def origin_told(origin: Mapping[str, Any] | None) -> str:
+    """Return in words, to stand behind others, what a table of items tells of its embeddings.
+
+    Examples
+    --------
+    >>> origin_told({"source": "log", "until": "2024-04-16T00:00:00Z", "version": "0.1.0"})
+    '; made by pinnersage embed 0.1.0 (log) from actions before 2024-04-16T00:00:00Z'
+    """
+    if not origin:
+        return "; the items do not tell how these were made"
+    log = f" from actions before {origin['until']}" if origin["until"] else ", without the log"
+    return f"; made by pinnersage embed {origin['version']} ({origin['source']}){log}"
 
 
 def _measured(days: list[Day]) -> dict[str, int]:

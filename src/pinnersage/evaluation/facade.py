@@ -27,6 +27,7 @@ class Options(TypedDict, total=False):
     vectors: VectorSource
     resume: bool
     page: bool
+    allow_leak: bool
 
 
 def evaluate(

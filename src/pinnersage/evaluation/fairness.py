@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -150,14 +151,26 @@ def calibration_rows(report: Report) -> Iterator[Row]:
 
 
 def knob_rows(report: Report) -> Iterator[Row]:
-    """Yield what each setting of a knob that was measured does; first budget, first-time items."""
-    budget = next(iter(report.budgets))
-    for setting in SETTINGS:
-        if setting.arm in report.arms:
-            means = {m: _told(report.mean(setting.arm, m, budget=budget).value) for m in KNOB_METRICS}
-            exposure = exposure_of(report, setting.arm, budget=budget)
-            told = {name: exposure[name] for name in ("coverage", "gini", "popularity_lift")}
-            yield setting._asdict() | {"budget": budget} | means | told
+    """Yield what the settings of a knob do, where two or more were measured.
+
+    At the report's main budget, on first-time items; figures with their intervals, as far as they have one.
+    """
+    budget = report.main_budget
+    there = [setting for setting in SETTINGS if setting.arm in report.arms]
+    n_measured = Counter(setting.knob for setting in there)
+    for setting in there:
+        if n_measured[setting.knob] > 1:
+            yield setting._asdict() | {"budget": budget} | _knob_figures(report, setting.arm, budget)
+
+
+def _knob_figures(report: Report, arm: str, budget: str) -> Row:
+    means = {m: report.mean(arm, m, budget=budget).to_dict() for m in KNOB_METRICS}
+    exposure = exposure_of(report, arm, budget=budget)
+    intervals = intervals_of(exposure, report.exposure_errors(arm, budget=budget))
+    for name in ("coverage", "gini", "popularity_lift"):
+        low, high = intervals.get(name, (None, None))
+        means[name] = {"value": exposure[name], "low": low, "high": high}
+    return means
 
 
 def _told(value: float) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.basis import FairnessBasis
+from pinnersage.evaluation.clock import Clock
 from pinnersage.evaluation.contexts import MODES, DayContext
 from pinnersage.evaluation.cosines import N_RANKS, Cosines
 from pinnersage.evaluation.exposure_errors import N_BLOCKS, block_of, half_widths
@@ -80,10 +80,10 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
     """
     found = Found.nothing(course)
     before = settings_of(arm)
-    clock = _Clock()
+    clock = Clock(getattr(arm, "fitting", None))
     if course.contexts and hasattr(arm, "fit"):
         start_ms = course.contexts[0].day.start_ms
-        with clock.part("fit"):
+        with clock.fit():
             arm.fit(course.known_before(start_ms), start_ms)
     for n_done, context in enumerate(course.contexts, 1):
         _measure_day(arm, course, context, clock, found)
@@ -129,13 +129,13 @@ class Found(NamedTuple):
         )
 
 
-def _measure_day(arm: Arm, course: Course, context: DayContext, clock: _Clock, found: Found) -> None:
+def _measure_day(arm: Arm, course: Course, context: DayContext, clock: Clock, found: Found) -> None:
     known = course.known_before(context.day.start_ms)
     seen = context.day if getattr(arm, "is_oracle", False) else context.day.without_targets()
     for m, mode in enumerate(MODES):
         lists = np.empty((0, 0), np.int32)
         # Timed together: what an arm works out once serves all lengths of list.
-        with clock.part("recommend", len(seen.users) * len(course.budgets)):
+        with clock.recommend(len(seen.users) * len(course.budgets)):
             answers = [arm.recommend(seen, known, budget, mode) for budget in course.budgets]
         for b, budget in enumerate(course.budgets):
             answer = _checked(arm, answers[b], context.day, budget)
@@ -206,36 +206,3 @@ def _scores(arm: Arm, day: Day, known: ReplayLog, to_rank: tuple[Int64s, Int32s]
         places[found] = np.arange(len(found))
         scores[offsets[u] : offsets[u + 1]] = -places[rows[offsets[u] : offsets[u + 1]]]
     return scores
-
-
-class _Clock:
-    """Seconds and processor seconds of an arm's own work."""
-
-    def __init__(self) -> None:
-        self._spent: dict[str, list[tuple[float, float, int]]] = {}
-
-    def part(self, name: str, n_users: int = 0) -> _Running:
-        return _Running(self._spent.setdefault(name, []), n_users)
-
-    def cost(self) -> dict[str, float]:
-        answers, fits = self._spent.get("recommend", []), self._spent.get("fit", [])
-        each_ms = [1_000 * seconds / n for seconds, _, n in answers if n]
-        return {
-            "fit_seconds": round(sum(s for s, _, _ in fits), 3),
-            "recommend_seconds": round(sum(s for s, _, _ in answers), 3),
-            "cpu_seconds": round(sum(cpu for _, cpu, _ in [*answers, *fits]), 3),
-            "median_ms_per_list": round(float(np.median(each_ms)), 4) if each_ms else 0.0,
-        }
-
-
-class _Running:
-    def __init__(self, into: list[tuple[float, float, int]], n_users: int) -> None:
-        self._into, self._n_users = into, n_users
-
-    def __enter__(self) -> None:
-        self._started = time.perf_counter(), time.process_time()
-
-    def __exit__(self, *_: object) -> None:
-        wall, cpu = self._started
-        spent = time.perf_counter() - wall, time.process_time() - cpu, self._n_users
-        self._into.append(spent)

@@ -22,6 +22,7 @@ from pinnersage.errors import DataError
 from pinnersage.evaluation._item_columns import NEVER_MS as NEVER_MS
 from pinnersage.evaluation._item_columns import born_ms, coded
 from pinnersage.evaluation._unique import unique_actions
+from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.table import ItemTable
 
 Mode = Literal["first_time", "all"]
@@ -52,6 +53,8 @@ class ReplayLog:
         Arrow array of texts, by code; None: not known.
     providers, provider_names
         The same of the column ``provider``.
+    origin
+        Where the embeddings come from, as far as the table of items tells.
     """
 
     user_ids: list[str] | list[int]
@@ -68,6 +71,7 @@ class ReplayLog:
     category_names: pa.Array | None = None
     providers: Int32s | None = None
     provider_names: pa.Array | None = None
+    origin: EmbeddingOrigin | None = None
 
     @property
     def n_users(self) -> int:
@@ -106,7 +110,7 @@ class ReplayLog:
         return cls(
             actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
             actions.kinds, actions.event_keys, embeddings, born_ms(actions, items), items.pool.copy(),
-            *coded(items, "category"), *coded(items, "provider"),
+            *coded(items, "category"), *coded(items, "provider"), items.origin,
         )  # fmt: skip
 
     def before(self, ms: int) -> ReplayLog:
@@ -194,7 +198,8 @@ class Arm(Protocol):
 
     An arm may keep state between days as long as that only depends on earlier days. Optional parts,
     found by name: ``is_oracle = True`` (it is given the targets, and marked so), ``fit(log, until_ms)``
-    (called once before the first day with what was known then), ``depends_on()``, and :class:`Scorer`.
+    (called once before the first day with what was known then), ``fitting`` (a stopwatch that runs while
+    it fits later than that), ``depends_on()``, and :class:`Scorer`.
     A dataclass arm's fields are its settings: results are kept under a digest of them, and of the plain
     values that ``depends_on()`` returns.
     """

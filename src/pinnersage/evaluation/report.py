@@ -22,6 +22,7 @@ from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
+from pinnersage.evaluation.settings import main_budget
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -68,6 +69,11 @@ class Report:
         n_users = len(next(iter(self.traits.values())))
         return resamples(n_users, self.n_resamples, self.seed)
 
+    @property
+    def main_budget(self) -> str:
+        """The budget told first; see :func:`~pinnersage.evaluation.settings.main_budget`."""
+        return main_budget(self.budgets, int(self.pool.sum()))
+
     def values(self, arm: str, metric: str, *, budget: str, part: str = "first_time") -> Float64s:
         """Return each user's figure, pooled over their days; NaN for those without one.
 
@@ -104,6 +110,12 @@ class Report:
         """Return the share of the pool (of any day) that was recommended to anyone."""
         return coverage(self.exposed(arm, budget=budget, part=part), self.pool)
 
+    def mean_n_listed(self, arm: str, *, budget: str, part: str = "first_time") -> float | None:
+        """Return how many items a list holds on average; None where the number of lists is not told."""
+        n_lists = self.about.get("measured", {}).get("n_user_days")
+        total = int(self.exposed(arm, budget=budget, part=part).sum(dtype=np.int64))
+        return round(total / n_lists, 3) if n_lists else None
+
     def exposed(self, arm: str, *, budget: str, part: str = "first_time") -> Int32s:
         """Return how many lists each item stood in, int32 ``(n_items,)``."""
         found: Int32s = self._result(arm).exposed[self._place(budget), _mode(part)]
@@ -138,7 +150,7 @@ class Report:
         """Return the part that fits a screen: facts, verdict, figures of all arms, costs."""
         return {
             "format": FORMAT,
-            "about": self.about,
+            "about": self.about | {"main_budget": self.main_budget},
             "verdict": verdict,
             "results": [
                 row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)
@@ -215,6 +227,7 @@ class Report:
             figures["coverage"] = {"value": round(self.coverage(name, budget=budget, part=part), 6)}
             rows.append(
                 {"arm": name, "oracle": arm.is_oracle, "budget": budget, "n_items": self.budgets[budget]}
+                | {"mean_n_listed": self.mean_n_listed(name, budget=budget, part=part)}
                 | {"slice": part, "metrics": figures}
             )
         return rows

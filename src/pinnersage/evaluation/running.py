@@ -19,13 +19,14 @@ from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
+from pinnersage.evaluation.leaks import embeddings_said
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.quality import interest_quality
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
-from pinnersage.evaluation.state import RecordCache
+from pinnersage.evaluation.state import KnownBefore, RecordCache
 from pinnersage.evaluation.vectors import VectorSource, vectors_of
 from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
@@ -34,8 +35,6 @@ MakeArms = Callable[[ReplayLog, Parts], Sequence[Arm]]
 DEFAULT_DAYS = 14
 MAX_DAYS = 3_660
 _SPARE_DEPTH = 512
-_KEPT_BYTES = 800_000_000
-_BYTES_PER_ACTION = 26
 
 
 def evaluate_log(
@@ -54,6 +53,7 @@ def evaluate_log(
     progress: Progress | None = None,
     resume: bool = True,
     page: bool = True,
+    allow_leak: bool = False,
 ) -> Report:
     """Measure arms on a log, day by day, and write ``metrics.json`` and ``report.html``.
 
@@ -86,12 +86,15 @@ def evaluate_log(
         Take results of the same inputs and settings from ``out_dir``; without, replace what is there.
     page
         Whether to write ``report.html``.
+    allow_leak
+        Go on with embeddings that were learnt from actions of the span, or of later; the report says so.
 
     Raises
     ------
     UsageError
-        An arm is not known, a name comes twice, or ``out_dir`` holds something else: with ``resume`` also
-        the finished report of another log, span, vectors or impressions.
+        The embeddings have seen what is to be predicted, an arm is not known, a name comes twice, or
+        ``out_dir`` holds something else: with ``resume`` also the finished report of another log, span,
+        vectors or impressions.
     DataError
         The span holds nothing to measure.
     """
@@ -100,6 +103,7 @@ def evaluate_log(
     days = _days(log, start_ms, n_days, config, evaluation)
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
+    of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
     digests = {"log_digest": saved.log_digest(log), "impressions_digest": _digest_of(impressions)}
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
@@ -111,13 +115,24 @@ def evaluate_log(
     place = _place(Path(out_dir), said, log, resume=resume)
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
     results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
-    said |= {"arms_left_out": left_out | unable} | (about or {})
+    said |= of_embeddings | {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality)
+    return _written(report, Path(out_dir), page=page)
+
+
+def _written(report: Report, directory: Path, *, page: bool) -> Report:
     values = report.to_dict(sentences(report), baselines(report), pairs(report))
-    report.write(Path(out_dir), values, page=page)
+    report.write(directory, values, page=page)
     return report
+
+
+def _of_embeddings(log: ReplayLog, start_ms: int, vectors: VectorSource, *, allowed: bool) -> dict[str, Any]:
+    """Return what to say of the embeddings given; those that are learnt here have not seen the span."""
+    instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
+    origin = None if vectors == "log" else log.origin
+    return embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
 
 
 def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bool) -> saved.Place:
@@ -231,7 +246,7 @@ def _course(
 ) -> tuple[Course, Evaluated, FairnessBasis]:
     who = evaluated_users(log, days, config.interests)
     basis = fairness_basis(log, days, who, pool_ever(days))
-    known_before = _Known(log, len(days))
+    known_before = KnownBefore(log, len(days))
     contexts, cosines = [], parts.cosines or cosines_of(log.embeddings)
     for day in days:
         if day.n_users:
@@ -250,22 +265,6 @@ def _course(
         basis,
     )
     return course, who, basis
-
-
-class _Known:
-    """What was known before each day; kept where all days together take no more than 0.8 GB."""
-
-    def __init__(self, log: ReplayLog, n_days: int) -> None:
-        self._log = log
-        self._keeps = len(log.item_rows) * n_days * _BYTES_PER_ACTION <= _KEPT_BYTES
-        self._kept: dict[int, ReplayLog] = {}
-
-    def __call__(self, ms: int) -> ReplayLog:
-        if ms not in self._kept:
-            if not self._keeps:
-                self._kept.clear()
-            self._kept[ms] = self._log.before(ms)
-        return self._kept[ms]
 
 
 def _quality(

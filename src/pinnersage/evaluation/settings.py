@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -67,6 +68,33 @@ def label(budget: int | float) -> str:
     if isinstance(budget, float) and 0 < budget < 1:
         return f"{100 * budget:g}%"
     raise UsageError(f"expected a budget like 400 (items) or 0.01 (share of the pool), got {budget!r}")
+
+
+def judged_budgets(budgets: Mapping[str, int], n_pool: int) -> list[str]:
+    """Return the budgets that are compared in words: lists of less than half the pool, or all if none is.
+
+    In a list of half the pool or more every arm finds nearly everything.
+
+    Examples
+    --------
+    >>> judged_budgets({"400": 400, "1%": 6}, 600)
+    ['1%']
+    """
+    small = [label for label, n_items in budgets.items() if 2 * n_items < n_pool]
+    return small or list(budgets)
+
+
+def main_budget(budgets: Mapping[str, int], n_pool: int) -> str:
+    """Return the budget told first: of those judged the smallest share of the pool, else the first.
+
+    Examples
+    --------
+    >>> main_budget({"400": 400, "5%": 100, "1%": 20}, 2_000)
+    '1%'
+    """
+    judged = judged_budgets(budgets, n_pool)
+    shares = [budget for budget in judged if budget.endswith("%")]
+    return min(shares, key=budgets.__getitem__) if shares else judged[0]
 
 
 def n_items_of(budget: int | float, n_pool: int) -> int:

@@ -15,6 +15,8 @@ from pinnersage.interests.build import build_records
 from pinnersage.interests.record import RecordBatch
 
 _KEPT = 64
+_KEPT_BYTES = 800_000_000
+_BYTES_PER_ACTION = 26
 
 
 class RecordCache:
@@ -32,6 +34,23 @@ class RecordCache:
             while len(self._records) > _KEPT:
                 del self._records[next(iter(self._records))]
         return self._records[key]
+
+
+class KnownBefore:
+    """What was known before each day; kept where all days together take no more than 0.8 GB."""
+
+    def __init__(self, log: ReplayLog, n_days: int) -> None:
+        self._log = log
+        self._keeps = len(log.item_rows) * n_days * _BYTES_PER_ACTION <= _KEPT_BYTES
+        self._kept: dict[int, ReplayLog] = {}
+
+    def __call__(self, ms: int) -> ReplayLog:
+        """Return the actions before a time."""
+        if ms not in self._kept:
+            if not self._keeps:
+                self._kept.clear()
+            self._kept[ms] = self._log.before(ms)
+        return self._kept[ms]
 
 
 def barred(day: Day, log: ReplayLog, mode: Mode) -> Barred:

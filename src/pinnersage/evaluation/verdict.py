@@ -1,10 +1,19 @@
-"""What the figures say, in plain sentences."""
+"""What the figures say, in plain sentences.
+
+What the paper's arms are called follows from their settings: the flags of the evaluation (``--clustering``,
+``--decay-per-day`` and so on) hold for them as for a model, but for the one thing each is about.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pinnersage.config import InterestConfig
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.report import Report
+from pinnersage.evaluation.settings import judged_budgets
 
 _MANY = ("balanced-40", "top-20", "top-40", "all-interests")
 _SECOND_STAGE = ("top-40-ranked",)
@@ -17,15 +26,49 @@ _SINGLE_RANKED = (
     ("mean-0.01-ranked", "one vector with the same second stage"),
     ("popular-ranked", "the same second stage without any vector"),
 )
+
+
+def _config_of(settings: Mapping[str, Any]) -> InterestConfig:
+    return InterestConfig.model_validate(settings.get("config") or {})
+
+
+def _number(settings: Mapping[str, Any]) -> str:
+    if settings.get("match") == "n_clusters":
+        return "the same number for all"
+    n = settings.get("n_interests")
+    return "all interests of the user's own" if n is None else f"{n} sampled interest{'' if n == 1 else 's'}"
+
+
+def _clustering(settings: Mapping[str, Any]) -> str:
+    config = _config_of(settings)
+    name = {"ward": "Ward", "complete": "complete linkage", "kmeans": "k-means"}[config.clustering]
+    return name if config.n_clusters is None else f"{name} with {config.n_clusters} clusters"
+
+
+def _representative(settings: Mapping[str, Any]) -> str:
+    return f"{_config_of(settings).representative}s"
+
+
+def _decay(settings: Mapping[str, Any]) -> str:
+    decay = _config_of(settings).decay_per_day
+    return f"decay {decay:g} per day" if decay else "no decay"
+
+
+_WORDS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "number": _number, "clustering": _clustering, "representative": _representative, "decay": _decay,
+}  # fmt: skip
+"""What arms may differ in -> an arm in that respect, in words, from its settings."""
+
 _PAPER = (
-    ("sampled-3", "sampled-1", "three sampled interests", "one"),
-    ("sampled-3", "sampled-3-kmeans-5", "Ward", "k-means with 5 clusters"),
-    ("sampled-3", "sampled-3-complete", "Ward", "complete linkage"),
-    ("sampled-3", "sampled-3-centroid", "medoids", "centroids"),
-    ("sampled-3", "sampled-3-decay-0", "decay 0.01 per day", "no decay"),
-    ("sampled-3", "sampled-3-decay-0.1", "decay 0.01 per day", "decay 0.1"),
-    ("all-interests", "all-interests-fixed-k", "a number of interests of the user's own", "the same for all"),
+    ("sampled-3", "sampled-1", "number"),
+    ("sampled-3", "sampled-3-kmeans-5", "clustering"),
+    ("sampled-3", "sampled-3-complete", "clustering"),
+    ("sampled-3", "sampled-3-centroid", "representative"),
+    ("sampled-3", "sampled-3-decay-0", "decay"),
+    ("sampled-3", "sampled-3-decay-0.1", "decay"),
+    ("all-interests", "all-interests-fixed-k", "number"),
 )
+"""The paper's comparisons: two arms, and in what they differ; how, depends on the evaluation's settings."""
 
 
 def baselines(report: Report) -> list[str]:
@@ -35,7 +78,7 @@ def baselines(report: Report) -> list[str]:
     arms.
     """
     found: list[str] = [name for name in ("last-item", "mean-0.01") if name in report.arms]
-    for budget in (_main_budget(report), *report.budgets):
+    for budget in (report.main_budget, *report.budgets):
         best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
         found += [name for name in best if name and name not in found]
     return found
@@ -44,8 +87,9 @@ def baselines(report: Report) -> list[str]:
 def pairs(report: Report) -> list[tuple[str, str]]:
     """Return the pairs of arms that the verdict sets against each other whatever the figures are."""
     staged = [(arm, other) for arm in _SECOND_STAGE for other, _ in _SINGLE_RANKED]
-    wanted = [(a, b) for a, b, *_ in _PAPER] + staged + [("balanced-40", "top-40")]
-    return [(a, b) for a, b in wanted if a in report.arms and b in report.arms]
+    wanted = [*staged, ("balanced-40", "top-40")]
+    there = [(a, b) for a, b in wanted if a in report.arms and b in report.arms]
+    return [(a, b) for a, b, *_ in _paper(report)] + there
 
 
 def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) -> str | None:
@@ -66,12 +110,7 @@ def sentences(report: Report) -> list[str]:
     many = next((name for name in _MANY if name in report.arms), None)
     staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
     told = [line for line in [_in_short(report, many, staged)] if line]
-    budgets = judged_budgets(report)
-    left_out = [label for label in report.budgets if label not in budgets]
-    if left_out:
-        told.append(
-            f"Lists of half the pool or more tell arms apart badly, left out here: {', '.join(left_out)}."
-        )
+    budgets = judged_budgets(report.budgets, int(report.pool.sum()))
     for budget in budgets:
         for metric in ("relevance", "recall"):
             told += _against_best(report, many, "many interests", metric, budget)
@@ -80,47 +119,67 @@ def sentences(report: Report) -> list[str]:
             if staged and other in report.arms:
                 words_a = "interests with a second stage"
                 told.append(_versus(report, staged, other, words_a, words, "recall", budget))
-    for a, b, words_a, words_b in _PAPER:
+    told += [_versus(report, *pair, "recall", budgets[0]) for pair in _paper(report)]
+    n_users = _n_users(report)
+    if told and n_users < LEAST_USERS:
+        return [
+            f"In short, too little happens here to compare arms: {n_users} users act on items new to them, "
+            f"and a comparison needs {LEAST_USERS}."
+        ]
+    return told + _budgets_left_out(report, budgets) if told else []
+
+
+def _n_users(report: Report) -> int:
+    """Return how many users have a first-time target: all arms answer the same."""
+    arm, budget = next(iter(report.arms)), next(iter(report.budgets))
+    return report.mean(arm, "recall", budget=budget).n_users
+
+
+def _budgets_left_out(report: Report, judged: list[str]) -> list[str]:
+    left_out = [label for label in report.budgets if label not in judged]
+    if not left_out:
+        return []
+    return [f"Lists of half the pool or more tell arms apart badly, left out here: {', '.join(left_out)}."]
+
+
+def _paper(report: Report) -> list[tuple[str, str, str, str]]:
+    """Return the paper's comparisons that were measured and differ: both arms, and both in words."""
+    found = []
+    for a, b, aspect in _PAPER:
         if a in report.arms and b in report.arms:
-            told.append(_versus(report, a, b, words_a, words_b, "recall", budgets[0]))
-    return told
-
-
-def judged_budgets(report: Report) -> list[str]:
-    """Return the budgets that are compared in words: lists of less than half the pool, or all if none is.
-
-    In a list of half the pool or more every arm finds nearly everything.
-    """
-    n_pool = int(report.pool.sum())
-    small = [label for label, n_items in report.budgets.items() if 2 * n_items < n_pool]
-    return small or list(report.budgets)
-
-
-def _main_budget(report: Report) -> str:
-    """Return the budget told first: of those judged the smallest share of the pool, else the first."""
-    judged = judged_budgets(report)
-    shares = [budget for budget in judged if budget.endswith("%")]
-    return min(shares, key=report.budgets.__getitem__) if shares else judged[0]
+            words_a, words_b = (_WORDS[aspect](report.arms[arm].settings) for arm in (a, b))
+            if words_a != words_b:
+                found.append((a, b, words_a, words_b))
+    return found
 
 
 def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:
-    """Return one sentence for those who read no further."""
-    budget = _main_budget(report)
+    """Return a few plain sentences, as one entry, for those who read no further."""
+    budget = report.main_budget
     one = best_of(report, _MEANS, "recall", budget)
     rival = best_of(report, _POPULAR + tuple(TRAINED), "recall", budget)
-    parts = []
-    for arm, other, words in (
-        (many, one, "many interests find {} times the next items that one vector finds"),
-        (many, rival, f"{{}} times those of the best of the other methods measured ({rival})"),
-        (staged, rival, f"with a second stage {{}} times those of {rival}"),
+    told = []
+    for arm, other, words, other_words in (
+        (many, one, "many interests", "one vector"),
+        (many, rival, "many interests", f"{rival}, the best other method measured"),
+        (staged, rival, "interests with a second stage", str(rival)),
     ):
         if arm and other:
             lift = report.lift(arm, other, "recall", budget=budget)
-            if lift.value == lift.value and lift.n_users >= LEAST_USERS:
-                told = f"{lift.value:.2f} [{lift.low:.2f}, {lift.high:.2f}]"
-                unsure = " (which cannot be told apart)" if lift.low <= 1 <= lift.high else ""
-                parts.append(words.format(told) + unsure)
-    return f"In short, {', '.join(parts)} (recall of first-time items, budget {budget})." if parts else None
+            if lift.value == lift.value:
+                told.append(_plainly(lift, words, other_words))
+    sentences = " ".join(f"{_capital(line) if i else line}." for i, line in enumerate(told))
+    basis = f"(recall of first-time items, budget {budget})"
+    return f"In short, {sentences.removesuffix('.')} {basis}." if told else None
+
+
+def _plainly(lift: Estimate, a: str, b: str) -> str:
+    figures = f"{lift.value:.2f} [{lift.low:.2f}, {lift.high:.2f}] times as many of the next items found"
+    if lift.low > 1:
+        return f"{a} beat {b}: {figures}"
+    if lift.high < 1:
+        return f"{a} lose to {b}: {figures}"
+    return f"no difference is seen between {a} and {b}: {figures}"
 
 
 def _against_best(report: Report, arm: str | None, words: str, metric: str, budget: str) -> list[str]:
@@ -144,11 +203,6 @@ def _versus(report: Report, a: str, b: str, words_a: str, words_b: str, metric: 
 
 
 def _told(lift: Estimate, a: str, b: str, metric: str) -> str:
-    if 0 < lift.n_users < LEAST_USERS:
-        return (
-            f"Too little happens here to say more of {a} and {b} on {metric}: "
-            f"{lift.n_users} users of {LEAST_USERS} that a comparison needs"
-        )
     if lift.value != lift.value:
         return f"Nothing can be said of {a} and {b} on {metric}: there is nothing to divide by"
     figures = f"{lift.value:.2f}x [{lift.low:.2f}, {lift.high:.2f}]"

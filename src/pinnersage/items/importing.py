@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pinnersage.items._files import sync_directory
 from pinnersage.items.attributes import attribute_columns, plan_attributes
 from pinnersage.items.embeddings import is_embedding_type, open_matrix
 from pinnersage.items.intake import Intake, PieceLayout
+from pinnersage.items.origin import latest_origin, origin_of_schema
 from pinnersage.items.reading import schema_of
 from pinnersage.items.sorting import write_sorted
 from pinnersage.items.table import ATTRIBUTES_FILE, EMBEDDINGS_FILE, VOCABULARY_FILE, ItemTable
@@ -63,7 +65,7 @@ def import_items(
     Returns
     -------
     ItemTable
-        Mapped from the files written.
+        Mapped from the files written; its ``origin`` is that of the latest embeddings among the files read.
     ImportReport
         What was read and left out. Reasons: ``unreadable_row, empty_item_id, duplicate_item_id`` (the
         first good row stays), ``embedding_missing, embedding_unparsable, embedding_wrong_width``
@@ -93,7 +95,8 @@ def import_items(
             _give_matrices(layouts, embeddings_npy)
         report = _import(layouts, out_dir, scratch, connection, config, progress)
         sync_directory(out_dir)
-    return ItemTable.open(out_dir), report
+    told = [origin_of_schema(layout.schema) for layout in layouts if layout.embedding is not None]
+    return replace(ItemTable.open(out_dir), origin=latest_origin(told)), report
 
 
 @contextmanager

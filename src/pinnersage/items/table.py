@@ -13,6 +13,7 @@ import pyarrow.compute
 
 from pinnersage._arrays import Bools
 from pinnersage.errors import StoredFormatError
+from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.vocabulary import ItemVocabulary
 
 EMBEDDINGS_FILE = "embeddings.npy"
@@ -35,12 +36,15 @@ class ItemTable:
         quality, created_at_ms, available`` were given, and all other scalar columns.
     pool
         bool ``(n_items,)``: False where ``available`` is false.
+    origin
+        Where the embeddings come from, as far as the table that was read tells.
     """
 
     embeddings: npt.NDArray[Any]
     vocabulary: ItemVocabulary
     attributes: pa.Table
     pool: Bools
+    origin: EmbeddingOrigin | None = None
 
     def __len__(self) -> int:
         return len(self.vocabulary)

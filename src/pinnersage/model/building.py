@@ -20,7 +20,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
-from pinnersage.model.ranking import RANKER, WholeLog, whole_log, write_ranker
+from pinnersage.model.ranking import RANKER, WholeLog, leak_of, whole_log, write_ranker
 from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
 
@@ -89,17 +89,24 @@ def write_generation(
         **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
         "item_kind": table.vocabulary.kind,
         "config": config.model_dump(mode="json"),
-        "counts": {
-            "n_items": len(table),
-            "n_pool_items": int(pool.sum()),
-            "n_dimensions": table.embeddings.shape[1],
-            **people["counts"],
-        },
+        "counts": _item_counts(table, pool) | people["counts"],
         "index": {"kind": index.kind, "reason": index.reason},
+        **_of_embeddings(table, people["now_ms"], config),
         "ranker": _write_ranker(directory, people["whole_log"], table, pool, config, people["now_ms"], watch),
         "reports": {"items": items_report.to_dict(), "actions": people["report"]},
         "timings": watch.seconds,
     }
+
+
+def _item_counts(table: ItemTable, pool: Bools) -> dict[str, int]:
+    n_dimensions = table.embeddings.shape[1]
+    return {"n_items": len(table), "n_pool_items": int(pool.sum()), "n_dimensions": n_dimensions}
+
+
+def _of_embeddings(table: ItemTable, now_ms: int, config: BuildConfig) -> dict[str, Any]:
+    leak = leak_of(table, now_ms, config)
+    origin = None if table.origin is None else table.origin.to_dict()
+    return {"embeddings": origin, "warnings": [leak] if leak else []}
 
 
 def _write_ranker(

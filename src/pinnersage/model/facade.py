@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.origin import LeakWarning
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
 from pinnersage.model.building import write_generation
@@ -106,6 +108,11 @@ class PinnerSage(Changes, Counterfactuals):
         ------
         PinnerSageError
             See :mod:`pinnersage.errors`; nothing is left under ``path``.
+
+        Warns
+        -----
+        LeakWarning
+            A second stage is fitted on embeddings that were learnt from the weeks it learns from.
         """
         chosen = config_with(config, settings)
         scratch = None if path is not None else Path(tempfile.mkdtemp(prefix="pinnersage-"))
@@ -117,6 +124,8 @@ class PinnerSage(Changes, Counterfactuals):
                     staging.path, items, actions, chosen, now_ms=to_ms(now),
                     embeddings_npy=embeddings_npy, progress=progress, users_as_text=as_text,
                 )  # fmt: skip
+                for told in manifest["warnings"]:
+                    warnings.warn(told, LeakWarning, stacklevel=2)
                 generation = land(staging, manifest | {"journal_head": head}, home)
             return cls(generation, home, scratch)
         except BaseException:
@@ -260,12 +269,13 @@ class PinnerSage(Changes, Counterfactuals):
         """Return what was built: counts, index, reports, sizes, timings, settings."""
         n_users = len(self._opened.store)
         keys = ("as_of", "counts", "index", "reports", "timings")
+        told = {"warnings": self._opened.manifest.get("warnings", [])}
         sizes = {
             "store_bytes": self._opened.store.n_bytes,
             "store_bytes_per_user": round(self._opened.store.n_bytes / max(1, n_users), 1),
         }
         about = {"path": str(self._home), "generation": self._opened.path.name}
-        return about | {key: self._opened.manifest[key] for key in keys} | {"sizes": sizes}
+        return about | {key: self._opened.manifest[key] for key in keys} | told | {"sizes": sizes}
 
     def close(self) -> None:
         """Close the store, and remove the files of a model that was built without a path."""

@@ -17,6 +17,7 @@ from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage.config import InterestConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
+from pinnersage.evaluation.clock import Stopwatch
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
 from pinnersage.interests.record import RecordBatch
@@ -57,6 +58,8 @@ class Ranked:
         Of the ranker; ``repeats`` is set by the mode, and each mode has a ranker of its own.
     hidden
         Features that the ranker does not see.
+    fitting
+        The time that fitting it took, which is no time of recommending.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Ranked:
     config: RankingConfig = field(default_factory=RankingConfig)
     hidden: tuple[str, ...] = ()
     interests: InterestConfig = field(init=False)
+    fitting: Stopwatch = field(default_factory=Stopwatch, init=False, repr=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
@@ -161,10 +165,11 @@ class Ranked:
         if mode not in self._rankers:
             log, until_ms = self._fitted_on
             config = self.config.model_copy(update={"repeats": mode == "all"})
-            self._rankers[mode] = fit_ranker(
-                log, until_ms, partial(self._past_moment, log), partial(self._propose_at, log, mode),
-                self.interests, config, self.hidden,
-            )  # fmt: skip
+            with self.fitting:
+                self._rankers[mode] = fit_ranker(
+                    log, until_ms, partial(self._past_moment, log), partial(self._propose_at, log, mode),
+                    self.interests, config, self.hidden,
+                )  # fmt: skip
         return self._rankers[mode]
 
     def _past_moment(self, log: ReplayLog, moment_ms: int) -> Moment:

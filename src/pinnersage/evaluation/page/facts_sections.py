@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pinnersage.evaluation.about import origin_told
 from pinnersage.evaluation.page.blocks import Block, Command, Facts, Folded, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
 from pinnersage.evaluation.page.figures import Figure
@@ -78,7 +79,9 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
     yield "Impressions", _impressions(summary)
     if about.more("vectors") is not None:
-        yield "Vectors", _vectors(about.more("vectors"))
+        is_told = "embeddings" in (about.model_extra or {}) and about.more("vectors") != "log"
+        told = origin_told(about.more("embeddings")) if is_told else ""
+        yield "Vectors", _vectors(about.more("vectors")) + told
 
 
 def _table_facts(table: dict[str, Any]) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pinnersage.evaluation.page.blocks import Block, Facts, Folded, Heading, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of, mark_best
 from pinnersage.evaluation.page.figures import Figure
-from pinnersage.evaluation.page.summary import FIRST_TIME, Summary
+from pinnersage.evaluation.page.summary import FIRST_TIME, Result, Summary
 from pinnersage.evaluation.page.words import METRICS, SLICES, better, budget_name, metric_name, slice_name
 
 _DRAWN = ("relevance", "recall")
 _INTRO = (
     "Each figure is a mean over users; below it stands its 95 % interval, from resampling the users. "
-    "Every arm gives lists of the same length. The best figure of a column is marked, oracles left aside: "
+    "Every arm is asked for lists of the same length; where some could not fill theirs, a note below the "
+    "table tells how long these are. The best figure of a column is marked, oracles left aside: "
     "they see what they are asked for, and only show where the ceiling is. Marked does not mean better than "
     "the next: where intervals overlap much, look at the lifts below. "
     "The small bars draw the intervals of relevance and recall, from 0 to the largest end."
@@ -45,7 +48,15 @@ def result_table(summary: Summary, budget: str, part: str) -> Table:
         columns.append(mark_best(cells, figures, better(metric), apart))
     caption = f"{slice_name(part)}, {budget_name(budget, summary.about.budgets.get(budget, 0))}"
     names = [metric_name(metric) for metric in metrics]
-    return Table(caption, "Arm", names, arm_rows(summary, [row.arm for row in rows], columns))
+    note = _shorter(rows, summary.about.budgets.get(budget, 0))
+    return Table(caption, "Arm", names, arm_rows(summary, [row.arm for row in rows], columns), note)
+
+
+def _shorter(rows: Sequence[Result], n_items: int) -> str:
+    """Return whose lists hold fewer items on average than were asked for; empty where nobody's do."""
+    short = [(row.arm, row.mean_n_listed) for row in rows if row.mean_n_listed is not None]
+    told = [f"{arm} {n:,.1f}" for arm, n in short if n < n_items]
+    return f"Of {n_items:,} items asked for, lists hold on average: {', '.join(told)}." if told else ""
 
 
 def _meanings(summary: Summary) -> Folded:

@@ -54,6 +54,7 @@ class Result(Plain):
     oracle: bool
     budget: str
     slice: str
+    mean_n_listed: float | None = None
     metrics: dict[str, Figure]
 
 
@@ -112,8 +113,10 @@ class Summary(Plain):
 
     @property
     def budget(self) -> str:
-        """The budget of the plots: 1 % of the pool where it was measured, else the first."""
-        budgets = self.about.budgets
+        """The budget of the plots: the report's main one; in older reports 1 % or the first one."""
+        budgets, told = self.about.budgets, self.about.more("main_budget")
+        if told in budgets:
+            return str(told)
         return _PREFERRED_BUDGET if _PREFERRED_BUDGET in budgets else next(iter(budgets))
 
     @property

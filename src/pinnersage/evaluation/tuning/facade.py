@@ -28,11 +28,13 @@ def tune(
     embeddings_npy: Any = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
+    allow_leak: bool = False,
 ) -> TuningResult:
     """Choose alpha, lambda, number of interests and budget rule by replay of a log of actions.
 
-    Embeddings that were learnt from the actions of the days replayed make every figure too rosy, and
-    may mislead the choice: learn them from what came before.
+    Embeddings that were learnt from the actions of the days replayed make every figure too good, and may
+    mislead the choice: learn them from what came before. Those of ``pinnersage embed`` tell up to when they
+    know the log, and are refused; of others nothing is known, so nothing is checked.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def tune(
         Told what is tried, users asked, users to ask at most.
     clock
         Seconds, for ``max_seconds``.
+    allow_leak
+        Go on with embeddings that have seen the days replayed; the result says so.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def tune(
     )  # fmt: skip
     result = tune_log(
         log, config=config, tuning=tuning, until_ms=until_ms, about={"tables": reports}, progress=progress,
-        clock=clock,
+        clock=clock, allow_leak=allow_leak,
     )  # fmt: skip
     if out is not None:
         result.write(out)

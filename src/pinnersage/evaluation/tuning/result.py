@@ -119,9 +119,15 @@ class TuningResult:
         unproved = ("worse", "not measured")
         return self.default if self.held_out and self.held_out.verdict in unproved else self.chosen
 
+    @property
+    def warnings(self) -> list[str]:
+        """What makes the figures untrustworthy, in words."""
+        leak = self.about.get("leak")
+        return [leak] if leak else []
+
     def toml(self) -> str:
         """Return :attr:`config` as a file for ``--config``: what differs from the defaults, and why."""
-        comments = [f"Written by `pinnersage tune` {self.about['version']}.", *self.sentences]
+        comments = [f"Written by `pinnersage tune` {self.about['version']}.", *self.warnings, *self.sentences]
         return toml_text(self.config, comments)
 
     def write(self, path: str | Path) -> None:

@@ -17,6 +17,7 @@ from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.bootstrap import means, resamples
 from pinnersage.evaluation.cosines import Cosines
+from pinnersage.evaluation.leaks import embeddings_said
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.settings import n_items_of
 from pinnersage.evaluation.tuning import words
@@ -51,6 +52,7 @@ def tune_log(
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
+    allow_leak: bool = False,
 ) -> TuningResult:
     """Choose settings on a log.
 
@@ -58,7 +60,7 @@ def tune_log(
     ----------
     log
         All actions.
-    config, tuning, progress, clock
+    config, tuning, progress, clock, allow_leak
         As in :func:`~pinnersage.evaluation.tuning.facade.tune`.
     until_ms
         The cut, rounded down to midnight UTC. None: the end of the day of the newest action.
@@ -68,7 +70,7 @@ def tune_log(
     Raises
     ------
     UsageError
-        The mode is ``ranked`` without a second stage.
+        The embeddings have seen the days replayed, or the mode is ``ranked`` without a second stage.
     DataError
         There is no action before the cut.
     UnavailableError
@@ -81,7 +83,8 @@ def tune_log(
     moments = training_moments(known, judged_ms, tuning, default.interests.window_ms)
     days = [moment.day for moment in moments]
     users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
-    said = _about(known, until_ms, judged_ms, days, tuning) | (about or {})
+    said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak) | (about or {})
+    said = _about(known, until_ms, judged_ms, days, tuning) | said
     too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
     if too_little:
         return _nothing_chosen(said, default, with_ranker, too_little)
@@ -90,10 +93,8 @@ def tune_log(
     asked = drawn_users(users, tuning.max_users, tuning.seed)
     scores = Scores(known.before(judged_ms), moments, asked, measure)
     pairs = Pairs(tuning.n_resamples, tuning.seed)
-    search = Search(
-        scores, pairs, default, tuning.min_users, tuning.max_trials,
-        lambda: tuning.max_seconds is not None and clock() - started > tuning.max_seconds, progress,
-    )  # fmt: skip
+    time_is_up = _clock_of(tuning, clock, started)
+    search = Search(scores, pairs, default, tuning.min_users, tuning.max_trials, time_is_up, progress)
     chosen = search.run(with_ranker=with_ranker)
     gain = pairs.gain(scores.of(chosen, scores.n_users), scores.of(default, scores.n_users))
     said |= {"n_users_asked": scores.n_users, "n_settings_tried": scores.n_trials}
@@ -103,6 +104,10 @@ def tune_log(
     said["seconds"] = round(clock() - started, 3)
     told = words.summary(said, choices, held_out)
     return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
+
+
+def _clock_of(tuning: TuningSettings, clock: Callable[[], float], started: float) -> Callable[[], bool]:
+    return lambda: tuning.max_seconds is not None and clock() - started > tuning.max_seconds
 
 
 def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildConfig]:

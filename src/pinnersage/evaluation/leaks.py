@@ -1,0 +1,49 @@
+"""Where embeddings come from, and whether they have seen what is to be predicted: then they are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pinnersage._times import rfc3339
+from pinnersage.errors import UsageError
+from pinnersage.items.origin import EmbeddingOrigin
+
+
+def embeddings_said(
+    origin: EmbeddingOrigin | None, first_ms: int, doing: str, *, allowed: bool, instead: str = ""
+) -> dict[str, Any]:
+    """Return what a report says of embeddings: their origin, and the ``leak`` in words where there is one.
+
+    Parameters
+    ----------
+    origin
+        Where the embeddings come from; None: nothing is told, and nothing is checked.
+    first_ms
+        What is predicted lies from here on.
+    doing
+        The verb of the command line.
+    allowed
+        Go on with such embeddings.
+    instead
+        A further way out.
+
+    Raises
+    ------
+    UsageError
+        The embeddings know of actions from ``first_ms`` on, and that is not allowed.
+    """
+    if origin is None or not origin.knows_after(first_ms):
+        return {"embeddings": None if origin is None else origin.to_dict(), "leak": None}
+    first, until = rfc3339(first_ms), rfc3339(origin.until_ms or 0)
+    found = (
+        f"the embeddings were learnt from actions up to {until} (pinnersage embed, {origin.source}), "
+        f"and what is predicted begins at {first}"
+    )
+    if allowed:
+        leak = f"Do not trust these figures: {found}. They have seen the answers."
+        return {"embeddings": origin.to_dict(), "leak": leak}
+    raise UsageError(
+        f"items: {found}: they have seen the answers, and all figures would be too good. Make embeddings "
+        f"that have not (pinnersage embed --until {first}){instead}, or {doing} all the same with "
+        "--allow-leak (from Python: allow_leak=True)"
+    )
