@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pinnersage.config import InterestConfig
+from pinnersage.evaluation.arms.names import GROUPS
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.bootstrap import Estimate
+from pinnersage.evaluation.how_many import how_many
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import judged_budgets
 
@@ -101,7 +103,7 @@ def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) ->
 
 
 def sentences(report: Report) -> list[str]:
-    """Return the verdict: in short, then many interests against others, the second stage, the paper.
+    """Return the verdict: in short, many interests, second stage, what is configured, how many, the paper.
 
     For many interests speaks the first of ``balanced-40``, ``top-20``, ``top-40``, ``all-interests``
     that was measured, chosen beforehand; against it stands whichever single mean, whichever popularity
@@ -119,6 +121,9 @@ def sentences(report: Report) -> list[str]:
             if staged and other in report.arms:
                 words_a = "interests with a second stage"
                 told.append(_versus(report, staged, other, words_a, words, "recall", budget))
+    configured = next((name for name in GROUPS["configured"] if name in report.arms), None)
+    told += _against_best(report, configured, "lists as configured", "recall", report.main_budget)
+    told += [line for line in [how_many(report, report.main_budget)] if line]
     told += [_versus(report, *pair, "recall", budgets[0]) for pair in _paper(report)]
     n_users = _n_users(report)
     if told and n_users < LEAST_USERS:
