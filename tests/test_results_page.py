@@ -54,11 +54,13 @@ def test_the_commands_are_those_that_measure_all_logs(
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     measuring: Any = importlib.import_module("measure_results")
     text = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
-    for name, span in measuring.SPANS.items():
+    for name in measuring.SPANS:
         for vectors in page.VECTORS:
             words = measuring.command(Path(), name, vectors, Path(f"report-{name}-{vectors}"))
-            assert f"{span.first_day} --days {span.n_days} --vectors {vectors} --arms" in text
-            assert f"pinnersage {' '.join(words[words.index('evaluate') :])}" in text
+            asked = re.escape(" ".join(words[words.index("evaluate") :])).replace(
+                r"\-\-arms\ all", r"--arms \S+"
+            )
+            assert re.search(f"pinnersage {asked}", text), (name, vectors)
 
 
 def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
