@@ -175,7 +175,8 @@ def test_another_process_and_the_next_build_know_it(live: LiveModel, tmp_path: P
     program = (
         "import sys; from pinnersage.model.live import LiveModel\n"
         "with LiveModel(sys.argv[1]) as model:\n"
-        "    print([i['preference'] for i in model.interests('u1')['interests'] if 'b0' not in i['item_ids']])"
+        "    interests = model.interests('u1')['interests']\n"
+        "    print([i['preference'] for i in interests if 'b0' not in i['item_ids']])"
     )
     told = subprocess.run(
         [sys.executable, "-c", program, tmp_path / "m"], capture_output=True, text=True, check=True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -199,10 +198,12 @@ def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
         return
     import os
 
-    with tempfile.TemporaryDirectory(prefix="pinnersage-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    from pinnersage.serving.metrics_folder import metrics_folder
+
+    with metrics_folder() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         told.tell()
-        run_several(served, bound, n_workers, timeout_s)
+        run_several(served, bound, n_workers, timeout_s, folder)
 
 
 def check_installed() -> None:
