@@ -64,6 +64,8 @@ def _red_when_gone(server: Server) -> None:
     found = server.client.get("/health/ready")
     assert found.headers["content-type"] == "application/problem+json"
     assert found.headers["retry-after"] == "1"
+    logged = [line for line in server.log_lines() if line["event"] == "unavailable"]
+    assert found.headers["x-request-id"] in {line["request_id"] for line in logged}
     assert server.client.get("/health/live").status_code == 200
     assert server.client.get("/v1/users/u1/recommendations").status_code == 503
     assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 503
