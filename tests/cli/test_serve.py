@@ -27,6 +27,8 @@ def test_listening_for_others_needs_keys(call: Run, built: Path, tmp_path: Path)
         (("--max-k", "0"), 2, "max-k"),
         (("--host", "not a host", "--keys", "KEYS"), 2, "address"),
         (("--durability", "perhaps"), 2, "durability"),
+        (("--cors-origin", "*"), 2, "--cors-origin: expected an origin"),
+        (("--picture-origin", "img.example.org"), 2, "--picture-origin: expected an origin"),
     ],
 )
 def test_wrong_options_are_usage_errors(

@@ -210,7 +210,7 @@ class LiveMachine(RuleBasedStateMachine):
             medoid = data.draw(st.sampled_from([i["medoid_item_id"] for i in interests]))
             self.live.set_preference(user, medoid, preference)  # type: ignore[arg-type]
             found = {i["medoid_item_id"]: i["preference"] for i in self.live.interests(user)["interests"]}
-            assert found[medoid] == preference or preference is None
+            assert found[medoid] == preference
 
     @rule(user=st.sampled_from(USERS))
     def erase(self, user: str) -> None:

@@ -123,6 +123,21 @@ def test_more_than_the_rate_is_429_for_one_and_not_for_others(server: Server, tm
         assert client.get(PATH, headers={"X-API-Key": calm}).status_code == 200
 
 
+def test_requests_without_a_valid_key_are_limited_by_address_and_those_with_one_are_not(
+    server: Server, tmp_path: Path
+) -> None:
+    ring = tmp_path / "keys.json"
+    key = add_key(ring, "testclient", ["read"], "2026-11-20T10:00:00Z")  # named like the address
+    model = LiveModel.open(shutil.copytree(server.directory, tmp_path / "model"))
+    app = create_app(model, ServiceSettings(rate_per_s=5), keys=KeyRing(ring))
+    with TestClient(app) as client:
+        codes = [client.get(PATH, headers={"X-API-Key": f"ps_x_{n}"}).status_code for n in range(20)]
+        assert codes[:5] == [401] * 5
+        assert set(codes) == {401, 429}
+        assert client.get(PATH, headers={"X-API-Key": key}).status_code == 200
+        assert client.get("/health/live").status_code == 200
+
+
 def _until(holds: object, seconds: float = 10) -> None:
     until_s = time.monotonic() + seconds
     while not holds():  # type: ignore[operator]

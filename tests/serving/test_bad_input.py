@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from litestar import get
+from litestar.testing import TestClient
+from structlog.testing import capture_logs
 from tests.serving.conftest import Serve, Server
+
+from pinnersage.model.live import LiveModel
+from pinnersage.serving.app import create_app
+from pinnersage.serving.keys import add_key
 
 JSON = {"content-type": "application/json"}
 
@@ -86,6 +95,59 @@ def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
     problem(client.get("/v1/users/u1/interests", headers={"host": "evil.example"}), 421)
 
 
+def test_head_is_answered_where_get_is_with_its_headers_and_no_body(client: httpx.Client) -> None:
+    for path in (
+        "/",
+        "/health/live",
+        "/health/ready",
+        "/schema",
+        "/v1/users/u1/interests",
+        "/v1/users/nobody/interests",
+    ):
+        head, got = client.head(path), client.get(path)
+        assert (head.status_code, head.content) == (got.status_code, b""), path
+        assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers["content-length"] == got.headers["content-length"]
+    assert client.head("/v1/actions").status_code == 405
+    assert 'method="HEAD",route="/health/live",status="200"' in client.get("/metrics").text
+
+
+def test_pages_of_other_origins_call_the_api_only_where_that_is_allowed(
+    serve: Serve, client: httpx.Client, tmp_path: Path
+) -> None:
+    path, friend = "/v1/users/u1/interests", "https://app.example.org"
+    asks = {
+        "access-control-request-method": "PUT",
+        "access-control-request-headers": "content-type, x-api-key",
+    }
+    key = add_key(tmp_path / "keys.json", "page", ["read", "write"], "2026-11-20T10:00:00Z")
+    served = serve(
+        "--keys", tmp_path / "keys.json", "--cors-origin", friend, "--picture-origin", friend
+    ).client
+    for origin in ("https://evil.example", "https://app.example.org.evil.example", "null"):
+        for asked in (client, served):
+            for answer in (asked.options(path, headers=asks | {"origin": origin}), asked.get(path)):
+                assert not [name for name in answer.headers if name.startswith("access-control")]
+    before = served.options(path, headers=asks | {"origin": friend})
+    assert (before.status_code, before.headers["access-control-allow-origin"]) == (204, friend)
+    assert "PUT" in before.headers["access-control-allow-methods"]
+    assert "X-API-Key" in before.headers["access-control-allow-headers"]
+    told = {"origin": friend, "sec-fetch-site": "cross-site", "x-api-key": key}
+    taken = served.post("/v1/recommendations", json={"user_ids": ["u1"]}, headers=told)
+    refused = served.get(path, headers={"origin": friend})
+    for answer, status in ((served.get(path, headers=told), 200), (taken, 200), (refused, 401)):
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, friend)
+        assert "Origin" in answer.headers["vary"]
+        assert "access-control-allow-credentials" not in answer.headers
+    other = told | {"origin": "https://evil.example"}
+    assert served.post("/v1/recommendations", json={"user_ids": ["u1"]}, headers=other).status_code == 403
+    for outside in ("/health/live", "/"):  # Only the API.
+        assert "access-control-allow-origin" not in served.get(outside, headers=told).headers
+    assert served.post("/logout", headers=told).status_code == 403
+    page = served.get("/", headers={"accept": "text/html"})
+    assert f"img-src 'self' data: {friend};" in page.headers["content-security-policy"]
+
+
 def test_oversized_bodies_are_413_said_or_unsaid(client: httpx.Client) -> None:
     large = b" " * (8 * 2**20 + 1)
     problem(client.post("/v1/actions", content=large, headers=JSON), 413)
@@ -152,6 +214,21 @@ def test_a_client_that_goes_away_leaves_no_defect(server: Server, client: httpx.
     _connected(server, head + b"Content-Length: 100\r\n\r\n{").close()
     assert client.get("/health/live").status_code == 200
     assert not [line for line in server.log_lines() if line["level"] == "error"]
+
+
+def test_a_defect_is_logged_under_the_request_id_that_its_answer_tells(
+    server: Server, tmp_path: Path
+) -> None:
+    @get("/broken", opt={"scope": "open"}, sync_to_thread=False)
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    model = LiveModel.open(shutil.copytree(server.directory, tmp_path / "model"))
+    app = create_app(model, extra_routers=[broken])
+    with capture_logs() as lines, TestClient(app, raise_server_exceptions=False) as client:
+        answer = client.get("/broken")
+    (defect,) = [line for line in lines if line["event"] == "defect"]
+    assert (answer.status_code, answer.headers["x-request-id"]) == (500, defect["request_id"])
 
 
 def test_logs_name_no_user(server: Server, client: httpx.Client) -> None:

@@ -258,7 +258,8 @@ def test_health_and_metrics(server: Server) -> None:
         'pinnersage_requests_total{method="GET",route="/health/ready",status="200"}',
         "pinnersage_queue_depth",
         'pinnersage_stage_seconds_count{stage="retrieve"}', "pinnersage_freshness_seconds_count",
-        "pinnersage_cache_n_hits", "pinnersage_generation 1.0", "pinnersage_n_users",
-        "pinnersage_store_bytes",
+        "pinnersage_cache_hits_total", "pinnersage_cache_misses_total", "pinnersage_cache_n_entries",
+        "pinnersage_generation 1.0", "pinnersage_n_users", "pinnersage_store_bytes",
+        "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds",
     ):  # fmt: skip
         assert name in text, name

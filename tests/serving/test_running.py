@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from tests.serving.conftest import Serve, Server, build_model
 
 TIME = "2026-11-20T10:00:00Z"
@@ -63,6 +64,8 @@ def _red_when_gone(server: Server) -> None:
     found = server.client.get("/health/ready")
     assert found.headers["content-type"] == "application/problem+json"
     assert found.headers["retry-after"] == "1"
+    logged = [line for line in server.log_lines() if line["event"] == "unavailable"]
+    assert found.headers["x-request-id"] in {line["request_id"] for line in logged}
     assert server.client.get("/health/live").status_code == 200
     assert server.client.get("/v1/users/u1/recommendations").status_code == 503
     assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 503
@@ -167,7 +170,49 @@ def test_two_workers_are_one_service(serve: Serve) -> None:
     until(lambda: len(_children(server) - pids) == 1)
     until(lambda: all(_answers(server) for _ in range(10)))
     assert 'pinnersage_actions_total{status="accepted"} 30.0' in server.client.get("/metrics").text
+    _gauges_forget_workers_that_are_replaced(server)
     assert server.stop() == 0
+
+
+def _gauges_forget_workers_that_are_replaced(server: Server) -> None:
+    """Killed or replaced while the first generation was current: they do not hold the gauge there."""
+    build_model(server.directory)
+    until(lambda: "\npinnersage_generation 2.0" in _metrics(server))
+    pids = _children(server)
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: len(_children(server)) == 2 and not _children(server) & pids)
+    build_model(server.directory)
+    until(lambda: "\npinnersage_generation 3.0" in _metrics(server))
+
+
+def _metrics(server: Server) -> str:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        return client.get("/metrics").text
+
+
+def test_workers_end_with_the_first_process_and_leave_port_and_disk_to_the_next(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    (tmp_path / "pinnersage-metrics-without-lock").mkdir()
+    server = serve("--workers", "2")
+    until(lambda: len(_children(server)) == 2)
+    alive, folders = serve("--workers", "2", directory=server.directory), _folders(tmp_path)
+    workers = _children(server)
+    assert server.client.post("/v1/actions", json={"actions": [action("o1")]}).status_code == 202
+    server.process.send_signal(signal.SIGKILL)
+    server.process.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers))
+    again = serve("--workers", "2", "--port", server.url.rpartition(":")[2], directory=server.directory)
+    assert again.client.get("/v1/users/o1/interests").status_code == 200
+    assert alive.client.get("/metrics").status_code == 200
+    assert len(_folders(tmp_path) & folders) == len(folders) - 1
+    assert again.stop() == alive.stop() == 0
+    assert _folders(tmp_path) == {"pinnersage-metrics-without-lock"}
+
+
+def _folders(path: Path) -> set[str]:
+    return {folder.name for folder in path.glob("pinnersage-metrics-*")}
 
 
 def _children(server: Server) -> set[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -37,6 +36,20 @@ AllowedHosts = Annotated[
     _option(
         "--allowed-host", metavar="NAME", show_default=False,
         help="Host name that is answered, besides this machine's; repeatable. With --keys: all.",
+    ),
+]  # fmt: skip
+CorsOrigins = Annotated[
+    list[str] | None,
+    _option(
+        "--cors-origin", metavar="ORIGIN", show_default=False,
+        help="Origin, such as https://app.example.org, whose pages may call /v1; repeatable.",
+    ),
+]  # fmt: skip
+PictureOrigins = Annotated[
+    list[str] | None,
+    _option(
+        "--picture-origin", metavar="ORIGIN", show_default=False,
+        help="Origin that the page may load pictures of items from; repeatable.",
     ),
 ]  # fmt: skip
 HowDurable = Annotated[
@@ -75,6 +88,8 @@ def serve(
     workers: Workers = 1,
     keys: Keys = None,
     allowed_hosts: AllowedHosts = None,
+    cors_origins: CorsOrigins = None,
+    picture_origins: PictureOrigins = None,
     durability: HowDurable = "disk",
     max_k: MaxK = 1_000,
     max_body_mb: MaxBody = 8,
@@ -104,11 +119,21 @@ def serve(
     )  # fmt: skip
     hosts = None if keys is not None else tuple(allowed_hosts or ())
     served = ServedModel(
-        directory, bounds, keys, hosts, log_level, otel, {"durability": durability, "max_parked": max_parked}
-    )
+        directory, bounds, keys, hosts, log_level, otel, {"durability": durability, "max_parked": max_parked},
+        _origins(cors_origins, "--cors-origin"), _origins(picture_origins, "--picture-origin"),
+    )  # fmt: skip
     served.check()
     bound = bind(host, port)
     _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
+
+
+def _origins(given: list[str] | None, option: str) -> tuple[str, ...]:
+    from pinnersage.serving.origins import checked_origin
+
+    try:
+        return tuple(map(checked_origin, given or ()))
+    except UsageError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -122,6 +147,8 @@ class ServedModel:
     log_level: Level
     otel: bool
     model: dict[str, Any] = field(default_factory=dict)
+    cors_origins: tuple[str, ...] = ()
+    picture_origins: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raise before anything listens if the application cannot be made."""
@@ -151,8 +178,9 @@ class ServedModel:
             around = tracing()
         backend = LiveModel.open(self.directory, swaps_warm=True, **self.model)
         return create_app(
-            backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, plugins=[Page()], around=around
-        )
+            backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, around=around,
+            cors_origins=self.cors_origins, plugins=[Page(self.picture_origins)],
+        )  # fmt: skip
 
     def __call__(self) -> Any:
         """Return the application in a worker, or end the worker for good."""
@@ -199,10 +227,12 @@ def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
         return
     import os
 
-    with tempfile.TemporaryDirectory(prefix="pinnersage-metrics-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    from pinnersage.serving.metrics_folder import metrics_folder
+
+    with metrics_folder() as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         told.tell()
-        run_several(served, bound, n_workers, timeout_s)
+        run_several(served, bound, n_workers, timeout_s, folder)
 
 
 def check_installed() -> None:

@@ -14,13 +14,13 @@ from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
-from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.errors import UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
 from pinnersage.model.exporting import exported_actions, exported_entry
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.preferring import Preferences, chosen_record
+from pinnersage.model.preferring import Preferences, chosen_record, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
 from pinnersage.retrieval.explain import explain
 from pinnersage.streaming.entries import ActionEntry, action_entry
@@ -49,7 +49,7 @@ class Answering(ABC):
 
     @abstractmethod
     def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
-        """Return :meth:`opened`, and what the user prefers: item id as text -> ``muted`` or ``pinned``."""
+        """Return :meth:`opened`, and what is kept of the user's preferences by item id."""
 
     @abstractmethod
     def journal(self) -> Journal:
@@ -66,7 +66,7 @@ class Answering(ABC):
         opened, held = self.opened_for(user_id)
         known, record = opened.user_of(user_id), opened.record(user_id)
         answer = answers.interests_answer(known, record, opened.items.vocabulary)
-        preferences = Preferences(held, record, opened.items.vocabulary)
+        preferences = Preferences(held, record, opened)
         for position, interest in enumerate(answer["interests"]):
             interest["preference"] = preferences.of(position)
         return answer
@@ -94,7 +94,7 @@ class Answering(ABC):
         drawn = seed_of_user(seed, known)
         reserved = None
         if held:
-            preferences = Preferences(held, record, opened.items.vocabulary)
+            preferences = Preferences(held, record, opened)
             record, reserved = chosen_record(opened, record, preferences, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
         self.observe("interests", time.perf_counter() - began_s)
@@ -192,8 +192,8 @@ class Answering(ABC):
         opened = self.opened()
         known = opened.user_of(user_id)
         record, entries = opened.stored(known), self.journal().of_user(known)
-        preferences = self.journal().preferences(known)
-        if record is None and not entries and not preferences:
+        kept = self.journal().preferences(known)
+        if record is None and not entries and not kept:
             raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")
         held: answers.Answer = {"user_id": known, "as_of": rfc3339(opened.now_ms), "interests": []}
         if record is not None:
@@ -203,7 +203,8 @@ class Answering(ABC):
             "actions": [] if record is None else exported_actions(record, opened),
             "seen_item_ids": [] if record is None else ids(record.seen_rows),
             "journal": [exported_entry(at, entry) for at, entry in entries],
-            "preferences": preferences,
+            "preferences": {item: preference_of(kept, item) for item in kept},
+            "preference_item_ids": {item: items_of(kept, item) for item in kept},
         }
 
     def find_users(self, prefix: str = "", limit: int = 20) -> list[UserId]:
@@ -254,13 +255,6 @@ class Answering(ABC):
             if not str(user).startswith(prefix):
                 return
             yield user
-
-    def _item_of_interest(self, opened: OpenedGeneration, user_id: UserId, item_id: ItemId) -> ItemId:
-        """Return the item in the catalogue's type, if it is in an interest of the user."""
-        record, row = opened.record(user_id), opened.row_of(item_id)
-        if not (record.labels[record.item_rows == row] >= 0).any():
-            raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
-        return opened.items.vocabulary.id_of(row)
 
     def _list(
         self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,

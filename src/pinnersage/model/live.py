@@ -24,6 +24,7 @@ from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.preferring import with_preference
 from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
@@ -106,7 +107,7 @@ class LiveModel(Answering, Upkeep):
         return self._current.follow()
 
     def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
-        """Return :meth:`opened`, and what the user prefers: item id as text -> ``muted`` or ``pinned``."""
+        """Return :meth:`opened`, and what is kept of the user's preferences by item id."""
         heads, preferences = self._journal.heads_and_preferences(user_id)
         return self._current.follow(heads, user_id), preferences
 
@@ -235,7 +236,8 @@ class LiveModel(Answering, Upkeep):
     ) -> answers.Answer:
         """Let an interest of a user propose nothing (``muted``), or always (``pinned``), or as usual.
 
-        The interest is known again by the item, also when another comes to stand for it.
+        The interest is known again by its items, also when the medoid changes or is taken out. None works
+        for an interest that is gone, too.
 
         Raises
         ------
@@ -245,12 +247,10 @@ class LiveModel(Answering, Upkeep):
         with self._write_lock.held():
             self._current.caught_up()
             opened = self._current.follow()  # What the user saw.
-            known, item = opened.user_of(user_id), self._item_of_interest(opened, user_id, medoid_item_id)
-            held = self._journal.preferences(known)
-            chosen = {key: value for key, value in held.items() if key != str(item)}
-            if preference is not None:
-                chosen[str(item)] = preference
-            self._journal.set_preferences(known, chosen)
+            known = opened.user_of(user_id)
+            kept = self._journal.preferences(known)
+            item, wanted = with_preference(opened, known, medoid_item_id, preference, kept)
+            self._journal.set_preferences(known, wanted)
         return {"user_id": known, "medoid_item_id": item, "preference": preference}
 
     def erase(self, user_id: UserId) -> answers.Answer:

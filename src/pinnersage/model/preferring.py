@@ -1,38 +1,59 @@
-"""Interests a user muted or pinned: found in the record, and carried into the choice of interests."""
+"""Interests a user muted or pinned: found in the record, and carried into the choice of interests.
+
+What is kept of a preference is ``{"preference", "item_ids"}``, under the item it was said of: some items of
+the interest, that one first. Which interest it belongs to is found anew in each record, so it follows the
+interest when another medoid comes, when items go, and when a build clusters anew. Preferences kept by older
+versions, as ``muted`` or ``pinned`` alone, know that one item only.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Int64s
+from pinnersage._arrays import Int32s, Int64s
+from pinnersage._ids import ItemId, UserId
 from pinnersage.config import RecommendMode
+from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
-from pinnersage.items.live import LiveVocabulary
+from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.retrieval.draw import sample_others
+
+N_KEPT_ITEMS = 20
+
+Kept = Mapping[str, Any]
 
 
 class Preferences:
     """Which of a record's interests are muted or pinned.
 
-    Preferences are kept by item: they hold for the interest the item is in, whichever item stands for it.
+    A preference belongs to the interest that holds most of its items. Once none of them is in any, it
+    belongs to the interest that the first of them would join. Of several for one interest the newest
+    counts, and one that holds items before one that does not.
 
     Parameters
     ----------
-    held
-        Item id as text -> ``muted`` or ``pinned``.
+    kept
+        Item id as text -> what is kept of the preference, oldest first.
     """
 
-    def __init__(self, held: Mapping[str, Any], record: UserRecord, vocabulary: LiveVocabulary) -> None:
-        self._by_position: dict[int, str] = {}
-        for item_id, preference in held.items():
-            row = vocabulary.row_of(item_id)
-            labels = record.labels[record.item_rows == row] if row is not None else record.labels[:0]
-            self._by_position |= {int(label): preference for label in labels if label >= 0}
+    def __init__(self, kept: Kept, record: UserRecord, opened: OpenedGeneration) -> None:
+        self._positions: dict[str, int] = {}
+        holding: dict[str, int] = {}
+        label_of = dict(zip(record.item_rows.tolist(), record.labels.tolist(), strict=True)) if kept else {}
+        for item_id in kept:
+            rows = opened.items.vocabulary.rows_of(items_of(kept, item_id))
+            labels = [label for label in map(label_of.get, rows.tolist()) if label is not None and label >= 0]
+            if labels:
+                holding[item_id] = max(labels, key=labels.count)  # of equal ones that of the first item
+            elif (position := _joined(rows, record, opened)) is not None:
+                self._positions[item_id] = position
+        self._positions |= holding
+        self._by_position = {at: preference_of(kept, item) for item, at in self._positions.items()}
 
     def of(self, position: int) -> str | None:
         """Return what is preferred of the interest at a position of the record."""
@@ -41,6 +62,90 @@ class Preferences:
     def positions(self, preference: str) -> Int64s:
         """Return the positions of the interests with a preference, ascending."""
         return np.array(sorted(p for p, held in self._by_position.items() if held == preference), np.int64)
+
+    def of_others(self, kept: Kept, position: int) -> dict[str, Any]:
+        """Return what is kept that does not belong to the interest at a position."""
+        return {item: held for item, held in kept.items() if self._positions.get(item) != position}
+
+
+def preference_of(kept: Kept, item_id: str) -> str:
+    """Return ``muted`` or ``pinned``, as it was said of an item."""
+    held = kept[item_id]
+    return str(held if isinstance(held, str) else held["preference"])
+
+
+def items_of(kept: Kept, item_id: str) -> list[str]:
+    """Return the items, as text, by which the interest of a preference is known again."""
+    held = kept[item_id]
+    return [item_id] if isinstance(held, str) else list(held["item_ids"])
+
+
+def with_preference(
+    opened: OpenedGeneration,
+    user_id: UserId,
+    item_id: ItemId,
+    preference: Literal["muted", "pinned"] | None,
+    kept: Kept,
+) -> tuple[ItemId, dict[str, Any]]:
+    """Return the item in the catalogue's type, and what is to be kept of the user from now on.
+
+    It takes the place of whatever was said of the same interest. None also forgets what was said of an
+    interest that is gone, by any of the items it is known by.
+
+    Raises
+    ------
+    UserNotFoundError, ItemNotFoundError
+        There is no such user, or the item is in none of their interests.
+    """
+    own = opened.items.vocabulary.as_own(item_id)
+    named = [held for held in kept if str(own) in items_of(kept, held)]
+    try:
+        record, row = opened.record(user_id), opened.row_of(own)
+        labels = record.labels[record.item_rows == row]
+        if not (labels >= 0).any():
+            raise ItemNotFoundError(f"item {item_id!r}: expected an item of one of the user's interests")
+    except (UserNotFoundError, ItemNotFoundError):
+        if preference is None and named:
+            return own, {held: kept[held] for held in kept if held not in named}
+        raise
+    position = int(labels.max())
+    others = Preferences(kept, record, opened).of_others(kept, position)
+    if preference is None:
+        others.pop(str(own), None)
+        return own, others
+    said = {"preference": preference, "item_ids": _known_by(opened, record, position, row)}
+    return own, _under_another(others, str(own)) | {str(own): said}
+
+
+def _under_another(kept: Kept, item_id: str) -> dict[str, Any]:
+    """Return what is kept, where an item went to another interest under another item of its preference."""
+    names = {held: held for held in kept}
+    if item_id in kept:
+        names[item_id] = next((i for i in items_of(kept, item_id) if i not in kept), item_id)
+    return {names[held]: kept[held] for held in kept}
+
+
+def _known_by(opened: OpenedGeneration, record: UserRecord, position: int, row: int) -> list[str]:
+    """Return items by which an interest is known again: one of its rows, the medoid, then the newest."""
+    newest_first = record.item_rows[record.labels == position][::-1].tolist()
+    rows = list(dict.fromkeys([row, int(record.medoid_rows[position]), *newest_first]))
+    return [str(item_id) for item_id in opened.items.vocabulary.ids_of(rows[:N_KEPT_ITEMS])]
+
+
+def _joined(rows: Int32s, record: UserRecord, opened: OpenedGeneration) -> int | None:
+    """Return the interest that an action on the first item still there would join, by Ward's cost."""
+    rows = rows[rows != UNKNOWN]
+    if not len(rows) or not record.n_interests:
+        return None
+    embeddings, members = opened.items.embeddings, record.labels >= 0
+    labels = record.labels[members]
+    sums = np.zeros((record.n_interests, embeddings.shape[1]))
+    np.add.at(sums, labels, embeddings[record.item_rows[members]])
+    sizes = np.bincount(labels, minlength=record.n_interests)
+    apart = np.square(sums / sizes[:, None] - embeddings[rows[0]]).sum(axis=1)
+    costs = 2.0 * sizes / (sizes + 1.0) * apart
+    best = int(costs.argmin())
+    return best if costs[best] <= opened.config.interests.max_merge_cost else None
 
 
 class Chosen(NamedTuple):

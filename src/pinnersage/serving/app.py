@@ -26,6 +26,7 @@ def create_app(
     *,
     keys: KeyRing | None = None,
     allowed_hosts: Iterable[str] | None = None,
+    cors_origins: Iterable[str] = (),
     extra_routers: Sequence[Any] = (),
     plugins: Sequence[Any] = (),
     around: Callable[[Any], Any] | None = None,
@@ -42,6 +43,8 @@ def create_app(
         Who may call; everybody without.
     allowed_hosts
         Host names that are answered besides loopback's; all without.
+    cors_origins
+        Origins, such as ``https://app.example.org``, whose pages may call ``/v1``; none by default.
     extra_routers
         Further Litestar routers or handlers. They reach the model as
         ``request.app.state.service.backend``, and say who may call them by ``opt={"scope": ...}``.
@@ -67,6 +70,6 @@ def create_app(
     app.state.service = service
     finish_document(app)
     inner = app.asgi_handler if around is None else around(app.asgi_handler)
-    edge: Any = Edge(inner, service.settings, service.metrics, allowed_hosts)
+    edge: Any = Edge(inner, service.settings, service.metrics, allowed_hosts, cors_origins)
     app.asgi_handler = edge
     return app

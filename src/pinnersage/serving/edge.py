@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from pinnersage.serving.metrics import Metrics
+from pinnersage.serving.origins import Origins, is_of_another_site
 from pinnersage.serving.path_ids import SLASH, path_of
 from pinnersage.serving.problems import PROBLEM_JSON, RequestError, problem_body, problem_headers
 from pinnersage.serving.settings import ServiceSettings
@@ -39,6 +40,8 @@ class Edge:
         Where requests are counted.
     allowed_hosts
         Values of the Host header that are answered, besides loopback's; None for all.
+    cors_origins
+        Origins whose pages may call the API.
     """
 
     def __init__(
@@ -47,9 +50,11 @@ class Edge:
         settings: ServiceSettings,
         metrics: Metrics,
         allowed_hosts: Iterable[str] | None = None,
+        cors_origins: Iterable[str] = (),
     ) -> None:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._hosts = None if allowed_hosts is None else {host.lower().encode() for host in allowed_hosts}
+        self._origins = Origins(cors_origins)
         self._log = structlog.get_logger() if settings.access_log else None
 
     async def __call__(self, scope: dict[str, Any], receive: AsgiApp, send: AsgiApp) -> None:
@@ -59,19 +64,25 @@ class Edge:
             return
         began_s = time.perf_counter()
         headers = dict(scope["headers"])
-        exchange = _Exchange(scope, headers, send)
+        method, raw = scope["method"], scope.get("raw_path") or b""
+        if method == "HEAD":  # As GET, but that the body stays here.
+            scope = scope | {"method": "GET"}
+        exchange = _Exchange(scope, headers, send, self._origins.answer_headers(raw, headers), method)
+        preflight = self._origins.preflight(method, raw, headers)
         self._metrics.n_in_flight += 1
         try:
             refused = self._refused(scope, headers)
             if refused is not None:
                 await exchange.refuse(refused)
-            elif scope["method"] in _WITH_BODY:
+            elif preflight is not None:
+                await exchange.answer(204, preflight)
+            elif method in _WITH_BODY:
                 await self._in_time(scope, receive, exchange)
             else:
                 await self._app(scope, receive, exchange.send)
         finally:
             self._metrics.n_in_flight -= 1
-            self._finish(scope, exchange, time.perf_counter() - began_s)
+            self._finish(scope, exchange, method, time.perf_counter() - began_s)
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
         loop = asyncio.get_running_loop()
@@ -113,7 +124,7 @@ class Edge:
             return RequestError("an id in the path is empty", field="path")
         if scope["method"] not in _WITH_BODY:
             return None
-        if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
+        if is_of_another_site(raw, headers) and not self._origins.allows(raw, headers):
             return RequestError("a page of another site may not change anything here", status=403)
         if raw.startswith(b"/v1/") and not _is_json(headers):
             return RequestError("expected a body of Content-Type application/json", status=415)
@@ -123,13 +134,13 @@ class Edge:
         hosts = self._hosts or ()
         return _LOOPBACK.fullmatch(host) is not None or host.lower() in hosts or not host
 
-    def _finish(self, scope: dict[str, Any], exchange: _Exchange, seconds: float) -> None:
+    def _finish(self, scope: dict[str, Any], exchange: _Exchange, method: str, seconds: float) -> None:
         route = scope.get("path_template") or _NO_ROUTE
         status = exchange.status or 499
-        self._metrics.request(route, scope["method"], status, seconds)
+        self._metrics.request(route, method, status, seconds)
         if self._log is None:
             return
-        line = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1_000, 3)}
+        line = {"method": method, "route": route, "status": status, "ms": round(seconds * 1_000, 3)}
         if self._settings.log_user_ids:
             line["path"] = scope["path"].replace(SLASH, "/")
         if "api_key_name" in scope:
@@ -140,23 +151,32 @@ class Edge:
 class _Exchange:
     """The answer's side of one request."""
 
-    __slots__ = ("_fixed", "_send", "request_id", "status")
+    __slots__ = ("_fixed", "_is_head", "_send", "request_id", "status")
 
-    def __init__(self, scope: dict[str, Any], headers: dict[bytes, bytes], send: AsgiApp) -> None:
+    def __init__(
+        self,
+        scope: dict[str, Any],
+        headers: dict[bytes, bytes],
+        send: AsgiApp,
+        more: list[tuple[bytes, bytes]],
+        method: str,
+    ) -> None:
         given = headers.get(b"x-request-id")
         sane = given is not None and _REQUEST_ID.fullmatch(given)
         request_id: bytes = given if sane and given is not None else f"{random.getrandbits(64):016x}".encode()
         self.request_id = scope["request_id"] = request_id.decode()
-        self._fixed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+        self._fixed = [(b"x-request-id", request_id), (b"x-content-type-options", b"nosniff"), *more]
         if scope["path"].startswith("/v1/"):
             self._fixed.append((b"cache-control", b"no-store"))
-        self._send = send
+        self._send, self._is_head = send, method == "HEAD"
         self.status = 0
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = [*message["headers"], *self._fixed]
+        elif self._is_head and "body" in message:
+            message = message | {"body": b""}
         await self._send(message)
 
     async def refuse(self, error: RequestError) -> None:
@@ -166,7 +186,10 @@ class _Exchange:
             "Content-Length": str(len(body)),
         }
         headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
-        await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await self.answer(error.status, headers, body)
+
+    async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
 

@@ -6,7 +6,8 @@ writes its values into files there, and whichever worker is asked adds them up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import (
@@ -14,10 +15,11 @@ from prometheus_client import (
     Counter,
     Gauge,
     Histogram,
+    ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MutexValue, ValueClass
 
 STAGES = ("parse", "queue", "commit", "interests", "retrieve", "encode")
@@ -27,7 +29,7 @@ _BUCKETS_S = (
 
 
 class Metrics:
-    """All metrics; names begin with ``pinnersage_``, times are seconds."""
+    """All metrics; names begin with ``pinnersage_``, or ``process_`` where every program has them."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -53,7 +55,9 @@ class Metrics:
             "pinnersage_requests_in_flight", "Requests being answered.", "livesum", registry
         )
         self.n_in_flight = 0
-        self._status: dict[str, Any] = {}
+        self._process = ProcessCollector(registry=None)
+        self._gauges: dict[str, Gauge] = {}
+        self._growing: dict[str, _Growing] = {}
         self.freshness = self._freshness_s.observe
         self._stages = {stage: self._stage_s.labels(stage).observe for stage in STAGES}
         self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -83,29 +87,38 @@ class Metrics:
         self._swaps.inc()
 
     def load(self, *, n_queued: int) -> None:
-        """Set how many actions wait, and how many requests are being answered."""
+        """Set how many actions wait, how many requests are being answered, and what the process uses."""
         self._queued.set(n_queued)
         self._in_flight.set(self.n_in_flight)
+        for family in self._process.collect():
+            told, value = family.documentation, family.samples[0].value
+            if family.type == "counter":
+                self._grow(family.name, told, value)
+            else:
+                self._set(family.name, told, value, "livemax" if "start_time" in family.name else "livesum")
 
-    def status(self, facts: Mapping[str, Any], prefix: str = "") -> None:
-        """Set a gauge for every number of the model's status."""
+    def status(self, facts: Mapping[str, Any], prefix: str = "pinnersage_") -> None:
+        """Set a gauge for every number of the model's status; what a cache found, or not, is counted."""
         for name, value in facts.items():
+            told = f"Status of the model: {(prefix + name).partition('_')[2].replace('_', ' ')}."
             if isinstance(value, Mapping):
                 self.status(value, f"{prefix}{name}_")
+            elif name in ("n_hits", "n_misses"):
+                self._grow(prefix + name.removeprefix("n_"), told, value)
             elif name == "generation" and str(value).isdecimal():
-                self._set(f"{prefix}generation", int(value))
+                self._set(prefix + name, told, int(value), "livemin")
             elif isinstance(value, (int, float)) and not isinstance(value, bool):
-                self._set(f"{prefix}{name}", value)
+                self._set(prefix + name, told, value, "livesum" if "cache" in prefix else "livemax")
 
-    def _set(self, name: str, value: float) -> None:
-        gauge = self._status.get(name)
-        if gauge is None:
-            of_worker = name.startswith("cache")
-            gauge = self._status[name] = _gauge(
-                f"pinnersage_{name}", f"Status of the model: {name.replace('_', ' ')}.",
-                "livesum" if of_worker else "livemin" if name == "generation" else "livemax", self._registry,
-            )  # fmt: skip
-        gauge.set(value)
+    def _set(self, name: str, told: str, value: float, mode: str) -> None:
+        if name not in self._gauges:
+            self._gauges[name] = _gauge(name, told, mode, self._registry)
+        self._gauges[name].set(value)
+
+    def _grow(self, name: str, told: str, value: float) -> None:
+        if name not in self._growing:
+            self._growing[name] = _Growing(Counter(name, told, registry=self._registry))
+        self._growing[name].reached(value)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -114,6 +127,25 @@ class Metrics:
         together = CollectorRegistry()
         MultiProcessCollector(together)  # type: ignore[no-untyped-call]
         return generate_latest(together)
+
+
+class _Growing:
+    """A counter of what somebody else counts, and now and then counts from 0 again."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter, self._last = counter, 0.0
+
+    def reached(self, value: float) -> None:
+        self._counter.inc(value - self._last if value >= self._last else value)
+        self._last = value
+
+
+def forget_workers_besides(pids: Collection[int | None], folder: Path) -> None:
+    """Let gauges count these processes only; what others counted stays counted."""
+    for file in folder.glob("gauge_live*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if pid not in pids:
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
 
 
 def _histogram(name: str, told: str, labels: list[str], registry: CollectorRegistry) -> Histogram:

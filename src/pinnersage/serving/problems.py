@@ -112,7 +112,12 @@ def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Res
     """Answer for an error raised on purpose."""
     status = status_of(error)
     if status >= 500:
-        structlog.get_logger().error("unavailable", error=type(error).__name__, detail=str(error))
+        structlog.get_logger().error(
+            "unavailable",
+            request_id=request.scope.get("request_id"),
+            error=type(error).__name__,
+            detail=str(error),
+        )
     if isinstance(error, RequestError):
         return _respond(request, status, str(error), error.errors, error.headers, error.members)
     named = _FIELD.match(str(error)) if isinstance(error, (UsageError, DataError)) else None
@@ -135,7 +140,12 @@ def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[byt
     """Answer for a defect of this program; its traceback goes to the log."""
     # Frames and type only: the message of an unexpected error may hold an id.
     frames = "".join(traceback.format_tb(error.__traceback__))
-    structlog.get_logger().error("defect", error=type(error).__name__, traceback=frames)
+    structlog.get_logger().error(
+        "defect",
+        request_id=request.scope.get("request_id"),
+        error=type(error).__name__,
+        traceback=frames,
+    )
     return _respond(request, 500, "a defect of the service; its log says more under this request id")
 
 

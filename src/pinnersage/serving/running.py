@@ -9,14 +9,15 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.serving.connections import server_options
+from pinnersage.serving.workers import Supervisor, Worker
 
 _BACKLOG = 2_048
 
@@ -77,14 +78,22 @@ def run_one(app: Any, bound: socket.socket, shutdown_timeout_s: float) -> None:
 
 
 def run_several(
-    create: Callable[[], Any], bound: socket.socket, n_workers: int, shutdown_timeout_s: float
+    create: Callable[[], Any],
+    bound: socket.socket,
+    n_workers: int,
+    shutdown_timeout_s: float,
+    metrics_folder: Path,
 ) -> None:
     """Serve in several processes that share one socket; a worker that dies is replaced.
+
+    Workers end with this process, however sudden its end.
 
     Parameters
     ----------
     create
         Makes the application in each worker; it must be picklable.
+    metrics_folder
+        Where the workers keep their metrics, as their ``PROMETHEUS_MULTIPROC_DIR`` says.
 
     Raises
     ------
@@ -92,9 +101,9 @@ def run_several(
         The workers could not start.
     """
     config = uvicorn.Config(
-        create, factory=True, workers=n_workers, **server_options(shutdown_timeout_s)
+        Worker(create), factory=True, workers=n_workers, **server_options(shutdown_timeout_s)
     )  # fmt: skip
-    supervisor = Multiprocess(config, sockets=[bound])
+    supervisor = Supervisor(config, [bound], metrics_folder)
     supervisor.run()
     if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
         raise UnavailableError("the workers could not start; their log says why")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -42,7 +43,7 @@ class Service:
             observe=self.metrics.stage,
         )
         backend.observe = self.metrics.stage
-        self._generation = backend.generation
+        self._generation, self._observing = backend.generation, threading.Lock()
         # Apart from each other: writes may wait for a lock, and reads must not wait for them.
         reads, writes = (
             Threads(name, settings.n_threads, settings.max_waiting) for name in ("reads", "writes")
@@ -127,14 +128,15 @@ class Service:
         self.backend.check_ready()
 
     def observe_status(self) -> None:
-        """Bring the gauges up to date."""
-        self.metrics.load(n_queued=self.commits.n_queued)
-        if self.backend.generation != self._generation:  # Whoever noticed it: a read, a write or the watch.
-            self._generation = self.backend.generation
-            self.metrics.swapped()
-            structlog.get_logger().info("generation changed", generation=self._generation)
-        with contextlib.suppress(PinnerSageError):
-            self.metrics.status(self.backend.status())
+        """Bring the gauges up to date; one at a time, so that no count is older than the one before."""
+        with self._observing:
+            self.metrics.load(n_queued=self.commits.n_queued)
+            if self.backend.generation != self._generation:  # Whoever noticed: a read, a write or the watch.
+                self._generation = self.backend.generation
+                self.metrics.swapped()
+                structlog.get_logger().info("generation changed", generation=self._generation)
+            with contextlib.suppress(PinnerSageError):
+                self.metrics.status(self.backend.status())
 
     async def _rehearse(self) -> None:
         try:

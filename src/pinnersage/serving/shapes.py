@@ -206,3 +206,6 @@ class UserExport(Struct, frozen=True):
     seen_item_ids: list[Id]
     journal: list[JournalledAction]
     preferences: dict[str, str]
+    preference_item_ids: Annotated[
+        dict[str, list[str]], Meta(description="The items by which the interest of a preference is known.")
+    ]

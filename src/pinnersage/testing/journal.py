@@ -102,7 +102,8 @@ def apply(journal: Journal, step: tuple[str, object]) -> object:
         return journal.forget_erasures()
     assert isinstance(value, (str, int))
     if name == "prefer":
-        return journal.set_preferences(value, {} if journal.preferences(value) else {"a": "muted"})
+        kept = {"a": "muted", "b": {"preference": "pinned", "item_ids": ["b", "é"]}}
+        return journal.set_preferences(value, {} if journal.preferences(value) else kept)
     return journal.forget(value)
 
 

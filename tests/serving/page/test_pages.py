@@ -77,7 +77,14 @@ def test_pictures_of_other_origins_are_loaded_only_where_that_is_allowed(directo
         answer = client.get("/users/ada", headers=HTML)
     assert "img-src 'self' data: https://elsewhere.example;" in answer.headers["content-security-policy"]
     assert 'src="https://elsewhere.example/a.png"' in answer.text
-    for bad in ("elsewhere.example", "https://", "https://a.example; script-src *", "ftp://a.example"):
+    for bad in (
+        "elsewhere.example",
+        "https://",
+        "https://a.example; script-src *",
+        "ftp://a.example",
+        "*",
+        "https://*",
+    ):
         with pytest.raises(UsageError, match="expected an origin"):
             Page([bad])
 
@@ -170,6 +177,17 @@ def test_fields_that_are_no_form_and_posts_of_other_sites_are_refused(client: Cl
     crossed = headers | {"sec-fetch-site": "cross-site"}
     answer = client.post("/users/ada/actions", content=b"item_id=bread-01", headers=crossed)
     assert answer.status_code == 403
+    for host, origin, status in (
+        ("127.0.0.1:8765", "http://evil.example", 403), ("127.0.0.1:8765", "http://127.0.0.1:3000", 403),
+        ("127.0.0.1:8765", "null", 403), ("127.0.0.1:8765", "http://127.0.0.1:8765", 303),
+        ("shop.example", "https://shop.example", 303), ("shop.example", "https://shop.example:8443", 303),
+        ("shop.example", "https://evil.shop.example", 403),
+    ):  # fmt: skip
+        sent = headers | {"host": host, "origin": origin}
+        answer = client.post(
+            "/users/ada/actions", content=b"item_id=bread-01", headers=sent, follow_redirects=False
+        )
+        assert answer.status_code == status, (host, origin)
 
 
 def test_browsers_get_pages_of_errors_and_programs_get_problems(client: Client) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from litestar.config.app import AppConfig
 from litestar.plugins import InitPlugin
 
-from pinnersage.errors import UsageError
+from pinnersage.serving.origins import checked_origin
 from pinnersage.serving.page.doing import DOING
 from pinnersage.serving.page.door import as_page, cookie_middleware
 from pinnersage.serving.page.reading import READING
@@ -30,11 +30,7 @@ class Page(InitPlugin):
     """
 
     def __init__(self, picture_origins: Iterable[str] = ()) -> None:
-        self.picture_origins = tuple(origin.rstrip("/") for origin in picture_origins)
-        for origin in self.picture_origins:
-            scheme, _, host = origin.partition("://")
-            if scheme not in ("http", "https") or not host or any(c in host for c in "/ ;,'\"*"):
-                raise UsageError(f"expected an origin like https://img.example.org, got {origin!r}")
+        self.picture_origins = tuple(map(checked_origin, picture_origins))
         self.pages = Pages(self.picture_origins)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:

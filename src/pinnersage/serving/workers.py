@@ -1,0 +1,66 @@
+"""Several workers on one socket: the first process replaces those that die, and none outlives it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import structlog
+from uvicorn.config import Config
+from uvicorn.supervisors import Multiprocess
+
+from pinnersage.serving.metrics import forget_workers_besides
+
+
+class Supervisor(Multiprocess):
+    """Starts the workers, and starts another for each that dies; gauges count those that live.
+
+    Parameters
+    ----------
+    config, sockets
+        As in the base class.
+    metrics_folder
+        Where the workers keep their metrics.
+    """
+
+    def __init__(self, config: Config, sockets: list[socket], metrics_folder: Path) -> None:
+        super().__init__(config, sockets)
+        self._metrics_folder = metrics_folder
+
+    def keep_subprocess_alive(self) -> None:
+        """See the base class; it comes by twice a second, after signals that replace workers, too."""
+        super().keep_subprocess_alive()
+        forget_workers_besides({process.pid for process in self.processes}, self._metrics_folder)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Makes the application in a worker, which ends, as by SIGTERM, when the first process does.
+
+    Parameters
+    ----------
+    create
+        Makes the application; it must be picklable.
+    """
+
+    create: Callable[[], Any]
+
+    def __call__(self) -> Any:
+        """Return the application."""
+        threading.Thread(target=_end_with_parent, name="pinnersage-parent", daemon=True).start()
+        return self.create()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        structlog.get_logger().error("the first process is gone: this worker ends")
+        os.kill(os.getpid(), signal.SIGTERM)
