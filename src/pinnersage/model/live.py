@@ -142,8 +142,10 @@ class LiveModel(Answering, Upkeep):
 
         Raises
         ------
-        StorageFullError
-            There is no room; none of them is taken.
+        UnavailableError
+            There is no room (StorageFullError), or a file is gone. The journal may have the actions all the
+            same, and then they count as soon as records can be written: add them again, repeats change
+            nothing.
         """
         received_ms = time.time_ns() // 1_000_000
         with self._write_lock.held():

@@ -13,7 +13,13 @@ import structlog
 
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.path_ids import SLASH, path_of
-from pinnersage.serving.problems import PROBLEM_JSON, RequestError, problem_body, problem_headers
+from pinnersage.serving.problems import (
+    MAY_BE_TAKEN,
+    PROBLEM_JSON,
+    RequestError,
+    problem_body,
+    problem_headers,
+)
 from pinnersage.serving.settings import ServiceSettings
 
 Message = dict[str, Any]
@@ -93,12 +99,7 @@ class Edge:
         except TimeoutError:
             if exchange.status:
                 raise
-            await exchange.refuse(
-                RequestError(
-                    "no answer in time; what was sent may or may not have been taken: send it again, "
-                    "repeats change nothing", status=504,
-                )
-            )  # fmt: skip
+            await exchange.refuse(RequestError(f"no answer in time; {MAY_BE_TAKEN}", status=504))
 
     def _refused(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> RequestError | None:
         """Return why the request goes no further; put escaped slashes out of the router's way."""

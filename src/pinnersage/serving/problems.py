@@ -28,6 +28,7 @@ from pinnersage.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
+MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, repeats change nothing"
 
 # Messages of the model begin with the field they are about, where there is one.
 _FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
