@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from typing import Any
 
 import httpx
@@ -46,6 +47,48 @@ def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str
     problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, field)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "field", "expected"),
+    [
+        (
+            "GET",
+            "/v1/users/u1/recommendations?interest=1",
+            "interest",
+            "k, interests, seed, mode, include_seen",
+        ),
+        ("GET", "/v1/items/i00/neighbors?k=2&seed=1", "seed", "parameters k,"),
+        ("GET", "/v1/users/u1/interests?k=1", "k", "no parameters"),
+        ("POST", "/v1/actions?durable=1", "durable", "no parameters"),
+    ],
+)
+def test_parameters_that_do_not_exist_are_named(
+    client: httpx.Client, method: str, path: str, field: str, expected: str
+) -> None:
+    found = problem(client.request(method, path, headers=JSON, content=b'{"actions": []}'), 400, field)
+    assert expected in found["detail"]
+    assert client.get("/health/live?probe=7").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ({"retract": True}, "actions[1].retract"),
+        ({"evnt_id": "x"}, "actions[1].evnt_id"),
+        ({"timestamp": int(time.time() * 1_000) + 200 * 86_400_000}, "actions[1].timestamp"),
+        ({"timestamp": int(time.time())}, "actions[1].timestamp"),
+    ],
+)
+def test_sessions_are_judged_as_actions_of_users_are(
+    client: httpx.Client, action: dict[str, Any], field: str
+) -> None:
+    actions = [{"item_id": "i00"}, {"item_id": "i01"} | action]
+    problem(client.post("/v1/recommendations", json={"actions": actions}), 400, field)
+
+
+def test_a_session_or_users_asked_with_a_field_that_does_not_exist(client: httpx.Client) -> None:
+    problem(client.post("/v1/recommendations", json={"actions": [], "interest": 3}), 400, "interest")
+
+
 def test_the_longest_list_is_a_thousand(client: httpx.Client) -> None:
     assert client.get("/v1/users/u1/recommendations?k=1000").status_code == 200
     problem(client.get("/v1/items/i00/neighbors?k=1001"), 400, "k")
@@ -80,6 +123,18 @@ def test_a_body_must_say_that_it_is_json(client: httpx.Client) -> None:
     problem(client.post("/v1/actions", content=b'{"actions": []}'), 415)
 
 
+def test_a_body_is_neither_compressed_nor_in_another_charset(client: httpx.Client) -> None:
+    body = b'{"actions": []}'
+    for header, told in (
+        ({"content-encoding": "gzip"}, "Content-Encoding, got gzip"),
+        ({"content-type": "application/json; charset=latin-1"}, "charset latin-1"),
+    ):
+        found = problem(client.post("/v1/actions", content=body, headers=JSON | header), 415)
+        assert told in found["detail"]
+    same = {"content-type": 'application/json;charset="UTF-8"', "content-encoding": "identity"}
+    assert client.post("/v1/actions", content=body, headers=same).status_code == 202
+
+
 def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
     cross = JSON | {"sec-fetch-site": "cross-site"}
     problem(client.post("/v1/actions", json={"actions": []}, headers=cross), 403)
@@ -88,7 +143,8 @@ def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
 
 def test_oversized_bodies_are_413_said_or_unsaid(client: httpx.Client) -> None:
     large = b" " * (8 * 2**20 + 1)
-    problem(client.post("/v1/actions", content=large, headers=JSON), 413)
+    found = problem(client.post("/v1/actions", content=large, headers=JSON), 413, "body")
+    assert "at most 8,388,608 bytes" in found["detail"]
 
     def chunks() -> Any:
         for _ in range(20):

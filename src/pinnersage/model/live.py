@@ -30,11 +30,10 @@ from pinnersage.model.upkeep import Upkeep
 from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
-from pinnersage.streaming.events import NewAction, Outcome
+from pinnersage.streaming.events import MAX_AHEAD_S, NewAction, Outcome
 from pinnersage.streaming.journal import Journal
 
 MAX_PARKED = 100_000
-MAX_AHEAD_S = 600.0
 N_REHEARSED = 8
 REHEARSED_MODES: tuple[RecommendMode | None, ...] = (None, "sampled", "budgeted", "balanced")
 

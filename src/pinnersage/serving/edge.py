@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from pinnersage.serving.content import content_fault
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.path_ids import SLASH, path_of
 from pinnersage.serving.problems import (
@@ -116,9 +117,8 @@ class Edge:
             return None
         if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
             return RequestError("a page of another site may not change anything here", status=403)
-        if raw.startswith(b"/v1/") and not _is_json(headers):
-            return RequestError("expected a body of Content-Type application/json", status=415)
-        return None
+        fault = content_fault(headers) if raw.startswith(b"/v1/") else None
+        return None if fault is None else RequestError(fault, status=415)
 
     def _is_allowed(self, host: bytes) -> bool:
         hosts = self._hosts or ()
@@ -169,10 +169,3 @@ class _Exchange:
         headers = [(name.lower().encode(), value.encode()) for name, value in named.items()]
         await self.send({"type": "http.response.start", "status": error.status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
-
-
-def _is_json(headers: dict[bytes, bytes]) -> bool:
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
-        return True
-    return not kind and headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers

@@ -15,6 +15,7 @@ from litestar.openapi.spec import (
     Example,
     OpenAPIMediaType,
     Operation,
+    Parameter,
     Reference,
     RequestBody,
     SecurityScheme,
@@ -23,6 +24,7 @@ from litestar.openapi.spec import (
 from litestar.routes import HTTPRoute
 
 from pinnersage.serving.problems import PROBLEM_JSON, Problem
+from pinnersage.serving.queries import PARAMETERS
 from pinnersage.serving.shapes import ActionsIn, ItemIn, PreferenceIn, RecommendationsIn
 
 _REF = "#/components/schemas/{name}"
@@ -140,3 +142,6 @@ def _finish(operation: Operation, handler: HTTPRouteHandler) -> None:
     operation.request_body = handler.opt.get("body") or operation.request_body
     if handler.opt.get("scope") == "open":
         operation.security = []
+    handler.opt[PARAMETERS] = [
+        p.name for p in operation.parameters or () if isinstance(p, Parameter) and p.param_in == "query"
+    ]

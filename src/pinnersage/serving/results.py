@@ -12,10 +12,11 @@ from pinnersage.serving.shapes import ActionResult, ActionsOut
 from pinnersage.streaming.events import TOO_MANY_PARKED, Outcome
 
 _MAX_ERRORS = 20
-_MESSAGES = {
+MESSAGES = {
     "time_in_future": "expected a time not ahead of the server's clock; integers are milliseconds since 1970",
     "too_many_parked": "too many actions wait for unknown items: put the items, or send this again later",
 }
+"""What to say of outcomes that are a mere word."""
 
 
 def result_of(outcome: Outcome) -> ActionResult:
@@ -32,7 +33,7 @@ def result_of(outcome: Outcome) -> ActionResult:
     if not rest or not field.isidentifier():
         return ActionResult(outcome.status, outcome.reason)
     if rest.isidentifier():
-        return ActionResult(outcome.status, rest, field, _MESSAGES.get(rest))
+        return ActionResult(outcome.status, rest, field, MESSAGES.get(rest))
     return ActionResult(outcome.status, f"{field}_unusable", field, rest)
 
 

@@ -11,7 +11,7 @@ Id = str | int
 Time = Annotated[
     datetime | int,
     Meta(
-        description="RFC 3339 text (no zone: UTC), or integer milliseconds since 1970.",
+        description="RFC 3339 text (no zone: UTC), or integer milliseconds since 1970; not before 1980.",
         examples=["2026-11-24T18:30:00Z", 1_795_545_000_000],
     ),
 ]
@@ -19,7 +19,7 @@ Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
 
 
-class ActionIn(Struct, frozen=True):
+class ActionIn(Struct, frozen=True, forbid_unknown_fields=True):
     """One action of a user on an item."""
 
     user_id: Id
@@ -33,7 +33,7 @@ class ActionIn(Struct, frozen=True):
     ] = False
 
 
-class ActionsIn(Struct, frozen=True):
+class ActionsIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Actions to take, each judged by itself."""
 
     actions: list[ActionIn]
@@ -62,7 +62,7 @@ class ActionsOut(Struct, frozen=True):
     n_rejected: int
 
 
-class SessionAction(Struct, frozen=True):
+class SessionAction(Struct, frozen=True, forbid_unknown_fields=True):
     """One action of a session; without a ``timestamp`` it happened now."""
 
     item_id: Id
@@ -72,7 +72,7 @@ class SessionAction(Struct, frozen=True):
     event_id: Id | None = None
 
 
-class RecommendationsIn(Struct, frozen=True):
+class RecommendationsIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Either ``actions`` of an anonymous session, or ``user_ids`` for one list each; never both."""
 
     actions: list[SessionAction] | None = None

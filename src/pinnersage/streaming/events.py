@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from pinnersage._ids import ItemId, UserId
 
+MAX_AHEAD_S = 600.0
+"""Actions further ahead of this machine's clock are in the future: one of them would move "now"."""
+
 Status = Literal["accepted", "duplicate", "parked", "rejected"]
 
 
