@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pinnersage.serving.problems import FieldError, RequestError
+from pinnersage.serving.problems import FieldError, Problem, RequestError
 from pinnersage.serving.shapes import ActionResult, ActionsOut
 from pinnersage.streaming.events import TOO_MANY_PARKED, Outcome
 
@@ -17,6 +17,16 @@ MESSAGES = {
     "too_many_parked": "too many actions wait for unknown items: put the items, or send this again later",
 }
 """What to say of outcomes that are a mere word."""
+
+
+class ActionsProblem(Problem, frozen=True, kw_only=True):
+    """Why no action of a request was taken; ``results`` say it of each."""
+
+    results: list[ActionResult]
+    n_accepted: int
+    n_duplicate: int
+    n_parked: int
+    n_rejected: int
 
 
 def result_of(outcome: Outcome) -> ActionResult:
