@@ -17,8 +17,8 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Server:
-    """Return a service with little patience."""
-    return serve("--read-timeout", "1")
+    """Return a service with little patience, and a name besides this machine's."""
+    return serve("--read-timeout", "1", "--allowed-host", "Shop.example")
 
 
 def problem(response: httpx.Response, status: int, field: str | None = None) -> dict[str, Any]:
@@ -139,6 +139,18 @@ def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
     cross = JSON | {"sec-fetch-site": "cross-site"}
     problem(client.post("/v1/actions", json={"actions": []}, headers=cross), 403)
     problem(client.get("/v1/users/u1/interests", headers={"host": "evil.example"}), 421)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("shop.example", 200), ("SHOP.EXAMPLE:8443", 200), ("localhost:1", 200), ("[::1]:8765", 200),
+        ("shop.example.evil.example", 421), ("evil.example:80", 421), ("127.0.0.1.evil.example", 421),
+        ("evil.example:shop.example", 421),
+    ],
+)  # fmt: skip
+def test_host_names_are_answered_whatever_their_port(client: httpx.Client, host: str, status: int) -> None:
+    assert client.get("/health/live", headers={"host": host}).status_code == status
 
 
 def test_oversized_bodies_are_413_said_or_unsaid(client: httpx.Client) -> None:

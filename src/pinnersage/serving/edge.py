@@ -121,8 +121,11 @@ class Edge:
         return None if fault is None else RequestError(fault, status=415)
 
     def _is_allowed(self, host: bytes) -> bool:
-        hosts = self._hosts or ()
-        return _LOOPBACK.fullmatch(host) is not None or host.lower() in hosts or not host
+        hosts, named = self._hosts or (), host.lower()
+        is_allowed = (
+            named in hosts or named.partition(b":")[0] in hosts
+        )  # Whatever the port, if none is said.
+        return is_allowed or not host or _LOOPBACK.fullmatch(host) is not None
 
     def _finish(self, scope: dict[str, Any], exchange: _Exchange, seconds: float) -> None:
         route = scope.get("path_template") or _NO_ROUTE
