@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(scope="module")
 def server(serve: Serve) -> Server:
-    """Return a service with little patience."""
-    return serve("--read-timeout", "1")
+    """Return a service with little patience, and a name besides this machine's."""
+    return serve("--read-timeout", "1", "--allowed-host", "Shop.example")
 
 
 def problem(response: httpx.Response, status: int, field: str | None = None) -> dict[str, Any]:
@@ -53,6 +54,48 @@ def problem(response: httpx.Response, status: int, field: str | None = None) -> 
 )  # fmt: skip
 def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str) -> None:
     problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, field)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "expected"),
+    [
+        (
+            "GET",
+            "/v1/users/u1/recommendations?interest=1",
+            "interest",
+            "k, interests, seed, mode, include_seen",
+        ),
+        ("GET", "/v1/items/i00/neighbors?k=2&seed=1", "seed", "parameters k,"),
+        ("GET", "/v1/users/u1/interests?k=1", "k", "no parameters"),
+        ("POST", "/v1/actions?durable=1", "durable", "no parameters"),
+    ],
+)
+def test_parameters_that_do_not_exist_are_named(
+    client: httpx.Client, method: str, path: str, field: str, expected: str
+) -> None:
+    found = problem(client.request(method, path, headers=JSON, content=b'{"actions": []}'), 400, field)
+    assert expected in found["detail"]
+    assert client.get("/health/live?probe=7").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "field"),
+    [
+        ({"retract": True}, "actions[1].retract"),
+        ({"evnt_id": "x"}, "actions[1].evnt_id"),
+        ({"timestamp": int(time.time() * 1_000) + 200 * 86_400_000}, "actions[1].timestamp"),
+        ({"timestamp": int(time.time())}, "actions[1].timestamp"),
+    ],
+)
+def test_sessions_are_judged_as_actions_of_users_are(
+    client: httpx.Client, action: dict[str, Any], field: str
+) -> None:
+    actions = [{"item_id": "i00"}, {"item_id": "i01"} | action]
+    problem(client.post("/v1/recommendations", json={"actions": actions}), 400, field)
+
+
+def test_a_session_or_users_asked_with_a_field_that_does_not_exist(client: httpx.Client) -> None:
+    problem(client.post("/v1/recommendations", json={"actions": [], "interest": 3}), 400, "interest")
 
 
 def test_the_longest_list_is_a_thousand(client: httpx.Client) -> None:
@@ -87,6 +130,18 @@ def test_a_body_must_say_that_it_is_json(client: httpx.Client) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         problem(client.post("/v1/actions", content=b'{"actions": []}', headers={"content-type": kind}), 415)
     problem(client.post("/v1/actions", content=b'{"actions": []}'), 415)
+
+
+def test_a_body_is_neither_compressed_nor_in_another_charset(client: httpx.Client) -> None:
+    body = b'{"actions": []}'
+    for header, told in (
+        ({"content-encoding": "gzip"}, "Content-Encoding, got gzip"),
+        ({"content-type": "application/json; charset=latin-1"}, "charset latin-1"),
+    ):
+        found = problem(client.post("/v1/actions", content=body, headers=JSON | header), 415)
+        assert told in found["detail"]
+    same = {"content-type": 'application/json;charset="UTF-8"', "content-encoding": "identity"}
+    assert client.post("/v1/actions", content=body, headers=same).status_code == 202
 
 
 def test_pages_of_other_sites_change_nothing(client: httpx.Client) -> None:
@@ -148,9 +203,22 @@ def test_pages_of_other_origins_call_the_api_only_where_that_is_allowed(
     assert f"img-src 'self' data: {friend};" in page.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("shop.example", 200), ("SHOP.EXAMPLE:8443", 200), ("localhost:1", 200), ("[::1]:8765", 200),
+        ("shop.example.evil.example", 421), ("evil.example:80", 421), ("127.0.0.1.evil.example", 421),
+        ("evil.example:shop.example", 421),
+    ],
+)  # fmt: skip
+def test_host_names_are_answered_whatever_their_port(client: httpx.Client, host: str, status: int) -> None:
+    assert client.get("/health/live", headers={"host": host}).status_code == status
+
+
 def test_oversized_bodies_are_413_said_or_unsaid(client: httpx.Client) -> None:
     large = b" " * (8 * 2**20 + 1)
-    problem(client.post("/v1/actions", content=large, headers=JSON), 413)
+    found = problem(client.post("/v1/actions", content=large, headers=JSON), 413, "body")
+    assert "at most 8,388,608 bytes" in found["detail"]
 
     def chunks() -> Any:
         for _ in range(20):

@@ -54,6 +54,15 @@ def test_the_commands_of_the_page_work(server: Server) -> None:
     assert len(asked) == 15
 
 
+def test_the_statuses_of_the_page_are_those_of_the_document_and_what_no_route_can_tell(
+    server: Server,
+) -> None:
+    paths = server.client.get("/schema").json()["paths"]
+    told = {int(s) for item in paths.values() for operation in item.values() for s in operation["responses"]}
+    listed = re.findall(r"^\| (\d{3}(?:, \d{3})*) \|", PAGE, re.M)
+    assert {int(s) for row in listed for s in row.split(", ")} == {s for s in told if s >= 400} | {405, 500}
+
+
 def test_the_limits_of_the_page_are_those_of_the_service() -> None:
     s = ServiceSettings()
     assert f"| length of a list | {s.max_k:,} |" in PAGE

@@ -31,11 +31,10 @@ from pinnersage.model.upkeep import Upkeep
 from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
-from pinnersage.streaming.events import NewAction, Outcome
+from pinnersage.streaming.events import MAX_AHEAD_S, NewAction, Outcome
 from pinnersage.streaming.journal import Journal
 
 MAX_PARKED = 100_000
-MAX_AHEAD_S = 600.0
 N_REHEARSED = 8
 REHEARSED_MODES: tuple[RecommendMode | None, ...] = (None, "sampled", "budgeted", "balanced")
 
@@ -143,8 +142,10 @@ class LiveModel(Answering, Upkeep):
 
         Raises
         ------
-        StorageFullError
-            There is no room; none of them is taken.
+        UnavailableError
+            There is no room (StorageFullError), or a file is gone. The journal may have the actions all the
+            same, and then they count as soon as records can be written: add them again, repeats change
+            nothing.
         """
         received_ms = time.time_ns() // 1_000_000
         with self._write_lock.held():

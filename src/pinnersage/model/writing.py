@@ -26,13 +26,12 @@ from pinnersage.model.watermark import (
 )
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
-from pinnersage.streaming.events import DUPLICATE, Outcome
+from pinnersage.streaming.events import DUPLICATE, TOO_MANY_PARKED, Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 
 CHUNK = 100_000
 NEWEST_LOOKED_AT = 1_000
-TOO_MANY_PARKED = Outcome("rejected", "unknown_item: too many actions wait for items already")
 
 
 def state_of(opened: OpenedGeneration) -> State:

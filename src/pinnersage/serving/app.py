@@ -15,6 +15,7 @@ from pinnersage.serving.openapi import finish_document, openapi_config
 from pinnersage.serving.operations import OPERATIONS
 from pinnersage.serving.path_ids import ids_middleware
 from pinnersage.serving.problems import EXCEPTION_HANDLERS
+from pinnersage.serving.queries import queries_middleware
 from pinnersage.serving.routes import ROUTES
 from pinnersage.serving.service import Service
 from pinnersage.serving.settings import ServiceSettings
@@ -61,6 +62,7 @@ def create_app(
         logging_config=None,
         middleware=[
             access_middleware(keys, service.settings.rate_per_s),
+            queries_middleware,
             ids_middleware(service.settings.max_id_bytes),
         ],
         openapi_config=openapi_config(),

@@ -28,7 +28,10 @@ class Backend(Protocol):
         """Name of the generation that answers."""
 
     def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
-        """Take actions in one commit and return an outcome for each, in order."""
+        """Take actions in one commit and return an outcome for each, in order.
+
+        Where this raises, the actions may have been taken all the same; taking them again changes nothing.
+        """
 
     def put_item(self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any]) -> Answer:
         """Add or replace an item; return ``item_id, created, n_applied``."""

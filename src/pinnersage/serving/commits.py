@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import StoredFormatError, UnavailableError
+from pinnersage.serving.problems import MAY_BE_TAKEN
 from pinnersage.streaming.events import NewAction, Outcome
 
 AddActions = Callable[[Sequence[NewAction]], list[Outcome]]
@@ -126,8 +127,10 @@ class CommitQueue:
         """Commit all in one; if that is refused, each request by itself, so that none fails for another."""
         try:
             outcomes = self._add_actions([action for waiting in joined for action in waiting.actions])
-        except UnavailableError as error:
-            return [(waiting, error) for waiting in joined]
+        except (UnavailableError, StoredFormatError) as error:
+            # The journal is written before the records: it may hold what the records could not take.
+            told = type(error)(f"{error}; {MAY_BE_TAKEN}")
+            return [(waiting, told) for waiting in joined]
         except Exception as error:  # noqa: BLE001 - it is handed to those who wait.
             if len(joined) == 1:
                 return [(joined[0], error)]

@@ -11,10 +11,17 @@ from typing import Any
 
 import structlog
 
+from pinnersage.serving.content import content_fault
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.origins import Origins, is_of_another_site
 from pinnersage.serving.path_ids import SLASH, path_of
-from pinnersage.serving.problems import PROBLEM_JSON, RequestError, problem_body, problem_headers
+from pinnersage.serving.problems import (
+    MAY_BE_TAKEN,
+    PROBLEM_JSON,
+    RequestError,
+    problem_body,
+    problem_headers,
+)
 from pinnersage.serving.settings import ServiceSettings
 
 Message = dict[str, Any]
@@ -104,12 +111,7 @@ class Edge:
         except TimeoutError:
             if exchange.status:
                 raise
-            await exchange.refuse(
-                RequestError(
-                    "no answer in time; what was sent may or may not have been taken: send it again, "
-                    "repeats change nothing", status=504,
-                )
-            )  # fmt: skip
+            await exchange.refuse(RequestError(f"no answer in time; {MAY_BE_TAKEN}", status=504))
 
     def _refused(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> RequestError | None:
         """Return why the request goes no further; put escaped slashes out of the router's way."""
@@ -126,13 +128,15 @@ class Edge:
             return None
         if is_of_another_site(raw, headers) and not self._origins.allows(raw, headers):
             return RequestError("a page of another site may not change anything here", status=403)
-        if raw.startswith(b"/v1/") and not _is_json(headers):
-            return RequestError("expected a body of Content-Type application/json", status=415)
-        return None
+        fault = content_fault(headers) if raw.startswith(b"/v1/") else None
+        return None if fault is None else RequestError(fault, status=415)
 
     def _is_allowed(self, host: bytes) -> bool:
-        hosts = self._hosts or ()
-        return _LOOPBACK.fullmatch(host) is not None or host.lower() in hosts or not host
+        hosts, named = self._hosts or (), host.lower()
+        is_allowed = (
+            named in hosts or named.partition(b":")[0] in hosts
+        )  # Whatever the port, if none is said.
+        return is_allowed or not host or _LOOPBACK.fullmatch(host) is not None
 
     def _finish(self, scope: dict[str, Any], exchange: _Exchange, method: str, seconds: float) -> None:
         route = scope.get("path_template") or _NO_ROUTE
@@ -191,10 +195,3 @@ class _Exchange:
     async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
-
-
-def _is_json(headers: dict[bytes, bytes]) -> bool:
-    kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
-    if kind == b"application/json" or (kind.startswith(b"application/") and kind.endswith(b"+json")):
-        return True
-    return not kind and headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers

@@ -10,21 +10,25 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pinnersage._ids import ItemId
+from pinnersage._times import rfc3339
 from pinnersage.serving.problems import RequestError
+from pinnersage.serving.results import MESSAGES
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionIn, ActionResult, ActionsIn, SessionAction
-from pinnersage.streaming.events import NewAction
+from pinnersage.streaming.events import MAX_AHEAD_S, NewAction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_FIRST_MS = 315_532_800_000
 _LAST_MS = 253_402_300_799_999
 _PATH = re.compile(r"(?: - at `\$\.?(?P<path>[^`]*)`)$")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
+_UNKNOWN = re.compile(r"^Object contains unknown field `(?P<field>.*)`$", re.DOTALL)
 _FLOAT32_MAX = 3.4028234663852886e38
 _INT64 = range(-(2**63), 2**63)
 
 
-class _Envelope(msgspec.Struct):
+class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     actions: list[msgspec.Raw]
 
 
@@ -86,14 +90,19 @@ def field_and_message(error: msgspec.ValidationError) -> tuple[str, str]:
     ('k', 'Expected `int`, got `str`')
     >>> field_and_message(msgspec.ValidationError("Object missing required field `item_id`"))
     ('item_id', 'Object missing required field `item_id`')
+    >>> field_and_message(msgspec.ValidationError("Object contains unknown field `evnt_id`"))
+    ('evnt_id', 'there is no field evnt_id; /schema has those there are')
     """
     text = str(error)
     at = _PATH.search(text)
     path = at["path"] if at else ""
     message = text[: at.start()] if at else text
-    missing = _MISSING.search(message)
-    if missing:
-        path = f"{path}.{missing['field']}".lstrip(".")
+    unknown = _UNKNOWN.search(message)
+    named = unknown or _MISSING.search(message)
+    if named:
+        path = f"{path}.{named['field']}".lstrip(".")
+    if unknown:
+        message = f"there is no field {unknown['field']}; /schema has those there are"
     return path or "body", message
 
 
@@ -131,10 +140,12 @@ def session_actions(given: Sequence[SessionAction], now_ms: int, max_id_bytes: i
     RequestError
         One of them is not usable; the field says which.
     """
-    actions = []
+    actions, last_ms = [], now_ms + round(MAX_AHEAD_S * 1_000)
     for position, action in enumerate(given):
         try:
             time_ms = now_ms if action.timestamp is None else _time_ms(action.timestamp)
+            if time_ms > last_ms:
+                raise BadActionError("time_in_future", "timestamp", MESSAGES["time_in_future"])
             actions.append(
                 NewAction(
                     "", checked_id(action.item_id, "item_id", max_id_bytes), time_ms, action.action or "",
@@ -183,6 +194,8 @@ def _one(given: ActionIn | msgspec.Raw) -> ActionIn:
 def _reason(field: str, message: str) -> str:
     """Return the word that reports of tables use for the same fault, where there is one."""
     name = "time" if field == "timestamp" else field
+    if field not in ("body", *ActionIn.__struct_fields__):
+        return "unknown_field"
     if "missing" in message:
         return f"{name}_missing"
     if field == "body":
@@ -195,7 +208,8 @@ def _new_action(given: ActionIn, max_id_bytes: int) -> NewAction:
     return NewAction(
         checked_id(given.user_id, "user_id", max_id_bytes),
         checked_id(given.item_id, "item_id", max_id_bytes),
-        _time_ms(given.timestamp),
+        # Whoever took such a time in before may take it back.
+        _time_ms(given.timestamp, first_ms=0 if given.retract else _FIRST_MS),
         given.action or "",
         _weight(given.weight),
         None if event_id is None or event_id == "" else checked_id(event_id, "event_id", max_id_bytes),
@@ -203,12 +217,17 @@ def _new_action(given: ActionIn, max_id_bytes: int) -> NewAction:
     )
 
 
-def _time_ms(time: datetime | int) -> int:
+def _time_ms(time: datetime | int, *, first_ms: int = _FIRST_MS) -> int:
     if isinstance(time, datetime):
         moment = time if time.tzinfo else time.replace(tzinfo=UTC)
         time = (moment - _EPOCH) // _MS
     if time < 0:
         raise BadActionError("time_before_1970", "timestamp", "expected a time since 1970")
+    if time < first_ms:
+        raise BadActionError(
+            "time_before_1980", "timestamp",
+            f"expected a time since 1980, integers in milliseconds, got {rfc3339(time)}: are these seconds?",
+        )  # fmt: skip
     if time > _LAST_MS:
         raise BadActionError("time_unparsable", "timestamp", "expected milliseconds before the year 10000")
     return time

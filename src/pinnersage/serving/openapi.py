@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -14,15 +16,20 @@ from litestar.openapi.spec import (
     Components,
     Example,
     OpenAPIMediaType,
+    OpenAPIResponse,
     Operation,
+    Parameter,
     Reference,
     RequestBody,
     SecurityScheme,
     Tag,
 )
+from litestar.openapi.spec.base import BaseSchemaObject
 from litestar.routes import HTTPRoute
 
+from pinnersage.serving.examples import ANSWERS, problem
 from pinnersage.serving.problems import PROBLEM_JSON, Problem
+from pinnersage.serving.queries import PARAMETERS
 from pinnersage.serving.shapes import ActionsIn, ItemIn, PreferenceIn, RecommendationsIn
 
 _REF = "#/components/schemas/{name}"
@@ -40,53 +47,83 @@ has an `X-Request-ID`, yours if you send one.
 _REFUSALS = {
     400: "The request cannot be read; `errors` names the fields.",
     401: "No valid key was given.",
-    403: "The key lacks the scope.",
+    403: "The key lacks the scope, or a page of another site asks for a change.",
     404: "No such user or item.",
-    413: "The body is too large.",
-    415: "The body is not JSON.",
+    408: "The body did not arrive in time.",
+    413: "The body is too large, or holds too many actions.",
+    414: "The path is too long.",
+    415: "The body is not JSON, not in UTF-8, or compressed.",
+    421: "This host name is not served.",
     422: "The values cannot be used; `errors` names the fields.",
     429: "More requests than the rate allows.",
-    503: "Nothing can be read or written now; come again after `Retry-After` seconds.",
+    503: "Nothing can be read or written now, or too much waits; come again after `Retry-After` seconds. "
+    "What was sent may have been taken, and repeats change nothing.",
+    504: "No answer in time; what was sent may have been taken, and repeats change nothing.",
 }
 _WITH_KEYS = (401, 403, 429)
+_WITH_BODY = (408, 413, 415, 504)
+OF_DELETE = (404, 414, 415, 504)
+"""Refusals that every DELETE knows."""
 
 
-def refusals(*statuses: int, with_keys: bool = True) -> dict[int, ResponseSpec]:
-    """Return how a route documents that it may refuse with these statuses, and for want of a key."""
-    every = sorted({*statuses, *(_WITH_KEYS if with_keys else ())})
+def refusals(
+    *statuses: int, with_keys: bool = True, shapes: Mapping[int, type[Problem]] | None = None
+) -> dict[int, ResponseSpec]:
+    """Return how a route documents that it may refuse with these statuses, and for want of a key.
+
+    ``shapes`` are those of problems that say more than others.
+    """
+    every = sorted({*statuses, 421, *(_WITH_KEYS if with_keys else ())})
     return {
         status: ResponseSpec(
-            Problem, description=_REFUSALS[status], generate_examples=False, media_type=PROBLEM_JSON
+            (shapes or {}).get(status, Problem), description=_REFUSALS[status], generate_examples=False,
+            media_type=PROBLEM_JSON,
         )
         for status in every
-    }
+    }  # fmt: skip
 
 
-def reads(*refused: int, body: RequestBody | None = None) -> dict[str, Any]:
-    """Return what a route that reads says of itself: scope, tag, refusals besides the usual, body."""
-    return _told("read", "read", refused, body)
+def reads(answer: str, *refused: int, body: RequestBody | None = None) -> dict[str, Any]:
+    """Return what a route that reads says of itself: scope, answer, refusals besides the usual, body."""
+    return _told("read", "read", answer, refused, body)
 
 
-def writes(*refused: int, body: RequestBody | None = None) -> dict[str, Any]:
+def writes(
+    answer: str,
+    *refused: int,
+    body: RequestBody | None = None,
+    shapes: Mapping[int, type[Problem]] | None = None,
+) -> dict[str, Any]:
     """Return what a route that changes things says of itself."""
-    return _told("write", "write", refused, body)
+    return _told("write", "write", answer, refused, body, shapes)
 
 
-def admin(*refused: int) -> dict[str, Any]:
+def admin(answer: str, *refused: int) -> dict[str, Any]:
     """Return what a route about all of a user's data says of itself."""
-    return _told("admin", "one user's data", refused, None)
+    return _told("admin", "one user's data", answer, refused, None)
 
 
-def _told(scope: str, tag: str, refused: tuple[int, ...], body: RequestBody | None) -> dict[str, Any]:
-    usual = (400, 415, 503) if body is not None else (400, 503)
-    return {"opt": {"scope": scope, "body": body}, "tags": [tag], "responses": refusals(*usual, *refused)}
+def _told(
+    scope: str,
+    tag: str,
+    answer: str,
+    refused: tuple[int, ...],
+    body: RequestBody | None,
+    shapes: Mapping[int, type[Problem]] | None = None,
+) -> dict[str, Any]:
+    usual = (400, 503, *(_WITH_BODY if body is not None else ()))
+    return {
+        "opt": {"scope": scope, "body": body},
+        "tags": [tag],
+        "response_description": answer,
+        "responses": refusals(*usual, *refused, shapes=shapes),
+    }
 
 
 def takes(shape: type[msgspec.Struct], **examples: Any) -> RequestBody:
     """Return how a route documents its JSON body, with examples by name."""
     content = OpenAPIMediaType(
-        schema=Reference(_REF.format(name=shape.__name__)),
-        examples={name: Example(summary=name, value=value) for name, value in examples.items()},
+        schema=Reference(_REF.format(name=shape.__name__)), examples=_examples(examples)
     )
     return RequestBody(content={"application/json": content}, required=True)
 
@@ -140,3 +177,32 @@ def _finish(operation: Operation, handler: HTTPRouteHandler) -> None:
     operation.request_body = handler.opt.get("body") or operation.request_body
     if handler.opt.get("scope") == "open":
         operation.security = []
+    for status, response in (operation.responses or {}).items():
+        if isinstance(response, OpenAPIResponse):
+            _show(response, int(status), str(handler.handler_name))
+    handler.opt[PARAMETERS] = [
+        p.name for p in operation.parameters or () if isinstance(p, Parameter) and p.param_in == "query"
+    ]
+
+
+def _show(response: OpenAPIResponse, status: int, name: str) -> None:
+    """Add the examples of an operation's answer."""
+    for kind, content in (response.content or {}).items():
+        if kind == PROBLEM_JSON:
+            content.examples = _examples({"refused": problem(status, name)})
+        elif name in ANSWERS:
+            content.examples = _examples(ANSWERS[name])
+
+
+def _examples(values: Mapping[str, Any]) -> dict[str, Example | Reference]:
+    return {name: Example(summary=name, value=_AsItIs(value)) for name, value in values.items()}
+
+
+@dataclass
+class _AsItIs(BaseSchemaObject):
+    """A value whose nulls stay: the framework leaves out what is None."""
+
+    value: Any
+
+    def to_schema(self) -> Any:
+        return self.value

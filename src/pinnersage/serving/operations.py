@@ -10,19 +10,26 @@ from litestar import Request, Response, get
 from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.openapi import refusals
 from pinnersage.serving.service import service_of
+from pinnersage.serving.shapes import Live, Ready
 
 READY_TIMEOUT_S = 5.0
 OPEN = {"scope": "open"}
 
 
-@get("/health/live", opt=OPEN, tags=["operations"], sync_to_thread=False)
-def live() -> dict[str, str]:
+@get(
+    "/health/live", opt=OPEN, tags=["operations"], sync_to_thread=False, response_description="It answers.",
+    responses=refusals(with_keys=False),
+)  # fmt: skip
+def live() -> Live:
     """Tell that the process answers; restart it when this does not."""
-    return {"status": "live"}
+    return Live("live")
 
 
-@get("/health/ready", opt=OPEN, tags=["operations"], responses=refusals(503, with_keys=False))
-async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
+@get(
+    "/health/ready", opt=OPEN, tags=["operations"], response_description="Requests can be answered.",
+    responses=refusals(503, with_keys=False),
+)  # fmt: skip
+async def ready(request: Request[Any, Any, Any]) -> Ready:
     """Tell that requests can be answered; 503 when store, journal or index is gone."""
     service = service_of(request)
     try:
@@ -32,10 +39,13 @@ async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
         raise UnavailableError("not ready: the disk does not answer") from None
     except PinnerSageError as error:
         raise UnavailableError(f"not ready: {error}") from error
-    return {"status": "ready", "generation": service.backend.generation}
+    return Ready("ready", service.backend.generation)
 
 
-@get("/metrics", tags=["operations"], responses=refusals(), media_type="text/plain")
+@get(
+    "/metrics", tags=["operations"], response_description="The metrics.", responses=refusals(503),
+    media_type="text/plain",
+)  # fmt: skip
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Show metrics in Prometheus' text format, of all workers together."""
     service = service_of(request)

@@ -28,6 +28,7 @@ from pinnersage.errors import (
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
+MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, repeats change nothing"
 
 # Messages of the model begin with the field they are about, where there is one.
 _FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
@@ -136,6 +137,13 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
 
 
+def on_large_body(request: Request[Any, Any, Any], _: HTTPException) -> Response[bytes]:
+    """Answer for a body beyond its bound, which is told."""
+    n_bytes = request.app.state.service.settings.max_body_bytes
+    detail = f"expected a body of at most {n_bytes:,} bytes (--max-body-mb): send it in parts"
+    return _respond(request, 413, detail, [FieldError("body", detail)])
+
+
 def on_defect(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Answer for a defect of this program; its traceback goes to the log."""
     # Frames and type only: the message of an unexpected error may hold an id.
@@ -168,6 +176,7 @@ def _respond(
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Any] = {
     PinnerSageError: on_own_error,
+    413: on_large_body,
     HTTPException: on_http_error,
     Exception: on_defect,
 }

@@ -7,20 +7,35 @@ from collections.abc import Sequence
 
 import msgspec
 
-from pinnersage.serving.problems import FieldError, RequestError
+from pinnersage.serving.problems import FieldError, Problem, RequestError
 from pinnersage.serving.shapes import ActionResult, ActionsOut
-from pinnersage.streaming.events import Outcome
+from pinnersage.streaming.events import TOO_MANY_PARKED, Outcome
 
 _MAX_ERRORS = 20
+MESSAGES = {
+    "time_in_future": "expected a time not ahead of the server's clock; integers are milliseconds since 1970",
+    "too_many_parked": "too many actions wait for unknown items: put the items, or send this again later",
+}
+"""What to say of outcomes that are a mere word."""
+
+
+class ActionsProblem(Problem, frozen=True, kw_only=True):
+    """Why no action of a request was taken; ``results`` say it of each."""
+
+    results: list[ActionResult]
+    n_accepted: int
+    n_duplicate: int
+    n_parked: int
+    n_rejected: int
 
 
 def result_of(outcome: Outcome) -> ActionResult:
-    """Return the result of an outcome, whose reason may begin with the field it is about.
+    """Return the result of an outcome.
 
     Examples
     --------
-    >>> result_of(Outcome("rejected", "timestamp: time_in_future"))
-    ActionResult(status='rejected', reason='time_in_future', field='timestamp', message=None)
+    >>> result_of(Outcome("rejected", "weight: weight_negative"))
+    ActionResult(status='rejected', reason='weight_negative', field='weight', message=None)
     >>> result_of(Outcome("rejected", "user_id: expected an integer")).message
     'expected an integer'
     """
@@ -28,7 +43,7 @@ def result_of(outcome: Outcome) -> ActionResult:
     if not rest or not field.isidentifier():
         return ActionResult(outcome.status, outcome.reason)
     if rest.isidentifier():
-        return ActionResult(outcome.status, rest, field)
+        return ActionResult(outcome.status, rest, field, MESSAGES.get(rest))
     return ActionResult(outcome.status, f"{field}_unusable", field, rest)
 
 
@@ -38,7 +53,8 @@ def actions_answer(results: Sequence[ActionResult]) -> ActionsOut:
     Raises
     ------
     RequestError
-        422 if there are actions and every one was rejected; it carries the results, too.
+        There are actions and every one was rejected: 422, or 503 if some may be taken later. It carries the
+        results, too.
     """
     n = Counter(result.status for result in results)
     answer = ActionsOut(list(results), n["accepted"], n["duplicate"], n["parked"], n["rejected"])
@@ -47,9 +63,11 @@ def actions_answer(results: Sequence[ActionResult]) -> ActionsOut:
             FieldError(_field(position, result), result.message or result.reason or "rejected")
             for position, result in enumerate(results[:_MAX_ERRORS])
         ]
+        later = result_of(TOO_MANY_PARKED) in results
         raise RequestError(
-            "no action of this request can be used; see results",
-            status=422, errors=errors, members=msgspec.to_builtins(answer),
+            "no action of this request was taken, some can be later; see results" if later
+            else "no action of this request can be used; see results",
+            status=503 if later else 422, errors=errors, members=msgspec.to_builtins(answer),
         )  # fmt: skip
     return answer
 

@@ -10,34 +10,59 @@ import time
 from typing import Annotated, Any
 
 from litestar import Request, Response, delete, get, post, put
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter, RawBody
 
 from pinnersage.errors import UserNotFoundError
-from pinnersage.serving import examples, shapes
+from pinnersage.serving import examples, held, shapes
 from pinnersage.serving.backend import Answer
 from pinnersage.serving.bodies import read_item, read_preference, read_recommendations
 from pinnersage.serving.intake import read_actions, session_actions
-from pinnersage.serving.openapi import admin, reads, takes, writes
-from pinnersage.serving.results import actions_answer
+from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
+from pinnersage.serving.results import ActionsProblem, actions_answer
 from pinnersage.serving.service import Service, service_of
 
 AnyRequest = Request[Any, Any, Any]
-UserId = Annotated[str, PathParameter(description="A user.", min_length=1)]
-ItemId = Annotated[str, PathParameter(description="An item.", min_length=1)]
+UserId = Annotated[str, PathParameter(description="A user.", min_length=1, examples=[Example(value="u42")])]
+ItemId = Annotated[str, PathParameter(description="An item.", min_length=1, examples=[Example(value="i7")])]
 K = Annotated[
-    int, QueryParameter(ge=1, description="Length of the list; at most 1,000, unless set otherwise.")
+    int,
+    QueryParameter(
+        ge=1,
+        description="Length of the list; at most 1,000, unless set otherwise.",
+        examples=[Example(value=20)],
+    ),
 ]
 NInterests = Annotated[
-    int | None, QueryParameter(ge=1, le=10_000, description="How many interests are asked.")
+    int | None,
+    QueryParameter(ge=1, le=10_000, description="How many interests are asked.", examples=[Example(value=5)]),
 ]
-Seed = Annotated[int, QueryParameter(ge=0, le=2**63 - 1, description="Equal seeds give equal lists.")]
-Mode = Annotated[shapes.Mode | None, QueryParameter(description="How the list is made; as built by default.")]
-IncludeSeen = Annotated[bool, QueryParameter(description="Items acted on may come too.")]
+Seed = Annotated[
+    int,
+    QueryParameter(
+        ge=0, le=2**63 - 1, description="Equal seeds give equal lists.", examples=[Example(value=7)]
+    ),
+]
+Mode = Annotated[
+    shapes.Mode | None,
+    QueryParameter(
+        description="How the list is made; as built by default.", examples=[Example(value="budgeted")]
+    ),
+]
+IncludeSeen = Annotated[
+    bool, QueryParameter(description="Items acted on may come too.", examples=[Example(value=True)])
+]
 USER, ITEM = "/v1/users/{user_id:str}", "/v1/items/{item_id:str}"
 PREFERENCE = USER + "/interests/{medoid_item_id:str}/preference"
 
 
-@post("/v1/actions", status_code=202, **writes(413, 422, body=takes(shapes.ActionsIn, **examples.ACTIONS)))
+@post(
+    "/v1/actions", status_code=202,
+    **writes(
+        "On the disk and in every recommendation, but for those that say otherwise.", 422,
+        body=takes(shapes.ActionsIn, **examples.ACTIONS), shapes={422: ActionsProblem},
+    ),
+)  # fmt: skip
 async def add_actions(request: AnyRequest, body: RawBody) -> Response[shapes.ActionsOut]:
     """Take actions; the answer comes when they are on the disk and count in every recommendation.
 
@@ -49,7 +74,7 @@ async def add_actions(request: AnyRequest, body: RawBody) -> Response[shapes.Act
     return service.respond(actions_answer(await service.take(taken)), 202)
 
 
-@get(USER + "/recommendations", **reads())
+@get(USER + "/recommendations", **reads("The list.", 414))
 async def recommend(
     request: AnyRequest,
     user_id: UserId,
@@ -71,7 +96,7 @@ async def recommend(
 
 @post(
     "/v1/recommendations", status_code=200,
-    **reads(413, body=takes(shapes.RecommendationsIn, **examples.RECOMMENDATIONS)),
+    **reads("A list, or one a user.", body=takes(shapes.RecommendationsIn, **examples.RECOMMENDATIONS)),
 )  # fmt: skip
 async def recommend_many(
     request: AnyRequest, body: RawBody
@@ -94,14 +119,14 @@ async def recommend_many(
     return service.respond({"answers": answers})
 
 
-@get(USER + "/interests", **reads(404))
+@get(USER + "/interests", **reads("The interests.", 404, 414))
 async def show_interests(request: AnyRequest, user_id: UserId) -> Response[shapes.Interests]:
     """Show what a user is interested in, most important first."""
     service = service_of(request)
     return service.respond(service.timed("interests", service.backend.interests, user_id))
 
 
-@get(ITEM + "/neighbors", **reads(404))
+@get(ITEM + "/neighbors", **reads("The neighbors.", 404, 414))
 async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Response[shapes.Neighbors]:
     """Show the items nearest to an item."""
     service = service_of(request)
@@ -109,17 +134,19 @@ async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Res
     return service.respond(service.timed("retrieve", service.backend.neighbors, item_id, k))
 
 
-@get(USER + "/explanations/{item_id:str}", **reads(404))
-async def explain(request: AnyRequest, user_id: UserId, item_id: ItemId) -> Response[Answer]:
+@get(USER + "/explanations/{item_id:str}", **reads("The reasons.", 404, 414))
+async def explain(request: AnyRequest, user_id: UserId, item_id: ItemId) -> Response[shapes.Explanation]:
     """Tell why an item would, or would not, be recommended to a user, and the actions behind it."""
     service = service_of(request)
     return service.respond(await service.slow(service.backend.explain, user_id, item_id))
 
 
-@put(PREFERENCE, **writes(404, body=takes(shapes.PreferenceIn, **examples.PREFERENCE)))
+@put(
+    PREFERENCE, **writes("What holds now.", 404, 414, body=takes(shapes.PreferenceIn, **examples.PREFERENCE))
+)
 async def set_preference(
     request: AnyRequest, user_id: UserId, medoid_item_id: ItemId, body: RawBody
-) -> Response[Answer]:
+) -> Response[shapes.PreferenceOut]:
     """Mute an interest, so that nothing comes from it, or keep it pinned, so that it always counts."""
     service = service_of(request)
     wanted = read_preference(body)
@@ -128,14 +155,16 @@ async def set_preference(
     )
 
 
-@delete(PREFERENCE, status_code=200, **writes(404))
-async def forget_preference(request: AnyRequest, user_id: UserId, medoid_item_id: ItemId) -> Response[Answer]:
+@delete(PREFERENCE, status_code=200, **writes("What holds now.", *OF_DELETE))
+async def forget_preference(
+    request: AnyRequest, user_id: UserId, medoid_item_id: ItemId
+) -> Response[shapes.PreferenceOut]:
     """Forget what was said about an interest."""
     service = service_of(request)
     return service.respond(await service.write(service.backend.set_preference, user_id, medoid_item_id, None))
 
 
-@put(ITEM, **writes(413, 422, body=takes(shapes.ItemIn, **examples.ITEM)))
+@put(ITEM, **writes("The item is in the catalogue.", 414, 422, body=takes(shapes.ItemIn, **examples.ITEM)))
 async def put_item(request: AnyRequest, item_id: ItemId, body: RawBody) -> Response[shapes.ItemOut]:
     """Add an item or replace it; it can be recommended at once, and actions parked for it count."""
     service = service_of(request)
@@ -143,22 +172,22 @@ async def put_item(request: AnyRequest, item_id: ItemId, body: RawBody) -> Respo
     return service.respond(await service.write(service.backend.put_item, item_id, embedding, attributes))
 
 
-@delete(ITEM, status_code=200, **writes(404))
-async def delete_item(request: AnyRequest, item_id: ItemId) -> Response[Answer]:
+@delete(ITEM, status_code=200, **writes("The item is gone.", *OF_DELETE))
+async def delete_item(request: AnyRequest, item_id: ItemId) -> Response[shapes.ItemDeleted]:
     """Take an item out: it is never recommended again, and users whose medoid it was get another."""
     service = service_of(request)
     return service.respond(await service.write(service.backend.delete_item, item_id))
 
 
-@get(USER, **admin(404))
-async def export_user(request: AnyRequest, user_id: UserId) -> Response[shapes.UserExport]:
+@get(USER, **admin("All there is.", 404, 414))
+async def export_user(request: AnyRequest, user_id: UserId) -> Response[held.UserExport]:
     """Export everything held of one user, actions included."""
     service = service_of(request)
     return service.respond(await service.slow(service.backend.export, user_id))
 
 
-@delete(USER, status_code=200, **admin(404))
-async def erase_user(request: AnyRequest, user_id: UserId) -> Response[Answer]:
+@delete(USER, status_code=200, **admin("What was removed.", *OF_DELETE))
+async def erase_user(request: AnyRequest, user_id: UserId) -> Response[held.Receipt]:
     """Erase everything held of one user, and return a receipt of what was removed."""
     service = service_of(request)
     return service.respond(await service.write(service.backend.erase, user_id))

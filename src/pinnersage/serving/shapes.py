@@ -11,7 +11,7 @@ Id = str | int
 Time = Annotated[
     datetime | int,
     Meta(
-        description="RFC 3339 text (no zone: UTC), or integer milliseconds since 1970.",
+        description="RFC 3339 text (no zone: UTC), or integer milliseconds since 1970; not before 1980.",
         examples=["2026-11-24T18:30:00Z", 1_795_545_000_000],
     ),
 ]
@@ -19,7 +19,7 @@ Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
 
 
-class ActionIn(Struct, frozen=True):
+class ActionIn(Struct, frozen=True, forbid_unknown_fields=True):
     """One action of a user on an item."""
 
     user_id: Id
@@ -33,7 +33,7 @@ class ActionIn(Struct, frozen=True):
     ] = False
 
 
-class ActionsIn(Struct, frozen=True):
+class ActionsIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Actions to take, each judged by itself."""
 
     actions: list[ActionIn]
@@ -62,7 +62,7 @@ class ActionsOut(Struct, frozen=True):
     n_rejected: int
 
 
-class SessionAction(Struct, frozen=True):
+class SessionAction(Struct, frozen=True, forbid_unknown_fields=True):
     """One action of a session; without a ``timestamp`` it happened now."""
 
     item_id: Id
@@ -72,7 +72,7 @@ class SessionAction(Struct, frozen=True):
     event_id: Id | None = None
 
 
-class RecommendationsIn(Struct, frozen=True):
+class RecommendationsIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Either ``actions`` of an anonymous session, or ``user_ids`` for one list each; never both."""
 
     actions: list[SessionAction] | None = None
@@ -145,10 +145,68 @@ class Neighbors(Struct, frozen=True):
     neighbors: list[Neighbor]
 
 
+class ActionBehind(Struct, frozen=True):
+    """One action behind an item; ``contribution`` is its similarity times what it counts now."""
+
+    item_id: Id
+    timestamp: ReadTime
+    action: str | None
+    weight: float
+    similarity: float
+    decayed_weight: float
+    contribution: float
+
+
+class Similarity(Struct, frozen=True):
+    """How near an item is to one of a user's interests, as the cosine with its medoid."""
+
+    medoid_item_id: Id
+    similarity: float
+    share: float
+
+
+class Ranking(Struct, frozen=True):
+    """Where the ranker places an item; ``contributions`` by feature and ``expected`` add up to ``score``."""
+
+    rank: Annotated[int, Meta(description="From 1 among the candidates; 0 when it is none of them.")]
+    n_candidates: int
+    sources: list[str]
+    score: float
+    expected: float
+    contributions: dict[str, float]
+
+
+class Explanation(Struct, frozen=True, omit_defaults=True):
+    """Why an item would be recommended, or would not: then ``reasons`` says what speaks against it."""
+
+    user_id: Id
+    item_id: Id
+    score: float | None
+    interest: Annotated[Id | None, Meta(description="Medoid item of the nearest interest.")]
+    rank_in_interest: Annotated[int | None, Meta(description="Null beyond the ``n_offered`` it may offer.")]
+    n_offered: int
+    recommendable: bool
+    reasons: list[str]
+    seen: bool
+    available: bool
+    near_duplicate_of_seen: Id | None
+    actions: list[ActionBehind]
+    interests: list[Similarity]
+    ranking: Annotated[Ranking | None, Meta(description="With a ranker only.")] = None
+
+
 class PreferenceIn(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user says about an interest."""
 
     preference: Literal["muted", "pinned"]
+
+
+class PreferenceOut(Struct, frozen=True):
+    """What holds of an interest now; ``preference`` is null when it is neither muted nor pinned."""
+
+    user_id: Id
+    medoid_item_id: Id
+    preference: Literal["muted", "pinned"] | None
 
 
 class ItemIn(Struct, frozen=True):
@@ -173,39 +231,21 @@ class ItemOut(Struct, frozen=True):
     n_applied: int
 
 
-class ExportedAction(Struct, frozen=True):
-    """One action that counts for a user; ``event_key`` stands for its event id."""
+class ItemDeleted(Struct, frozen=True):
+    """An item that is gone."""
 
     item_id: Id
-    timestamp: ReadTime
-    action: str | None
-    weight: float
-    event_key: str | None
+    deleted: bool
 
 
-class JournalledAction(Struct, frozen=True):
-    """One entry of the journal on a user, as it arrived; ``retracted`` ones take an action back."""
+class Live(Struct, frozen=True):
+    """The process answers."""
 
-    sequence: int
-    item_id: Id
-    timestamp: ReadTime
-    action: str | None
-    weight: float
-    event_key: str | None
-    retracted: bool
-    received_at: ReadTime
+    status: Literal["live"]
 
 
-class UserExport(Struct, frozen=True):
-    """Everything held of one user."""
+class Ready(Struct, frozen=True):
+    """Requests are answered, from this generation of the model."""
 
-    user_id: Id
-    as_of: ReadTime
-    interests: list[Interest]
-    actions: list[ExportedAction]
-    seen_item_ids: list[Id]
-    journal: list[JournalledAction]
-    preferences: dict[str, str]
-    preference_item_ids: Annotated[
-        dict[str, list[str]], Meta(description="The items by which the interest of a preference is known.")
-    ]
+    status: Literal["ready"]
+    generation: str

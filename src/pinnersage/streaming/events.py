@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from pinnersage._ids import ItemId, UserId
 
+MAX_AHEAD_S = 600.0
+"""Actions further ahead of this machine's clock are in the future: one of them would move "now"."""
+
 Status = Literal["accepted", "duplicate", "parked", "rejected"]
 
 
@@ -49,7 +52,7 @@ class Outcome(NamedTuple):
         ``accepted``: on the disk and in the user's record. ``duplicate``: known before, nothing
         changed. ``parked``: on the disk, applied once its item appears. ``rejected``: nothing kept.
     reason
-        Why it was rejected, or parked.
+        Why it was rejected, or parked: a word, or the field it is about, a colon, and a word or a sentence.
     """
 
     status: Status
@@ -58,3 +61,5 @@ class Outcome(NamedTuple):
 
 ACCEPTED = Outcome("accepted")
 DUPLICATE = Outcome("duplicate")
+TOO_MANY_PARKED = Outcome("rejected", "item_id: too_many_parked")
+"""For now: there is room again once items come."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PHONE = {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 PAGES = ("/", "/users/ada", "/users/nobody-yet", "/items/films-42?user=ada", "/system", "/users?q=a",
          "/session?item=bread-07&item=films-02")  # fmt: skip
 
@@ -73,6 +74,31 @@ LEAST_CONTRAST = """() => {
 }"""
 
 
+# Dots with no other within 24 px, and those of them that a touch 11 px beside their middle would miss.
+MISSED_DOTS = """() => {
+  const result = { n: 0, missed: [] };
+  for (const lane of document.querySelectorAll(".dots")) {
+    const middles = [...lane.querySelectorAll(".dot")].map((dot) => {
+      const box = dot.getBoundingClientRect();
+      return { link: dot.closest("a"), x: box.x + box.width / 2, y: box.y + box.height / 2 };
+    });
+    for (const dot of middles) {
+      if (middles.some((other) => other !== dot && Math.abs(other.x - dot.x) < 24)) continue;
+      result.n += 1;
+      dot.link.scrollIntoView({ block: "center" });
+      const box = dot.link.querySelector(".dot").getBoundingClientRect();
+      const y = box.y + box.height / 2;
+      for (const [dx, dy] of [[0, 0], [11, 0], [-11, 0], [0, 10], [0, -10]]) {
+        const x = Math.min(Math.max(dot.x + dx, 1), innerWidth - 1);
+        const hit = document.elementFromPoint(x, y + dy)?.closest("a");
+        if (hit !== dot.link) result.missed.push([dot.x, dx, dy]);
+      }
+    }
+  }
+  return result;
+}"""
+
+
 @pytest.fixture(scope="module")
 def server(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """Serve a copy of the world, which the tests may change."""
@@ -103,7 +129,7 @@ def open_page(browser: Any, server: PageServer) -> Iterator[Open]:
     contexts = []
 
     def opened(path: str, **options: Any) -> Any:
-        context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
+        context = browser.new_context(**({"viewport": DESKTOP} | options))
         context.set_default_timeout(30_000)
         contexts.append(context)
         page = context.new_page()
@@ -158,7 +184,7 @@ def test_both_lists_stand_side_by_side_and_say_what_they_cover(open_page: Open) 
     assert own["y"] == mean["y"]
     assert own["x"] + own["width"] < mean["x"]
     assert page.locator(".own .strip").bounding_box()["y"] < 900
-    assert page.locator(".dots a").count() >= page.locator("circle[r='4.5']").count() >= 30
+    assert page.locator(".dots a").count() == page.locator(".dots .dot").count() >= 30
 
 
 def test_acting_on_an_item_changes_interests_and_list_without_a_reload_and_can_be_taken_back(
@@ -213,8 +239,60 @@ def test_the_tab_key_reaches_an_item_and_enter_acts_on_it(open_page: Open) -> No
     assert before[0] not in own_items(page)
 
 
-def test_pages_do_not_shift_and_read_well_on_a_phone_in_light_and_dark(open_page: Open) -> None:
-    schemes = [("light", {"width": 1280, "height": 900}, PAGES[:4]), ("dark", PHONE, PAGES)]
+def test_the_actions_of_an_interest_are_a_group_of_links_that_say_what_and_when(open_page: Open) -> None:
+    for with_script in (True, False):
+        page = open_page("/users/ada", java_script_enabled=with_script)
+        interest = page.locator(".lane-name .lane-title").first.inner_text()
+        told = page.locator("#interest-0 .note").first.inner_text()
+        lane = page.get_by_role("group", name=f"Interest A, {interest}: ")
+        links = lane.get_by_role("link", name=re.compile(r"^.+ · \d+ \w+ 20\d\d, \d\d:\d\d"))
+        assert f"{links.count()} actions" in told
+        assert links.count() == lane.locator("a").count() > 5
+
+
+def test_arrow_keys_go_along_a_lane_in_which_tab_stops_once(open_page: Open) -> None:
+    page = open_page("/users/ada")
+    lanes = page.locator(".lane:not(.axis)")
+    page.locator(".lane-name").first.focus()
+    page.keyboard.press("Tab")
+    dots = lanes.nth(0).locator(".dots a")
+    expect(dots.last).to_be_focused()
+    for _ in range(2):
+        page.keyboard.press("ArrowLeft")
+    focused = dots.nth(dots.count() - 3)
+    expect(focused).to_be_focused()
+    expect(page.locator(".told")).to_have_text(focused.locator("title").text_content())
+    page.keyboard.press("Home")
+    expect(dots.first).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(dots.first).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(lanes.nth(1).locator(".lane-name")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(dots.first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="For ada")).to_be_visible()
+
+
+def test_without_a_script_tab_stops_at_every_dot(open_page: Open) -> None:
+    page = open_page("/users/ada", java_script_enabled=False)
+    page.locator(".lane-name").first.focus()
+    dots = page.locator(".dots").first.locator("a")
+    for place in range(3):
+        page.keyboard.press("Tab")
+        expect(dots.nth(place)).to_be_focused()
+
+
+def test_a_finger_need_not_hit_a_dot_exactly(open_page: Open) -> None:
+    page = open_page("/users/ada", viewport=PHONE)
+    missed = page.evaluate(MISSED_DOTS)
+    assert missed["n"] > 10
+    assert missed["missed"] == []
+
+
+def test_pages_do_not_shift_and_read_well_wherever_they_are_seen_in_light_and_dark(open_page: Open) -> None:
+    schemes = [("light", DESKTOP, PAGES[:4]), ("dark", PHONE, PAGES), ("dark", DESKTOP, PAGES),
+               ("light", PHONE, PAGES)]  # fmt: skip
     for scheme, viewport, paths in schemes:
         page = open_page("/", color_scheme=scheme, viewport=viewport)
         origin = page.url.rstrip("/")

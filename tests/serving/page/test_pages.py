@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from litestar.testing import TestClient
+from tests.serving.conftest import action_table, item_table
 from tests.serving.page.world import HOSTILE_TITLE, NOW_MS, ODD_USER
 
+from pinnersage import PinnerSage
 from pinnersage.errors import UsageError
 from pinnersage.model.live import LiveModel
 from pinnersage.serving.app import create_app
@@ -139,6 +142,17 @@ def test_a_notice_that_the_data_do_not_bear_out_is_not_shown(client: Client) -> 
 def test_an_unknown_item_is_refused_in_words(client: Client) -> None:
     answer = post(client, "/users/bela/actions", item_id="no-such-item")
     assert "Not counted: <strong>no-such-item</strong>" in text(client, answer.headers["location"])
+
+
+def test_an_action_in_a_log_whose_seconds_were_taken_for_milliseconds_is_refused_in_words(
+    tmp_path: Path,
+) -> None:
+    times = pa.array([1_741_975_800, 1_741_975_900], pa.timestamp("ms", "UTC"))
+    actions = action_table().slice(0, 2).set_column(2, "timestamp", times)
+    PinnerSage.build(item_table(), actions, path=tmp_path / "model").close()
+    with client_of(tmp_path / "model") as client:
+        answer = post(client, "/users/u0/actions", item_id="i20")
+        assert "were those seconds" in text(client, answer.headers["location"])
 
 
 def test_an_interest_is_muted_and_pinned(client: Client) -> None:

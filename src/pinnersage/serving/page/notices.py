@@ -13,6 +13,8 @@ from pinnersage.serving.page.user_view import UserView
 _REASONS = {
     "unknown_item": "the item is not in the catalogue any more; the action counts once it returns",
     "time_in_future": "this machine's clock is behind the newest action",
+    "time_before_1980": "its time is before 1980, as the log's: were those seconds, taken for milliseconds?",
+    "too_many_parked": "the item is not in the catalogue any more",
     "user_id_unusable": "the ids of this model's users are integers",
     "item_id_unusable": "the ids of this model's items are integers",
 }

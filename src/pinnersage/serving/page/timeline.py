@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 from pinnersage._ids import ItemId
@@ -31,9 +32,23 @@ class ActionAt(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """One action in its lane; ``with_picture`` where there is room to show the item."""
+    """One action in its lane.
+
+    Attributes
+    ----------
+    x
+        Its place.
+    left, right
+        Halfway to its neighbors in the lane: a pointer between them means this one.
+    item_id, time_ms, kind
+        The action.
+    with_picture
+        Whether there is room to show the item.
+    """
 
     x: float
+    left: float
+    right: float
     item_id: ItemId
     time_ms: int
     kind: str
@@ -99,13 +114,15 @@ def _lane(
     """Return dots, oldest first; pictures for the newest that do not cover each other."""
     dots: list[Dot] = []
     taken: list[float] = []
-    for action in reversed(actions):
-        x = _place(action.time_ms, first_ms, last_ms)
+    places = [_place(action.time_ms, first_ms, last_ms) for action in actions]
+    bounds = [0.0, *(round((one + next_) / 2, 3) for one, next_ in pairwise(places)), 100.0]
+    for at, action in reversed(list(enumerate(actions))):
+        x = places[at]
         has_room = all(abs(x - other) >= _PICTURE_WIDTH for other in taken)
         pictured = has_room and action.item_id in with_picture
         if pictured:
             taken.append(x)
-        dots.append(Dot(x, action.item_id, action.time_ms, action.kind, pictured))
+        dots.append(Dot(x, bounds[at], bounds[at + 1], action.item_id, action.time_ms, action.kind, pictured))
     return dots[::-1]
 
 

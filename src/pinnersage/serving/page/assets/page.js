@@ -52,6 +52,7 @@ function show(next, from, address) {
     const fresh = next.getElementById(part.id);
     if (fresh) part.replaceChildren(...fresh.childNodes);
   }
+  oneStopALane();
   document.title = next.title;
   if (address) history.replaceState(null, "", address);
   tellChanges(before);
@@ -100,6 +101,48 @@ function tell(text) {
   line.textContent = text;
   notice.replaceChildren(line);
 }
+
+// --- The timeline: Tab stops once in a lane, at its newest dot; arrows go along it, and a line says what a dot is.
+
+function dotsOf(lane) {
+  return [...lane.querySelectorAll("a")];
+}
+
+function oneStopALane() {
+  for (const lane of document.querySelectorAll(".dots")) stopAt(dotsOf(lane), -1);
+  sayDot(null);
+}
+
+function stopAt(dots, place) {
+  dots.forEach((dot) => dot.setAttribute("tabindex", String(dot === dots.at(place) ? 0 : -1)));
+}
+
+function sayDot(target) {
+  const line = document.querySelector(".told");
+  if (!line) return;
+  const dot = target?.closest(".dots a") || document.activeElement?.closest(".dots a");
+  line.dataset.rest ??= line.textContent + (matchMedia("(hover: hover) and (min-width: 40rem)").matches ? " Arrow keys go from dot to dot." : "");
+  line.textContent = dot ? dot.querySelector("title").textContent : line.dataset.rest;
+}
+
+for (const kind of ["pointerover", "focusin", "focusout"]) {
+  document.addEventListener(kind, (event) => sayDot(kind === "focusout" ? event.relatedTarget : event.target));
+}
+
+document.addEventListener("keydown", (event) => {
+  const dot = event.target.closest(".dots a");
+  if (!dot || event.ctrlKey || event.metaKey || event.altKey) return;
+  const dots = dotsOf(dot.closest(".dots"));
+  const at = dots.indexOf(dot);
+  const place = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: dots.length - 1 }[event.key];
+  if (place === undefined) return;
+  event.preventDefault();
+  if (!dots[place]) return;
+  stopAt(dots, place);
+  dots[place].focus();
+});
+
+oneStopALane();
 
 // --- Suggestions of users while typing: a combobox with a list of options.
 
