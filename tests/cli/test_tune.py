@@ -111,8 +111,8 @@ def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> No
         (("--metric", "luck"), 2, "--metric"),
         (("--until", "soon"), 2, "expected a time"),
         (("--until", "1960-01-01"), 3, "nothing to tune on before 1960-01-01"),
-        (("--out", "tuned.json"), 2, "--out: expected a file ending in .toml"),
-        (("--out", "nowhere/tuned.toml"), 2, "--out: expected a file in an existing directory"),
+        (("--out", "tuned.json"), 2, "out: expected a file ending in .toml"),
+        (("--out", "nowhere/tuned.toml"), 2, "out: expected a file in an existing directory"),
         (("--mode", "ranked"), 2, "second stage"),
     ],
 )

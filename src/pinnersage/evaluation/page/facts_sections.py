@@ -24,6 +24,7 @@ _VECTORS = {
     "log": "learnt from the log before the first day",
     "fused": "those given with the items, fused with vectors learnt from the log before the first day",
 }
+_LISTS = "Near-duplicates may stand in one list here, for arms of every kind; what is served leaves them out."
 _LEFT_OUT = {
     "n_left_out_not_in_pool": "actions on items that were not in the pool",
     "n_left_out_too_few_actions": "actions of users with too few actions before",
@@ -73,9 +74,11 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         "Pool",
         (
             f"{count_of(pool.get('n_items_first_day'))} items on the first day, "
-            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed and were available"
+            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed then and that the "
+            "catalogue offers now; what was delisted since is missing from earlier days, too"
         ),
     )
+    yield "Lists", _LISTS
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
     yield "Impressions", _impressions(summary)
     if about.more("vectors") is not None:

@@ -170,9 +170,9 @@ def check_out(path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix.lower() != ".toml":
-        raise UsageError(f"--out: expected a file ending in .toml, got {path}")
+        raise UsageError(f"out: expected a file ending in .toml, got {path}")
     if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"--out: expected a file in an existing directory, got {path}")
+        raise UsageError(f"out: expected a file in an existing directory, got {path}")
 
 
 def _choice_dict(choice: Choice) -> dict[str, Any]:

@@ -148,7 +148,10 @@ def served_arm(config: BuildConfig, shared: Shared, seed: int = 0) -> Arm:
             near_duplicate_cosine=retrieval.near_duplicate_cosine,
         )  # fmt: skip
     if retrieval.mode == "ranked":
-        raise UsageError("retrieval.mode 'ranked' needs a second stage; add --ranker, or choose another mode")
+        raise UsageError(
+            "retrieval.mode 'ranked' needs a second stage; add --ranker (fit_ranker=True), or choose another "
+            "mode"
+        )
     if retrieval.mode == "balanced":
         return Balanced(
             "served", shared.neighbors, "proportional", "turns", shared.records, config.interests,

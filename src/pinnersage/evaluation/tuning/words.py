@@ -139,7 +139,7 @@ def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str
         *map(decided, choices),
         f"The defaults stay, which are safe: in the {about['tuning']['train_days']} training days from "
         f"{train['from'][:10]} {why}. The log begins on {about['data']['oldest_action'][:10]}; "
-        "a longer one, or more --train-days, would allow a choice.",
+        "a longer one, or more --train-days (train_days), would allow a choice.",
     )
 
 
