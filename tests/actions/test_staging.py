@@ -582,3 +582,14 @@ def test_real_actions(tmp_path: Path, name: str) -> None:
     users = pq.read_table(path, columns=["user_id"]).column(0).to_pylist()
     assert [user for b in batches for user in b.user_ids] == sorted(set(users), key=_order)
     assert sum(len(b.item_rows) for b in batches) == len(users)
+
+
+@pytest.mark.parametrize("mapping", [{}, {"timestamp": "seen_at"}])
+def test_datetime_stands_for_timestamp_where_there_is_none(tmp_path: Path, mapping: dict[str, str]) -> None:
+    times = {name: [f"2020-01-0{day}"] for day, name in ((1, "datetime"), (2, "timestamp"), (3, "seen_at"))}
+    kept: dict[str, list[Any]] = {"user_id": ["u"], "item_id": [ITEMS[0]]}
+    for left_out, used in (((), 3 if mapping else 2), (("seen_at",), 2), (("seen_at", "timestamp"), 1)):
+        columns = kept | {name: time for name, time in times.items() if name not in left_out}
+        with stage(pa.table(columns), tmp_path, ImportConfig(columns=mapping)) as log:
+            newest_ms = log.newest_ms
+        assert datetime.fromtimestamp(newest_ms / 1_000, UTC).day == used

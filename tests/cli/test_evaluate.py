@@ -50,6 +50,27 @@ def test_people_get_tables_a_verdict_and_the_span(call: Run, world: Path) -> Non
     assert "No --from was given: the last 5 days" in ran.err
 
 
+def test_without_a_terminal_there_is_a_line_for_each_arm(call: Run, world: Path) -> None:
+    lines = evaluated(call, world, "--arms", "mean-0,popular", "--budget", "5").err.splitlines()
+    assert [line for line in lines if "/2 " in line] == ["done: 1/2 mean-0", "done: 2/2 popular"]
+    assert evaluated(call, world, "--arms", "mean-0,popular", "--budget", "5", "--json").err == ""
+
+
+def test_days_beyond_the_log_are_told(call: Run, world: Path) -> None:
+    # The users' second topic begins on the 11th day and has three days of actions.
+    more = ("--arms", "mean-0", "--budget", "5", "--from", "2016-07-28")
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    ran = call("evaluate", *tables, "--out", world / "report", "--days", 30, *more, COLUMNS="200")
+    assert ran.code == 0, ran.err
+    told = "27 of these 30 days hold no action; the log ends on 2016-07-30"
+    assert told in " ".join(ran.err.split())
+    assert told in (world / "report" / "report.html").read_text()
+    measured = json.loads((world / "report" / "metrics.json").read_text())["about"]["measured"]
+    n_users, n_user_days = measured["n_users"], measured["n_user_days"]
+    assert f"{n_users} users on 30 days ({n_user_days} user-days, one list each)" in " ".join(ran.out.split())
+    assert "hold no action" not in evaluated(call, world, "--arms", "mean-0", "--days", 3, "--fresh").err
+
+
 def test_frames_of_other_libraries_are_mapped(call: Run, world: Path) -> None:
     table = pq.read_table(world / "actions.parquet")
     table = table.rename_columns(["user_id", "item_id", "datetime"])
@@ -70,7 +91,13 @@ def test_frames_of_other_libraries_are_mapped(call: Run, world: Path) -> None:
 
 def test_real_impressions_are_said(call: Run, world: Path) -> None:
     more = ("--impressions", world / "actions.parquet", "--arms", "mean-0", "--json")
-    assert evaluated(call, world, *more).object()["about"]["impressions"] == "real"
+    about = evaluated(call, world, *more).object()["about"]
+    assert about["impressions"] == "real"
+    # Users were shown what they acted on that day: no impressions beside the targets.
+    assert about["impressions_found"] == {"share_of_user_days": 0.0, "mean_per_target": None}
+    page = (world / "report" / "report.html").read_text()
+    assert "real, as given: on 0.0% of the user-days, the other user-days do not count" in page
+    assert "per target" not in page
 
 
 @pytest.mark.parametrize(
@@ -79,6 +106,7 @@ def test_real_impressions_are_said(call: Run, world: Path) -> None:
         (("--budget", "0"), 2, "--budget like 400"),
         (("--budget", "half"), 2, "--budget like 400"),
         (("--arms", "best"), 2, "no arm best"),
+        (("--arms", ","), 2, "--arms: expected names of arms or groups with commas between them"),
         (("--from", "soon"), 2, "expected a time"),
         (("--from", "2040-01-01"), 3, "nothing to measure"),
     ],

@@ -17,6 +17,7 @@ from pinnersage.cli.settings import load_config
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.replay import Mode
 from pinnersage.evaluation.tuning.settings import Metric, TuningSettings
+from pinnersage.model.live import LiveModel
 
 SPANS = ("--until", "1970-02-21", "--train-days", 14, "--held-out-days", 7, "--budget", 8)
 
@@ -43,10 +44,15 @@ def test_the_file_is_one_that_build_takes(call: Run, topics: Path) -> None:
     assert told["config"] == {"interests": {"max_merge_cost": config.interests.max_merge_cost}}
     assert told["toml"] == file.read_text()
     assert told["out"] == str(file)
+    assert "For `pinnersage build --config`" in file.read_text().splitlines()[0]
     built = call("build", *tables(topics), "--config", file, "--out", topics / "model", "--json")
     assert built.code == 0, built.err
     interests = call("interests", topics / "model", "u000", "--json").object()["interests"]
     assert len(interests) == 2
+    # The service opens a model like this: it goes by the settings kept there, and takes no others.
+    with LiveModel.open(topics / "model") as model:
+        assert model.config.interests == config.interests
+        assert model.config.retrieval == config.retrieval
 
 
 def test_json_holds_choices_spans_and_races(call: Run, topics: Path) -> None:
@@ -105,8 +111,8 @@ def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> No
         (("--metric", "luck"), 2, "--metric"),
         (("--until", "soon"), 2, "expected a time"),
         (("--until", "1960-01-01"), 3, "nothing to tune on before 1960-01-01"),
-        (("--out", "tuned.json"), 2, "--out: expected a file ending in .toml"),
-        (("--out", "nowhere/tuned.toml"), 2, "--out: expected a file in an existing directory"),
+        (("--out", "tuned.json"), 2, "out: expected a file ending in .toml"),
+        (("--out", "nowhere/tuned.toml"), 2, "out: expected a file in an existing directory"),
         (("--mode", "ranked"), 2, "second stage"),
     ],
 )

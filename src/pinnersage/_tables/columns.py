@@ -9,6 +9,9 @@ from pinnersage.errors import SchemaError, UsageError
 ACTION_COLUMNS = ("user_id", "item_id", "timestamp", "action", "weight", "event_id")
 ITEM_TEXTS = ("title", "url", "image_url", "category", "provider")
 ITEM_COLUMNS = ("item_id", "embedding", *ITEM_TEXTS, "quality", "created_at", "available")
+ALIASES = {"timestamp": "datetime"}
+"""Contract name -> the name that RecTools has for it, taken where neither the mapping nor it is there."""
+
 _KNOWN = frozenset(ACTION_COLUMNS + ITEM_COLUMNS)
 
 
@@ -22,7 +25,7 @@ def resolve_columns(
     """Return contract name -> column of the table, for those columns that are there.
 
     One mapping serves the table of items and that of actions: where the mapped column is missing,
-    the contract's own name is taken.
+    the contract's own name is taken, then its alias.
 
     Raises
     ------
@@ -37,7 +40,8 @@ def resolve_columns(
         raise SchemaError(f"{table}: expected each column once, found twice: {', '.join(doubled)}")
     columns = {}
     for name in (*required, *optional):
-        choices = [column for column in (mapping.get(name, name), name) if column in found]
+        names = (mapping.get(name, name), name, ALIASES.get(name, name))
+        choices = [column for column in names if column in found]
         if choices:
             columns[name] = choices[0]
     missing = [name for name in required if name not in columns]
@@ -52,7 +56,7 @@ def check_mapping(mapping: Mapping[str, str]) -> None:
     if unknown:
         raise UsageError(
             f"cannot map {', '.join(unknown)}: expected one of {', '.join(sorted(_KNOWN))} "
-            "on the left, as in --map item_id=asin"
+            "on the left, as in --map item_id=asin (from Python: columns={'item_id': 'asin'})"
         )
 
 
@@ -63,7 +67,8 @@ def _missing_message(
     shown = ", ".join(found) or "no columns"
     return (
         f"{table}: expected a column {wanted}; found {shown}. "
-        f"If it has another name, map it: --map {missing[0]}=<name in the table>"
+        f"If it has another name, map it: --map {missing[0]}=<name in the table> "
+        f"(from Python: columns={{'{missing[0]}': '<name in the table>'}})"
     )
 
 

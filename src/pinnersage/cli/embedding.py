@@ -78,22 +78,18 @@ def embed(
     """Make item embeddings from texts, from the log, or from both: the items table that `build` takes."""
     configure_log(verbose=verbose)
     options.check_files(items, actions)
-    from pinnersage._times import to_ms
-    from pinnersage.embedding.tables import embed_tables
-    from pinnersage.embedding.writing import check_out, write_items
+    from pinnersage.embedding.facade import embed as run
 
     started = time.monotonic()
     settings = EmbeddingSettings(
         source=source, n_dimensions=n_dimensions, session_days=session_days, shift=shift,
         smoothing=smoothing, log_share=log_share, seed=seed,
     )  # fmt: skip
-    check_out(out, items)
     with progress_bars(shown=not as_json) as progress:
-        made = embed_tables(
-            items, actions, settings=settings, text_model=text_model, imports=config.imports,
-            until_ms=to_ms(until), wall_clock_ms=time.time_ns() // 1_000_000, progress=progress,
+        made = run(
+            items, actions, until=until, settings=settings, text_model=text_model, imports=config.imports,
+            out=out, progress=progress,
         )  # fmt: skip
-        write_items(made.table, out)
     summary = _summary(made, settings, text_model, out) | {"seconds": round(time.monotonic() - started, 3)}
     _show(summary, actions, as_json=as_json, whole_log=until is None and source != "text")
 

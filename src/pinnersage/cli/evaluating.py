@@ -112,7 +112,7 @@ def evaluate(
 ) -> None:
     """Replay the log day by day and measure whether many interests beat one vector on it."""
     configure_log(verbose=verbose)
-    names = [name.strip() for name in arms.split(",")] if arms else None
+    names = None if arms is None else _names_in(arms)
     options.check_files(items, actions, impressions, embeddings=embeddings)
     _check_words(names, first)
     from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
@@ -131,6 +131,13 @@ def evaluate(
     write_json(found) if as_json else _show(found, out, f"the last {days} days" if first is None else None)
 
 
+def _names_in(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--arms: expected names of arms or groups with commas between them, got {text!r}")
+    return names
+
+
 def _check_words(arms: list[str] | None, first: str | None) -> None:
     """Tell a wrong arm or a wrong time at once: what measures them takes seconds to import."""
     from pinnersage._times import to_ms
@@ -142,10 +149,13 @@ def _check_words(arms: list[str] | None, first: str | None) -> None:
 
 def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
     from pinnersage.cli.evaluation_view import evaluation_view
+    from pinnersage.evaluation.about import days_told
 
     console().print(evaluation_view(found))
     if assumed:
         error_console().print(f"No --from was given: {assumed} of the log were measured.")
+    if told := days_told(found["about"]):
+        error_console().print(f"{told}.", style="yellow")
     for arm, why in found["about"]["arms_left_out"].items():
         error_console().print(f"Left out: {arm}, {why}.", markup=False)
     typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")
@@ -156,7 +166,7 @@ def _run(config: BuildConfig, *, items: Any, actions: Any, shown: bool, **given:
     from pinnersage.evaluation.facade import evaluate as measure
     from pinnersage.evaluation.verdict import sentences
 
-    with progress_bars(shown=shown) as progress:
+    with progress_bars(shown=shown, lines=True) as progress:
         about = {"command": shlex.join(["pinnersage", *sys.argv[1:]])}
         report = measure(items, actions, config=config, about=about, progress=progress, **given)
     return report.summary(sentences(report)) | {"out": str(given["out_dir"])}

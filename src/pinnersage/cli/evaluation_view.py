@@ -11,7 +11,7 @@ from rich.text import Text
 
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
-from pinnersage.evaluation.about import origin_told
+from pinnersage.evaluation.about import impressions_told, origin_told
 
 _COLUMNS = {
     "relevance": "Relevance",
@@ -34,12 +34,13 @@ def evaluation_view(summary: Answer) -> Group:
     origin = "" if about["vectors"] == "log" else origin_told(about.get("embeddings"))
     facts = {
         "days": f"{span(about['span']['from'], about['span']['until'])} (not included)",
-        "measured": f"{measured['n_users']:,} users on {measured['n_user_days']:,} days, "
+        "measured": f"{measured['n_users']:,} users on {about['span']['n_days']:,} days "
+        f"({measured['n_user_days']:,} user-days, one list each), "
         f"{measured['n_first_time_targets']:,} first-time items and {measured['n_repeat_targets']:,} repeats",
         "left out": f"{measured['n_left_out_not_in_pool']:,} actions on items not in the pool, "
         f"{measured['n_left_out_too_few_actions']:,} of users with too few actions before",
         "pool": f"{about['pool']['n_items_first_day']:,} items on the first day",
-        "impressions": about["impressions"],
+        "impressions": impressions_told(about),
         "embeddings": _VECTORS[about["vectors"]] + origin,
     }
     return Group(

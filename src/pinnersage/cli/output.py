@@ -40,14 +40,15 @@ def error_console() -> Console:
 
 
 @contextmanager
-def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
+def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progress]:
     """Give a function ``(step, n_done, n_total)`` that draws bars, if stderr is a terminal.
 
-    ``n_total`` None means that the amount of work is not known.
+    ``n_total`` None means that the amount of work is not known. With ``lines``, what is no terminal gets a
+    line for each finished step.
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
-        yield _with_notice(lambda _step, _n_done, _n_total: None, _log)
+        yield _with_notice(_line if shown and lines else lambda _step, _n_done, _n_total: None, _log)
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -62,6 +63,11 @@ def progress_bars(*, shown: bool = True) -> Iterator[Progress]:
             bars.update(tasks[step], completed=n_done, total=n_total)
 
         yield _with_notice(report, terminal.print)
+
+
+def _line(step: str, n_done: int, n_total: int | None) -> None:
+    if n_done == n_total:
+        print(f"done: {step}", file=sys.stderr, flush=True)
 
 
 def _with_notice(report: Progress, say: Callable[[str], None]) -> Progress:

@@ -196,7 +196,7 @@ def _read_log(
         if log.oldest_ms >= until_ms:
             raise DataError(
                 f"actions: expected some before {rfc3339(until_ms)}, the oldest is of "
-                f"{rfc3339(log.oldest_ms)}; pass a later --until, or leave it out"
+                f"{rfc3339(log.oldest_ms)}; pass a later --until, or leave it out (from Python: until=)"
             )
         users, rows, times = _arrays(log, until_ms)
         return _Log(users, rows, times, until_ms, log.report)
@@ -219,9 +219,13 @@ def _nothing_known(source: str) -> str:
     if source == "log":
         return (
             "actions: expected sessions of two items or more, found none; try longer sessions "
-            "(--session-days 0 takes all actions of a user), or --from text"
+            "(--session-days 0 takes all actions of a user), or --from text (from Python: "
+            "EmbeddingSettings(session_days=0), or source='text')"
         )
-    return "items: expected texts with words to make embeddings from, found none; try --from log"
+    return (
+        "items: expected texts with words to make embeddings from, found none; try --from log "
+        "(from Python: EmbeddingSettings('log'))"
+    )
 
 
 def _contract_table(items: ItemTable, embeddings: Float32s, kept: Bools) -> pa.Table:

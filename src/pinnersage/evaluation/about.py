@@ -12,6 +12,7 @@ import numpy as np
 
 from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
+from pinnersage.evaluation.contexts import DayContext, impressions_found
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.settings import EvaluationConfig
 
@@ -52,6 +53,40 @@ def about_of(
         "evaluation": evaluation.model_dump(mode="json"),
         "versions": _versions(),
     }
+
+
+def span_facts(log: ReplayLog, contexts: list[DayContext], first_ms: int, n_days: int) -> dict[str, Any]:
+    """Return how many days hold no action at all, and how many impressions were found."""
+    acted = np.unique(log.times_ms // MS_PER_DAY)
+    first = first_ms // MS_PER_DAY
+    n_acted = int(((acted >= first) & (acted < first + n_days)).sum())
+    return {
+        "n_days_without_actions": n_days - n_acted,
+        "impressions_found": impressions_found(contexts),
+    }
+
+
+def days_told(about: Mapping[str, Any]) -> str:
+    """Return what to say of days in the span on which nothing happened; empty where something did on all."""
+    n_empty = about.get("n_days_without_actions") or 0
+    if not n_empty:
+        return ""
+    newest, n_days = about["data"]["newest_action"][:10], about["span"]["n_days"]
+    verb = "holds" if n_empty == 1 else "hold"
+    return f"{n_empty:,} of these {n_days:,} days {verb} no action; the log ends on {newest}"
+
+
+def impressions_told(about: Mapping[str, Any]) -> str:
+    """Return in words what targets were ranked against."""
+    n = (about.get("evaluation") or {}).get("n_impressions_per_action")
+    found = about.get("impressions_found") or {}
+    if about["impressions"] != "real":
+        return f"not real: {about['impressions']}" + (f"; {n:,} per target" if n else "")
+    if not found:
+        return "real, as given"
+    share, mean = found["share_of_user_days"], found["mean_per_target"]
+    some = f"{mean:.1f} for each target there, {n:,} at most; " if mean is not None and n else ""
+    return f"real, as given: on {share:.1%} of the user-days, {some}the other user-days do not count"
 
 
 def origin_told(origin: Mapping[str, Any] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -143,6 +144,23 @@ def cosines_of(embeddings: Float32s) -> Cosines:
     for start in range(0, n, _ROWS_AT_ONCE):
         np.matmul(unit[start : start + _ROWS_AT_ONCE], unit.T, out=table[start : start + _ROWS_AT_ONCE])
     return Cosines(as_matrix(unit), table)
+
+
+def impressions_found(contexts: Sequence[DayContext]) -> dict[str, float | None]:
+    """Return on which share of the users' days there were impressions, and how many for each target there.
+
+    Days of users without any do not count for the metrics that need them.
+    """
+    n_shown, n_targets = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    for context in contexts:
+        own = np.diff(context.day.target_offsets)
+        n_targets = np.append(n_targets, own)
+        n_shown = np.append(n_shown, np.diff(context.to_rank["all"][0]) - own)
+    covered = n_shown > 0
+    if not covered.any():
+        return {"share_of_user_days": 0.0, "mean_per_target": None}
+    per_target = n_shown[covered].sum() / n_targets[covered].sum()
+    return {"share_of_user_days": round(float(covered.mean()), 6), "mean_per_target": round(per_target, 3)}
 
 
 def pool_ever(days: list[Day]) -> Bools:

@@ -28,9 +28,8 @@ def read_log(
 ) -> tuple[ReplayLog, ReplayLog | None, dict[str, Any]]:
     """Read items and actions into memory.
 
-    Interactions as RecTools has them (``user_id, item_id, datetime, weight``) are read with
-    ``ImportConfig(columns={"timestamp": "datetime"})``, on the command line ``--map timestamp=datetime``;
-    items and their embeddings come from the table of items as always.
+    Interactions as RecTools has them (``user_id, item_id, datetime, weight``) are read as they are; items and
+    their embeddings come from the table of items as always.
 
     Parameters
     ----------

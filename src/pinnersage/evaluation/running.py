@@ -13,7 +13,7 @@ from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
-from pinnersage.evaluation.about import about_of, n_items_of_first_day
+from pinnersage.evaluation.about import about_of, n_items_of_first_day, span_facts
 from pinnersage.evaluation.arms.names import GROUPS, arm_names
 from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
@@ -81,7 +81,7 @@ def evaluate_log(
     about
         Said in the report as it is, for example where the tables came from.
     progress
-        Told arm, days done, days in all.
+        Told the arm and its place among them ("3/23 top-20"), days done, days in all.
     resume
         Take results of the same inputs and settings from ``out_dir``; without, replace what is there.
     page
@@ -104,18 +104,18 @@ def evaluate_log(
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
     of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
-    digests = {"log_digest": saved.log_digest(log), "impressions_digest": _digest_of(impressions)}
+    study = {"vectors": vectors} | _digests(log, impressions)
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
     chosen = make_arms(names, log, parts, list(budgets.values()), config)
     chosen = _with_more(chosen, more_arms(log, parts) if more_arms else ())
-    said = about_of(log, days, n_days, budgets, config, evaluation, impressions)
-    said |= {"vectors": vectors} | digests
+    said = about_of(log, days, n_days, budgets, config, evaluation, impressions) | study
     place = _place(Path(out_dir), said, log, resume=resume)
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
-    results, unable = _results(chosen, arms, lambda arm: _result(arm, course, place, progress))
-    said |= of_embeddings | {"arms_left_out": left_out | unable} | (about or {})
+    results, unable = _results(chosen, arms, lambda arm, step: _result(arm, course, place, step, progress))
+    said |= of_embeddings | span_facts(log, course.contexts, start_ms, n_days)
+    said |= {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality)
@@ -151,7 +151,7 @@ def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict
 
 
 def _results(
-    arms: Sequence[Arm], asked: Sequence[str] | None, measured: Callable[[Arm], saved.ArmResult]
+    arms: Sequence[Arm], asked: Sequence[str] | None, measured: Callable[[Arm, str], saved.ArmResult]
 ) -> tuple[dict[str, saved.ArmResult], dict[str, str]]:
     """Return results by name, and the arms of a group that could not learn here, with the reason.
 
@@ -159,9 +159,9 @@ def _results(
     """
     results, unable = {}, {}
     of_groups = {name for names in GROUPS.values() for name in names} - {*(asked or ())}
-    for arm in arms:
+    for i, arm in enumerate(arms, 1):
         try:
-            results[arm.name] = measured(arm)
+            results[arm.name] = measured(arm, f"{i}/{len(arms)} {arm.name}")
         except DataError as error:
             if arm.name not in of_groups:
                 raise
@@ -171,12 +171,14 @@ def _results(
     return results, unable
 
 
-def _result(arm: Arm, course: Course, place: saved.Place, progress: Progress | None) -> saved.ArmResult:
+def _result(
+    arm: Arm, course: Course, place: saved.Place, step: str, progress: Progress | None
+) -> saved.ArmResult:
     digest, n_days = saved.arm_digest(place.inputs, arm), len(course.contexts)
 
     def tell(n_done: int) -> None:
         if progress:
-            progress(arm.name, n_done, n_days)
+            progress(step, n_done, n_days)
 
     kept = saved.load(place.directory, arm.name, digest) if place.resume else None
     if kept is not None:
@@ -286,5 +288,6 @@ def _quality(
     return quality
 
 
-def _digest_of(impressions: ReplayLog | None) -> str | None:
-    return None if impressions is None else saved.log_digest(impressions)
+def _digests(log: ReplayLog, impressions: ReplayLog | None) -> dict[str, str | None]:
+    shown = None if impressions is None else saved.log_digest(impressions)
+    return {"log_digest": saved.log_digest(log), "impressions_digest": shown}

@@ -145,7 +145,7 @@ def refuse_other_study(directory: Path, about: dict[str, Any]) -> None:
     if not same:
         raise UsageError(
             f"{directory}: holds the report of another study ({found}) than this one ({_told(about)}); "
-            "choose another --out, or replace it with --fresh (resume=False)"
+            "choose another --out (out_dir), or replace it with --fresh (resume=False)"
         )
 
 

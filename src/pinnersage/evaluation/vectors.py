@@ -68,7 +68,8 @@ class LearntVectors:
         if not made.any():
             raise DataError(
                 "vectors: expected two items acted on in one session before the first day to learn from, "
-                "found none; choose a later --from, or --vectors given"
+                "found none; choose a later --from, or --vectors given "
+                "(from Python: first_day=, vectors='given')"
             )
         return np.ascontiguousarray(made, np.float32)
 

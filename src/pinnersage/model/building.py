@@ -176,7 +176,7 @@ def _check_now(now_ms: int, oldest_ms: int) -> None:
     if oldest_ms > now_ms:
         raise DataError(
             f"actions: expected some at or before now ({rfc3339(now_ms)}), the oldest is of "
-            f"{rfc3339(oldest_ms)}; pass a later --now, or leave it out to take the newest action"
+            f"{rfc3339(oldest_ms)}; pass a later --now (now=), or leave it out to take the newest action"
         )
 
 

@@ -126,6 +126,30 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     assert list(gain.rows) == ["popularity, 30 days", "similarity", "freshness"]
 
 
+def test_a_best_that_several_share_is_not_marked() -> None:
+    told = copy.deepcopy(values())
+    rows = [row for row in told["results"] if (row["budget"], row["slice"]) == ("1%", "first_time")]
+    able = [row for row in rows if not row["oracle"]]
+    for row in able:
+        row["metrics"]["coverage"]["value"] = 1.0
+        row["metrics"]["recall"] |= {"value": 0.2}
+    able[1]["metrics"]["recall"] |= {"value": 0.3}
+    table = Page(quick(told)).table(f"First-time items, {PLACES['1%']}")
+    coverage, recall = (table.columns.index(name) - 1 for name in ("Coverage", "Recall"))
+    marked = [arm for arm in ARMS if table.marks[arm][recall] == "best"]
+    assert marked == [able[1]["arm"]]
+    assert not any(table.marks[arm][coverage] for arm in ARMS)
+
+
+def test_measures_of_interests_stand_beside_what_they_are_held_against() -> None:
+    quality = additions()["interest_quality"]
+    quality |= {name: {"value": 0.5} for name in ("purity_at_random", "normalized_mutual_information")}
+    table = Page(quick(values() | {"interest_quality": quality})).table("Interests of 300 users")
+    names = list(table.rows)
+    assert names.index("Purity at random") == names.index("Purity") + 1
+    assert names.index("Found again") == names.index("Stability") + 1 == len(names) - 1
+
+
 def test_calibration_is_drawn_for_a_few_arms_and_told_for_all() -> None:
     told = additions()["interest_calibration"]
     rows = [row | {"arm": arm} for row in told for arm in ARMS]
@@ -187,6 +211,7 @@ def test_facts_and_verdict_are_told(page: Page) -> None:
     text = " ".join(" ".join(page.texts).split())
     for told in (
         "1,700", "1,300", "1,190 items on the first day, 1,199 on the last", "not real: drawn evenly",
+        "and that the catalogue offers now", "Near-duplicates may stand in one list here",
         "41 actions on items that were not in the pool", "52 actions of users", "2020-06-01 to 2020-06-08",
         "98,765 actions of 1,234 users on 1,200 items", "items.parquet: 1,210 rows, 10 left out (10 zero)",
         "Many interests beat one vector on recall by 1.30x [1.16, 1.47].", "top-20 against mean-0.01",

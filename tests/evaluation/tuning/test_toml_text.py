@@ -71,5 +71,5 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", ["tuned.json", "nowhere/tuned.toml", "."])
 def test_names_that_cannot_be_written_are_refused(name: str, tmp_path: Path) -> None:
     result = tune_log(close_topics(), tuning=QUICK.model_copy(update={"min_users": 999}), until_ms=UNTIL)
-    with pytest.raises(UsageError, match="--out: expected a file"):
+    with pytest.raises(UsageError, match="out: expected a file"):
         result.write(tmp_path / name)

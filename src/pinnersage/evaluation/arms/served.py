@@ -91,7 +91,10 @@ def served_arm(config: BuildConfig, parts: Parts, name: str = "as-configured") -
             near_duplicate_cosine=retrieval.near_duplicate_cosine,
         )  # fmt: skip
     if retrieval.mode == "ranked":
-        raise UsageError("retrieval.mode 'ranked' needs a second stage; add --ranker, or choose another mode")
+        raise UsageError(
+            "retrieval.mode 'ranked' needs a second stage; add --ranker (fit_ranker=True), or choose another "
+            "mode"
+        )
     if retrieval.mode == "balanced":
         return Balanced(
             name, neighbors, "proportional", "turns", parts.records, parts.config,

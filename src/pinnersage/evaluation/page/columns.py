@@ -46,7 +46,7 @@ def _span(figure: Figure, largest: float) -> tuple[float, float, float] | None:
 def mark_best(
     cells: Sequence[Cell], figures: Sequence[Figure], better: Better, apart: Sequence[bool]
 ) -> list[Cell]:
-    """Return a column with its best figures marked; ties are all the best.
+    """Return a column with its best figure marked; nothing is where another row reads the same.
 
     Parameters
     ----------
@@ -57,14 +57,17 @@ def mark_best(
     apart
         Rows that do not compete: oracles.
     """
-    values = [f.value for f, out in zip(figures, apart, strict=True) if f.value is not None and not out]
-    if better == "neither" or not values:
-        return list(cells)
-    best = max(values) if better == "more" else min(values)
-    return [
-        replace(cell, mark="best") if f.value == best and not out else cell
-        for cell, f, out in zip(cells, figures, apart, strict=True)
-    ]
+    there = [
+        (f.value, i) for i, (f, out) in enumerate(zip(figures, apart, strict=True))
+        if f.value is not None and not out
+    ]  # fmt: skip
+    marked = list(cells)
+    if better == "neither" or not there:
+        return marked
+    _, best = max(there) if better == "more" else min(there)
+    if sum(cells[i].text == cells[best].text for _, i in there) == 1:
+        marked[best] = replace(cells[best], mark="best")
+    return marked
 
 
 def mark_against(cells: Sequence[Cell], figures: Sequence[Figure], border: float) -> list[Cell]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pinnersage.evaluation.about import origin_told
+from pinnersage.evaluation.about import days_told, impressions_told, origin_told
 from pinnersage.evaluation.page.blocks import Block, Command, Facts, Folded, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.numbers import count_of
-from pinnersage.evaluation.page.summary import Summary
+from pinnersage.evaluation.page.summary import About, Summary
 from pinnersage.evaluation.page.words import budget_name
 
 _COSTS = {
@@ -24,6 +24,7 @@ _VECTORS = {
     "log": "learnt from the log before the first day",
     "fused": "those given with the items, fused with vectors learnt from the log before the first day",
 }
+_LISTS = "Near-duplicates may stand in one list here, for arms of every kind; what is served leaves them out."
 _LEFT_OUT = {
     "n_left_out_not_in_pool": "actions on items that were not in the pool",
     "n_left_out_too_few_actions": "actions of users with too few actions before",
@@ -52,7 +53,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
             "the day is revealed. A target is an action of that day on an item of the pool."
         ),
     )
-    yield "Days", f"{_day(about.span.from_)} to {_day(about.span.until)} (not included), UTC"
+    yield "Days", _days(summary)
     yield (
         "Log",
         (
@@ -73,15 +74,22 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         "Pool",
         (
             f"{count_of(pool.get('n_items_first_day'))} items on the first day, "
-            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed and were available"
+            f"{count_of(pool.get('n_items_last_day'))} on the last: items that existed then and that the "
+            "catalogue offers now; what was delisted since is missing from earlier days, too"
         ),
     )
+    yield "Lists", _LISTS
     yield "Budgets", ", ".join(budget_name(label, n) for label, n in about.budgets.items())
     yield "Impressions", _impressions(summary)
     if about.more("vectors") is not None:
-        is_told = "embeddings" in (about.model_extra or {}) and about.more("vectors") != "log"
-        told = origin_told(about.more("embeddings")) if is_told else ""
-        yield "Vectors", _vectors(about.more("vectors")) + told
+        yield "Vectors", _vectors(about)
+
+
+def _days(summary: Summary) -> str:
+    about = summary.about
+    empty = days_told(about.facts())
+    days = f"{_day(about.span.from_)} to {_day(about.span.until)} (not included), UTC"
+    return f"{days}. {empty}." if empty else days
 
 
 def _table_facts(table: dict[str, Any]) -> str:
@@ -96,15 +104,14 @@ def _table_facts(table: dict[str, Any]) -> str:
 
 
 def _impressions(summary: Summary) -> str:
-    n = (summary.about.more("evaluation") or {}).get("n_impressions_per_action")
-    given = summary.about.impressions
-    kind = "real, as given" if given == "real" else f"not real: {given}"
-    return kind if n is None else f"{kind}; {count_of(n)} per target, for R-precision and reciprocal rank"
+    return f"{impressions_told(summary.about.facts())}, for R-precision and reciprocal rank"
 
 
-def _vectors(vectors: Any) -> str:
+def _vectors(about: About) -> str:
+    vectors = about.more("vectors")
     if isinstance(vectors, str):
-        return _VECTORS.get(vectors, vectors)
+        is_told = "embeddings" in (about.model_extra or {}) and vectors != "log"
+        return _VECTORS.get(vectors, vectors) + (origin_told(about.more("embeddings")) if is_told else "")
     flat = flattened(vectors)
     return "; ".join(f"{name} {value}" if name else value for name, value in flat)
 

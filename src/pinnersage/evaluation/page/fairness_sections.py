@@ -19,12 +19,12 @@ _QUALITY = {
         "how much nearer actions are to their own cluster than to the next; 1 is best",
     ),
     "purity": ("Purity", "share of a cluster's actions in its main category"),
+    "purity_at_random": ("Purity at random", "the same with categories dealt at random"),
+    "normalized_mutual_information": ("Mutual information", "of clusters and categories, normalized"),
     "stability": (
         "Stability",
         "how far the clusters stay when actions are left out; 1 is not changed at all",
     ),
-    "purity_at_random": ("Purity at random", "the same with categories dealt at random"),
-    "normalized_mutual_information": ("Mutual information", "of clusters and categories, normalized"),
     "found_again": ("Found again", "share of the interests that are met again when actions are left out"),
 }
 
@@ -72,7 +72,9 @@ def quality_section(summary: Summary) -> Section | None:
     if quality is None:
         return None
     rows = []
-    for key, figure in quality.figures().items():
+    figures = quality.figures()
+    order = [*(key for key in _QUALITY if key in figures), *(key for key in figures if key not in _QUALITY)]
+    for key, figure in ((key, figures[key]) for key in order):
         name, note = _QUALITY.get(key, (metric_name(key), ""))
         cell = cells_of([figure or Figure()])
         rows.append(Row(name, cell, note=note if figure else f"{note}; not measured".removeprefix("; ")))

@@ -14,9 +14,9 @@ _DRAWN = ("relevance", "recall")
 _INTRO = (
     "Each figure is a mean over users; below it stands its 95 % interval, from resampling the users. "
     "Every arm is asked for lists of the same length; where some could not fill theirs, a note below the "
-    "table tells how long these are. The best figure of a column is marked, oracles left aside: "
-    "they see what they are asked for, and only show where the ceiling is. Marked does not mean better than "
-    "the next: where intervals overlap much, look at the lifts below. "
+    "table tells how long these are. The best figure of a column is marked where no other reads the same, "
+    "oracles left aside: they see what they are asked for, and only show where the ceiling is. Marked does "
+    "not mean better than the next: where intervals overlap much, look at the lifts below. "
     "The small bars draw the intervals of relevance and recall, from 0 to the largest end."
 )
 

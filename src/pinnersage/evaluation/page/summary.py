@@ -42,6 +42,10 @@ class About(BaseModel):
     budgets: dict[str, int] = Field(min_length=1)
     impressions: str
 
+    def facts(self) -> dict[str, Any]:
+        """Return all facts as plain values."""
+        return self.model_dump(by_alias=True)
+
     def more(self, name: str) -> Any:
         """Return a further fact; None when it is not there."""
         return (self.model_extra or {}).get(name)

@@ -15,6 +15,7 @@ from pinnersage.evaluation.tuning.toml_text import differing, toml_text
 from pinnersage.items._files import finished_file
 
 FORMAT = 1
+_USE = "For `pinnersage build --config`: the model keeps it, and `serve` and `recommend` go by the model's."
 Verdict = Literal["better", "not told apart", "worse", "unchanged", "not measured"]
 
 
@@ -127,8 +128,8 @@ class TuningResult:
 
     def toml(self) -> str:
         """Return :attr:`config` as a file for ``--config``: what differs from the defaults, and why."""
-        comments = [f"Written by `pinnersage tune` {self.about['version']}.", *self.warnings, *self.sentences]
-        return toml_text(self.config, comments)
+        written = f"Written by `pinnersage tune` {self.about['version']}. {_USE}"
+        return toml_text(self.config, [written, *self.warnings, *self.sentences])
 
     def write(self, path: str | Path) -> None:
         """Write the TOML; it appears whole or not at all.
@@ -169,9 +170,9 @@ def check_out(path: str | Path) -> None:
     """
     path = Path(path)
     if path.suffix.lower() != ".toml":
-        raise UsageError(f"--out: expected a file ending in .toml, got {path}")
+        raise UsageError(f"out: expected a file ending in .toml, got {path}")
     if path.is_dir() or not path.parent.is_dir():
-        raise UsageError(f"--out: expected a file in an existing directory, got {path}")
+        raise UsageError(f"out: expected a file in an existing directory, got {path}")
 
 
 def _choice_dict(choice: Choice) -> dict[str, Any]:

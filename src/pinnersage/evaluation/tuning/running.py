@@ -116,11 +116,13 @@ def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildCo
     if not repeats and not config.retrieval.exclude_seen:
         raise UsageError(
             "retrieval.exclude_seen is false, so lists may repeat what was seen; tune for such lists with "
-            "--targets all"
+            "--targets all (from Python: TuningSettings(targets='all'))"
         )
     if mode == "ranked":
         if not config.ranking.fit_ranker:
-            raise UsageError("mode 'ranked' needs a second stage: add --ranker, or choose another mode")
+            raise UsageError(
+                "mode 'ranked' needs a second stage: add --ranker (fit_ranker=True), or choose another mode"
+            )
         mode = "sampled"
     return config.ranking.fit_ranker, with_values(
         config,

@@ -115,11 +115,15 @@ def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -
     --------
     >>> too_little(37, 900, 50, 200)
     '37 users with targets are too few to choose by: 50 are needed'
+    >>> too_little(1, 900, 50, 200)
+    '1 user with targets is too few to choose by: 50 are needed'
     """
     if n_users < min_users:
-        return f"{n_users:,} users with targets are too few to choose by: {min_users:,} are needed"
+        users = "1 user with targets is" if n_users == 1 else f"{n_users:,} users with targets are"
+        return f"{users} too few to choose by: {min_users:,} are needed"
     if n_targets < min_targets:
-        return f"{n_targets:,} targets are too few to choose by: {min_targets:,} are needed"
+        targets = "1 target is" if n_targets == 1 else f"{n_targets:,} targets are"
+        return f"{targets} too few to choose by: {min_targets:,} are needed"
     return None
 
 
@@ -135,7 +139,7 @@ def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str
         *map(decided, choices),
         f"The defaults stay, which are safe: in the {about['tuning']['train_days']} training days from "
         f"{train['from'][:10]} {why}. The log begins on {about['data']['oldest_action'][:10]}; "
-        "a longer one, or more --train-days, would allow a choice.",
+        "a longer one, or more --train-days (train_days), would allow a choice.",
     )
 
 
