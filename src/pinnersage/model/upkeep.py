@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from pinnersage._tables.engine import Progress
-from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.errors import UsageError
 from pinnersage.model import answers
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.home import WriteLock
@@ -84,15 +84,17 @@ class Upkeep:
             return verify_against_batch(opened, self._journal, items, actions, progress)
 
     def check_ready(self) -> None:
-        """Raise when store, journal or index is gone, or a disk does not answer.
+        """Raise when store, journal, items or index is gone from the disk, or a disk does not answer.
+
+        What is open and mapped goes on answering then; but it could not be opened again, and what is
+        written to it would be lost. Of two generations in use, one to answer and one to write to, both count.
 
         Raises
         ------
         UnavailableError, NotFoundError, DataError
             What is wrong.
         """
-        opened = self._current.follow()
-        if not opened.path.is_dir():
-            raise UnavailableError(f"generation {opened.path.name} is gone: build again")
-        opened.store.get_meta("ready")
-        self._journal.heads()
+        self._write_lock.check_present()
+        self._journal.check_present()
+        for opened in self._current.in_use():
+            opened.check_present()

@@ -23,7 +23,7 @@ def live() -> dict[str, str]:
 
 @get("/health/ready", opt=OPEN, tags=["operations"], responses=refusals(503, with_keys=False))
 async def ready(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Tell that requests can be answered; 503 when store, journal or index is gone."""
+    """Tell that requests can be answered; 503 when store, journal, items or index is gone."""
     service = service_of(request)
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):

@@ -59,7 +59,18 @@ def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool
             txn.delete(key)
 
 
-def delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
+def trimmed(txn: Any, received_before_ms: int, applied: int) -> int:
+    """Delete what was received before a time and nothing needs any more; count it."""
+    n = 0
+    for sequence in list(listed(txn, ENTRY)):
+        entry = decode_entry(txn.get(ENTRY + sequence_bytes(sequence)))
+        if sequence > applied or entry.received_ms >= received_before_ms:
+            break
+        n += _delete_unneeded(txn, sequence, entry)
+    return n
+
+
+def _delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
     """Delete an entry that nothing needs any more; tell whether it was one."""
     at = sequence_bytes(sequence)
     if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) == WAITING:

@@ -97,6 +97,16 @@ class Journal(ABC):
         """Return :meth:`heads` and :meth:`preferences`; every list asks for both."""
         return self.heads(), self.preferences(user_id)
 
+    def check_present(self) -> None:
+        """Raise when the journal is gone or does not answer, also where what is open could still be read.
+
+        Raises
+        ------
+        NotFoundError, UnavailableError, DataError
+            What is wrong.
+        """
+        self.heads()
+
     @abstractmethod
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
         """Replace a user's preferences (JSON values); empty removes them."""

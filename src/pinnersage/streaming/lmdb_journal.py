@@ -24,7 +24,6 @@ from pinnersage.streaming._journal_keys import (
     about_user,
     copied,
     delete_entry,
-    delete_unneeded,
     entries_at,
     indexed,
     item_digest,
@@ -33,6 +32,7 @@ from pinnersage.streaming._journal_keys import (
     number_of,
     park,
     sequence_bytes,
+    trimmed,
     unpark,
     user_digest,
 )
@@ -226,17 +226,12 @@ class LmdbJournal(Journal):
 
     def trim(self, received_before_ms: int, applied: int) -> int:
         """See the base class."""
+        return self._write(lambda txn: trimmed(txn, received_before_ms, applied))
 
-        def work(txn: Any) -> int:
-            n = 0
-            for sequence in list(listed(txn, ENTRY)):
-                entry = decode_entry(txn.get(ENTRY + sequence_bytes(sequence)))
-                if sequence > applied or entry.received_ms >= received_before_ms:
-                    break
-                n += delete_unneeded(txn, sequence, entry)
-            return n
-
-        return self._write(work)
+    def check_present(self) -> None:
+        """See the base class."""
+        self._opened().check_present()
+        super().check_present()
 
     def compact(self) -> None:
         """See the base class."""
