@@ -68,6 +68,10 @@ def test_verify_against_the_tables(world: Path, copy: Path, more: Path, call: Ru
     tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
     assert call("verify", copy, *tables, "--json").object()["n_differing"] == 0
     assert call("verify", copy, *tables[:2]).code == 2
+    assert call("erase", copy, "u0").code == 0
+    erased = call("verify", copy, *tables)
+    assert erased.code == 0
+    assert "in the log, not in the model 1 users: erased since" in " ".join(erased.out.split())
 
 
 def test_compact_removes_what_is_old(copy: Path, more: Path, call: Run) -> None:

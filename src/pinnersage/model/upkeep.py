@@ -22,13 +22,16 @@ class Upkeep:
     _current: CurrentGeneration
     _journal: Journal
     _write_lock: WriteLock
+    _n_recovered: int = 0
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
         self.finish_erasures()
         with self._write_lock.held():
-            before = store_applied(self._current.opened.store)
-            return store_applied(self._current.caught_up().store) - before
+            before = store_applied(self._current.in_use()[-1].store)
+            n_recovered = store_applied(self._current.caught_up().store) - before
+        self._n_recovered += max(0, n_recovered)
+        return n_recovered
 
     def finish_erasures(self) -> None:
         """Remove what a build that was killed left of users who were erased while it ran."""
@@ -76,12 +79,16 @@ class Upkeep:
             Called with stage, done, total.
         """
         with self._write_lock.held():
+            self.recover()
             opened = self._current.caught_up()
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
             if items is None or actions is None:
-                return verify_against_journal(opened, self._journal, progress)
-            return verify_against_batch(opened, self._journal, items, actions, progress)
+                found = verify_against_journal(opened, self._journal, progress)
+            else:
+                found = verify_against_batch(opened, self._journal, items, actions, progress)
+            found.n_behind, self._n_recovered = self._n_recovered, 0
+            return found
 
     def check_ready(self) -> None:
         """Raise when store, journal, items or index is gone from the disk, or a disk does not answer.
