@@ -143,10 +143,13 @@ def fold_again(
     entries = [entry for _, entry in actions]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
+    others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
     if alone:
-        parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
-        others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
         journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
+    else:
+        # Another generation may know their items: then they wait for nothing, and only this one lacks them.
+        journal.set_parked(find=parked)
     items = dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry))
     # The watermark passes an item only once what waited for it is folded in.
     _put(opened.store, state if items else replace(state, applied=applied), writes)

@@ -6,7 +6,7 @@ Keys begin with a byte that says what they are::
     1 SEQUENCE                          an entry
     2 USER SEQUENCE                     which entries concern a user
     3 SEQUENCE                          which entries concern items
-    4 ITEM SEQUENCE                     actions on an item that were parked; b"" while they wait
+    4 ITEM SEQUENCE                     actions on an item that a generation did not know; b"" while they wait
     5 USER                              preferences, JSON
     6 USER SEQUENCE                     what a user took back
     7 USER                              erased since the last build began
@@ -85,6 +85,13 @@ def park(txn: Any, sequence: int, entry: Entry) -> None:
     if txn.get(key) != WAITING:
         txn.put(key, WAITING)
         count_parked(txn, 1)
+
+
+def let_find(txn: Any, sequence: int, entry: Entry) -> None:
+    """Let an action that was never parked be found by its item."""
+    key = parked_key(entry, sequence_bytes(sequence))
+    if txn.get(key) is None:
+        txn.put(key, APPLIED)
 
 
 def unpark(txn: Any, sequence: int, entry: Entry) -> None:

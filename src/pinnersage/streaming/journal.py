@@ -71,15 +71,28 @@ class Journal(ABC):
 
     @abstractmethod
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
-        """Return the actions on an item that are or were parked, ascending.
+        """Return the actions on an item that are or were parked, or are to be found so, ascending.
 
         Those applied are among them: another generation, rolled back to or not landed yet, may not
         have them.
         """
 
     @abstractmethod
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
-        """Park entries, or tell that they are applied, by sequence number."""
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
+        """Park entries, or tell that they are applied, by sequence number.
+
+        Parameters
+        ----------
+        add
+            Actions whose item is not known.
+        find
+            Actions that :meth:`parked_of` returns from now on, though they wait for nothing: a generation
+            other than the current one does not know their item. Those that do wait go on waiting.
+        remove
+            Actions that are applied, if they were parked.
+        """
 
     @abstractmethod
     def n_parked(self) -> int:

@@ -28,6 +28,7 @@ from pinnersage.streaming._journal_keys import (
     indexed,
     item_digest,
     keys_of,
+    let_find,
     listed,
     number_of,
     park,
@@ -148,17 +149,18 @@ class LmdbJournal(Journal):
             ]
         )
 
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
         """See the base class."""
-        added, removed = list(add), list(remove)
+        steps = [(park, list(add)), (let_find, list(find)), (unpark, list(remove))]
 
         def work(txn: Any) -> None:
-            for sequence, entry in entries_at(txn, added):
-                park(txn, sequence, entry)
-            for sequence, entry in entries_at(txn, removed):
-                unpark(txn, sequence, entry)
+            for step, sequences in steps:
+                for sequence, entry in entries_at(txn, sequences):
+                    step(txn, sequence, entry)
 
-        if added or removed:
+        if any(sequences for _, sequences in steps):
             self._write(work)
 
     def n_parked(self) -> int:

@@ -68,10 +68,13 @@ class MemoryJournal(Journal):
             if at in self._parked and isinstance(e, ActionEntry) and str(e.item_id) == str(item_id)
         ]
 
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
         """See the base class."""
         with self._lock:
             self._parked |= dict.fromkeys(add, True)
+            self._parked |= {at: False for at in find if at in self._entries and at not in self._parked}
             self._parked |= {at: False for at in remove if at in self._parked}
 
     def n_parked(self) -> int:

@@ -178,6 +178,15 @@ class JournalConformance:
         journal.set_parked(add=[1, 2, 2])
         assert ([at for at, _ in journal.parked_of("a")], journal.n_parked()) == ([1], 2)
 
+    def test_actions_that_do_not_wait_can_be_found_by_their_item(self, journal: Journal) -> None:
+        """One that waits goes on waiting."""
+        journal.append([action(item_id="a"), action(item_id="b"), action(item_id="a")], parked=[1])
+        journal.set_parked(find=[1, 2])
+        assert [[at for at, _ in journal.parked_of(one)] for one in ("a", "b")] == [[1], [2]]
+        assert journal.n_parked() == 1
+        journal.set_parked(find=[1], remove=[2])
+        assert journal.n_parked() == 0
+
     def test_a_trim_keeps_what_is_needed(self, journal: Journal) -> None:
         """Items, parked actions, what was taken back, and what came later."""
         journal.append([action("u", "a", 1), action("u", "b", 1), item("a", 1)], parked=[1])
