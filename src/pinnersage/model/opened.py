@@ -133,14 +133,16 @@ class OpenedGeneration:
             self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
         )
         self._know_items_of(record)
-        if self.config.online.online == "recent" and self._journal is not None:
+        is_recent = self.config.online.online == "recent"
+        if is_recent:
             record = with_recent(self, self._journal, known, record)
-            now_ms = max(now_ms, record.as_of_ms) if record else now_ms
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
                 "check the id, or add their actions"
             )
+        if is_recent:
+            return record
         return live_record(record, self.items, kinds, self.config.interests, now_ms)
 
     def stored(self, user_id: UserId) -> UserRecord | None:

@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
         ``accepted``: on the disk and in the user's record. ``duplicate``: known before, nothing
         changed. ``parked``: on the disk, applied once its item appears. ``rejected``: nothing kept.
     reason
-        Why it was rejected, or parked.
+        Why it was rejected, or parked; or from when on an accepted one counts, where that is not now.
     """
 
     status: Status
