@@ -9,6 +9,7 @@ from pinnersage._tables.engine import Progress
 from pinnersage.errors import UsageError
 from pinnersage.model import answers
 from pinnersage.model.current import CurrentGeneration
+from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
 from pinnersage.model.landing import trim_journal
 from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
@@ -34,10 +35,17 @@ class Upkeep:
         return n_recovered
 
     def finish_erasures(self) -> None:
-        """Remove what a build that was killed left of users who were erased while it ran."""
+        """Remove what a build that was killed left of users who were erased while it ran.
+
+        An erasure that was killed itself is brought to its end, too.
+        """
+        directory = self._current.directory
+        if has_unfinished_erasure(directory):
+            with self._write_lock.held():
+                finish_erasure(directory, self._journal)
         if self._journal.has_erasures():
             with self._write_lock.held():
-                if self._current.directory.remove_leftovers():
+                if directory.remove_leftovers():
                     self._journal.forget_erasures()
 
     def rollback(self, to: str | None = None) -> str:
