@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from pinnersage.serving.settings import ServiceSettings
 
 Level = Literal["debug", "info", "warning", "error"]
-Durability = Literal["disk", "process"]
 _BOUNDS, _LOGS = "Bounds", "Logs"
 
 
@@ -40,7 +39,7 @@ AllowedHosts = Annotated[
     ),
 ]  # fmt: skip
 HowDurable = Annotated[
-    Durability,
+    options.Durability,
     _option("--durability", help="disk: an acknowledged action survives a power cut. process: a kill -9."),
 ]
 MaxK = Annotated[int, _option("--max-k", min=1, panel=_BOUNDS, help="Longest list.")]
