@@ -11,6 +11,7 @@ import pytest
 from tests.cli.conftest import DAY_MS, START_MS, Run
 
 from pinnersage.model.live import LiveModel
+from pinnersage.store import _environment
 from pinnersage.streaming import lmdb_journal
 
 
@@ -46,7 +47,7 @@ def test_ingest_counts_and_repeats_change_nothing(copy: Path, more: Path, call: 
 def test_ingest_waits_for_the_disk_as_asked(copy: Path, more: Path, call: Run, durability: str) -> None:
     args = ("ingest", copy, more, "--max-bad-share", 0.5, "--json", "--durability")
     assert call(*args, "sometimes").code == 2
-    with patch.object(lmdb_journal, "acquire", wraps=lmdb_journal.acquire) as acquired:
+    with patch.object(lmdb_journal, "acquire", wraps=_environment.acquire) as acquired:
         assert call(*args, durability).object()["accepted"] == 3
     assert {one.kwargs["sync"] for one in acquired.call_args_list} == {durability == "disk"}
     assert call("verify", copy, "--json").object()["n_journal_actions"] == 4

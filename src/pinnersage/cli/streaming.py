@@ -108,7 +108,10 @@ def compact(
         write_json(answer)
         return
     sizes = f"{answer['n_bytes_before']:,} bytes before, {answer['n_bytes']:,} now"
-    console().print(f"The journal: {answer['n_removed']:,} actions removed; {sizes}.")
+    removed = f"{answer['n_removed']:,} actions removed"
+    if answer["n_item_entries"]:
+        removed += f", {answer['n_item_entries']:,} superseded entries about items removed or shortened"
+    console().print(f"The journal: {removed}; {sizes}.")
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from pinnersage.model import answers
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
-from pinnersage.model.landing import trim_journal
+from pinnersage.model.landing import trim_item_entries, trim_journal
 from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
 from pinnersage.model.watermark import store_applied
 from pinnersage.streaming.journal import Journal
@@ -62,7 +62,8 @@ class Upkeep:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 
         A later build counts removed actions only if its log holds them; a generation that is rolled back to
-        may lack them, too.
+        may lack them, too. Of an item that was put again or taken out since, only what the kept generations
+        need stays, whatever its age.
         """
         with self._write_lock.held():
             opened, before = self._current.caught_up(), self._journal.n_bytes
@@ -70,8 +71,14 @@ class Upkeep:
             if keep_days is not None:
                 now_ms = time.time_ns() // 1_000_000
                 n_removed = trim_journal(self._journal, opened, now_ms, keep_days)
+            n_item_entries = trim_item_entries(self._journal, self._current.directory)
             self._journal.compact()
-            return {"n_removed": n_removed, "n_bytes_before": before, "n_bytes": self._journal.n_bytes}
+            return {
+                "n_removed": n_removed,
+                "n_item_entries": n_item_entries,
+                "n_bytes_before": before,
+                "n_bytes": self._journal.n_bytes,
+            }
 
     def verify(
         self, items: Any = None, actions: Any = None, progress: Progress | None = None

@@ -22,7 +22,7 @@ from typing import Any
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
-from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry, shortened
 
 ENTRY, OF_USER, OF_ITEMS, PARKED = b"\1", b"\2", b"\3", b"\4"
 PREFERENCES, RETRACTED, ERASED = b"\5", b"\6", b"\7"
@@ -57,6 +57,26 @@ def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool
     for key in (ENTRY + at, *indexed(entry, at, is_parked=True)):
         if not (keep_retraction and key.startswith(RETRACTED)):
             txn.delete(key)
+
+
+def trim_items(txn: Any, before: int) -> int:
+    """Delete or shorten the entries about items that later ones replace; see the journal's base class."""
+    n = 0
+    replaced, replaced_before = set[str](), set[str]()
+    for sequence in reversed(list(listed(txn, OF_ITEMS))):
+        at = sequence_bytes(sequence)
+        entry = decode_entry(txn.get(ENTRY + at))
+        item = str(entry.item_id)
+        if item in replaced_before:
+            delete_entry(txn, sequence, entry, keep_retraction=False)
+            n += 1
+        elif isinstance(entry, ItemEntry) and item in replaced and (shorter := shortened(entry)) != entry:
+            txn.put(ENTRY + at, encode_entry(shorter))
+            n += 1
+        replaced.add(item)
+        if sequence <= before:
+            replaced_before.add(item)
+    return n
 
 
 def trimmed(txn: Any, received_before_ms: int, applied: int) -> int:
@@ -122,6 +142,15 @@ def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
         if not key.startswith(prefix):
             return
         yield key
+        more = cursor.next()
+
+
+def entries_after(txn: Any, after: int) -> Iterator[tuple[int, Entry]]:
+    """Yield the entries after a sequence number, ascending."""
+    cursor = txn.cursor()
+    more = cursor.set_range(ENTRY + sequence_bytes(after + 1))
+    while more and bytes(cursor.key()[:1]) == ENTRY:
+        yield number_of(cursor.key()[1:]), decode_entry(cursor.value())
         more = cursor.next()
 
 

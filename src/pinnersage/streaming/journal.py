@@ -152,6 +152,15 @@ class Journal(ABC):
         """
 
     @abstractmethod
+    def trim_items(self, before: int) -> int:
+        """Remove or shorten the entries about items that later ones replace; count them.
+
+        Up to sequence number ``before``, from where on every generation replays, only the last entry about an
+        item stays. Of the others it is kept what decides which rows a replay gives to items: see
+        :func:`~pinnersage.streaming.entries.shortened`.
+        """
+
+    @abstractmethod
     def compact(self) -> None:
         """Rewrite the journal so that nothing of removed entries is left in its files."""
 

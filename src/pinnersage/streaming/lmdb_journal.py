@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from pinnersage.streaming._journal_keys import (
     about_user,
     copied,
     delete_entry,
+    entries_after,
     entries_at,
     indexed,
     item_digest,
@@ -33,11 +35,12 @@ from pinnersage.streaming._journal_keys import (
     number_of,
     park,
     sequence_bytes,
+    trim_items,
     trimmed,
     unpark,
     user_digest,
 )
-from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, encode_entry
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
 T = TypeVar("T")
@@ -106,17 +109,7 @@ class LmdbJournal(Journal):
 
     def read(self, after: int, limit: int = 10_000) -> list[tuple[int, Entry]]:
         """See the base class."""
-
-        def work(txn: Any) -> list[tuple[int, Entry]]:
-            found: list[tuple[int, Entry]] = []
-            cursor = txn.cursor()
-            more = cursor.set_range(ENTRY + sequence_bytes(after + 1))
-            while more and len(found) < limit and bytes(cursor.key()[:1]) == ENTRY:
-                found.append((number_of(cursor.key()[1:]), decode_entry(cursor.value())))
-                more = cursor.next()
-            return found
-
-        return self._read(work)
+        return self._read(lambda txn: list(islice(entries_after(txn, after), limit)))
 
     def read_items(self, after: int) -> list[tuple[int, ItemEntry]]:
         """See the base class."""
@@ -229,6 +222,10 @@ class LmdbJournal(Journal):
     def trim(self, received_before_ms: int, applied: int) -> int:
         """See the base class."""
         return self._write(lambda txn: trimmed(txn, received_before_ms, applied))
+
+    def trim_items(self, before: int) -> int:
+        """See the base class."""
+        return self._write(lambda txn: trim_items(txn, before))
 
     def check_present(self) -> None:
         """See the base class."""
