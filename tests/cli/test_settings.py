@@ -11,6 +11,7 @@ from pinnersage.cli.options import SETTINGS, parse_map
 from pinnersage.cli.settings import known_keys, load_config
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
+from pinnersage.model import home
 
 KEY = "interests.decay_per_day"
 VARIABLE = "PINNERSAGE_INTERESTS__DECAY_PER_DAY"
@@ -138,6 +139,7 @@ def test_every_flag_sets_a_known_key() -> None:
 def test_choices_on_the_command_line_are_those_of_the_settings() -> None:
     assert (options.Clustering, options.Representative) == (config.Clustering, config.Representative)
     assert options.Mode == config.RecommendMode
+    assert options.Durability == home.Durability
     fields = config.ImportConfig.model_fields
     assert get_args(options.TimeUnit) == get_args(get_args(fields["time_unit"].annotation)[0])
     assert get_args(options.Dtype) == get_args(fields["dtype"].annotation)

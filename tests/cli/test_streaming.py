@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +11,8 @@ import pytest
 from tests.cli.conftest import DAY_MS, START_MS, Run
 
 from pinnersage.model.live import LiveModel
+from pinnersage.store import _environment
+from pinnersage.streaming import lmdb_journal
 
 
 @pytest.fixture
@@ -40,6 +43,16 @@ def test_ingest_counts_and_repeats_change_nothing(copy: Path, more: Path, call: 
     assert [interest["medoid_item_id"] for interest in interests] == ["i03"]
 
 
+@pytest.mark.parametrize("durability", ["disk", "process"])
+def test_ingest_waits_for_the_disk_as_asked(copy: Path, more: Path, call: Run, durability: str) -> None:
+    args = ("ingest", copy, more, "--max-bad-share", 0.5, "--json", "--durability")
+    assert call(*args, "sometimes").code == 2
+    with patch.object(lmdb_journal, "acquire", wraps=_environment.acquire) as acquired:
+        assert call(*args, durability).object()["accepted"] == 3
+    assert {one.kwargs["sync"] for one in acquired.call_args_list} == {durability == "disk"}
+    assert call("verify", copy, "--json").object()["n_journal_actions"] == 4
+
+
 def test_ingest_refuses_too_many_bad_rows_and_keeps_nothing(copy: Path, more: Path, call: Run) -> None:
     ran = call("ingest", copy, more, "--strict", "--json")
     assert (ran.code, ran.out) == (3, "")
@@ -68,6 +81,10 @@ def test_verify_against_the_tables(world: Path, copy: Path, more: Path, call: Ru
     tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
     assert call("verify", copy, *tables, "--json").object()["n_differing"] == 0
     assert call("verify", copy, *tables[:2]).code == 2
+    assert call("erase", copy, "u0").code == 0
+    erased = call("verify", copy, *tables)
+    assert erased.code == 0
+    assert "in the log, not in the model 1 users: erased since" in " ".join(erased.out.split())
 
 
 def test_compact_removes_what_is_old(copy: Path, more: Path, call: Run) -> None:

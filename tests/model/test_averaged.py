@@ -9,6 +9,7 @@ import pytest
 from pinnersage import PinnerSage
 from pinnersage.errors import ItemNotFoundError, UserNotFoundError
 from pinnersage.model.live import LiveModel
+from pinnersage.streaming.events import NewAction
 
 DAY_S = 86_400
 N_ITEMS = 20
@@ -57,3 +58,15 @@ def test_the_averaged_vector_weighs_actions_as_importances_do(model: LiveModel) 
     found = model.mean_list("u", 6)["items"]
     assert [item["item_id"] for item in found] == expected
     assert np.allclose([item["score"] for item in found], np.sort(cosines)[::-1][:6], atol=1e-6)
+
+
+def test_actions_without_any_weight_average_alike(model: LiveModel) -> None:
+    own = [NewAction("weightless", f"i{n:02d}", 5 * DAY_S * 1_000, weight=0.0) for n in (1, 5)]
+    model.add_actions(own)
+    mean = unit_embeddings()[[1, 5]].mean(axis=0)
+    cosines = unit_embeddings() @ (mean / np.linalg.norm(mean))
+    cosines[[1, 5]] = -np.inf
+    for found in (model.mean_list("weightless", 6), model.recommend("weightless", 6, mode="balanced")):
+        assert min(item["score"] for item in found["items"]) > 0
+    found = model.mean_list("weightless", 6)
+    assert [item["item_id"] for item in found["items"]] == [f"i{n:02d}" for n in np.argsort(-cosines)[:6]]

@@ -199,6 +199,10 @@ class LiveMachine(RuleBasedStateMachine):
             self.live.delete_item(item_id(number))
             self.world.items.append((number, None))
 
+    @rule()
+    def compact(self) -> None:
+        self.live.compact()
+
     @rule(data=st.data(), preference=st.sampled_from(["muted", "pinned", None]))
     def prefer(self, data: st.DataObject, preference: str | None) -> None:
         user = data.draw(st.sampled_from(USERS))

@@ -77,6 +77,27 @@ def test_items_and_what_waited_for_them_are_seen_by_readers_of_the_old(home: Pat
         assert warm.status()["journal"]["n_parked"] == 0
 
 
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_what_only_the_new_batch_knew_counts_in_the_old_once_it_knows_the_item(
+    home: Path, warm: LiveModel, rolled_back: bool
+) -> None:
+    """The new one took the actions at once, so that nothing waits for the item."""
+    PinnerSage.build(items([*range(50), 55]), table(log()), path=home, config=CONFIG).close()
+    mine = NewAction("u0", "i55", NEWEST_MS)
+    taken_back = NewAction("u0", "i55", NEWEST_MS - 1)
+    found = warm.add_actions([mine, taken_back, replace(taken_back, retract=True)])
+    assert [outcome.status for outcome in found] == ["accepted"] * 3
+    n = n_of(warm, "u0")
+    if rolled_back:
+        warm.rollback()
+    assert (warm.generation, warm.status()["journal"]["n_parked"]) == ("00000001", 0)
+    warm.put_item("i55", np.ones(10).tolist())
+    assert n_of(warm, "u0") == n + 1
+    assert warm.verify().to_dict()["ok"]
+    warm.rollback("00000001")
+    assert warm.verify().to_dict()["ok"]
+
+
 def test_a_swap_looks_up_what_was_asked_for_before(home: Path, warm: LiveModel) -> None:
     for user in ("u0", "u1", "u2"):
         warm.recommend(user, 5)

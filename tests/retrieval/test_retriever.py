@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -244,6 +245,18 @@ def test_a_saturated_list_shares_itself_out_by_weight() -> None:
         found = Retriever(ExactIndex(items), items, np.ones(80, np.bool_), config).recommend(user, 20)
         shares[saturation] = float((found.rows < 40).mean())
     assert shares == {0.0: 1.0, 1e6: 3 / 4}
+
+
+def test_actions_without_any_weight_count_alike() -> None:
+    """As in the shares of interests that have no importance: the list is the one of equal weights."""
+    items = clustered(60, 5, seed=3)
+    user = record_of([[0, 1], [40]])
+    weightless = replace(user, weights=np.zeros(3, np.float32), importances=np.zeros(2))
+    alike = replace(user, as_of_ms=0, times_ms=np.zeros(3, np.int64), importances=np.ones(2))
+    lists = [retriever_of(items, mode="balanced").recommend(one, 20) for one in (weightless, alike)]
+    assert pairs(lists[0]) == pairs(lists[1])
+    assert lists[0].scores.tolist() == lists[1].scores.tolist()
+    assert lists[0].scores.min() > 0
 
 
 # ---- on clustered vectors -----------------------------------------------------------------------

@@ -58,7 +58,12 @@ def test_what_was_acknowledged_is_there_after_sigterm_and_after_kill_9(serve: Se
 
 
 def _red_when_gone(server: Server) -> None:
-    """Readiness goes red when the store is gone; the process lives."""
+    """Readiness goes red when a part, or all, is gone from the disk; the process lives."""
+    for part in ("journal", *(f"generations/00000001/{name}" for name in ("store", "items", "index"))):
+        (server.directory / part).rename(server.directory / "away")
+        assert server.client.get("/health/ready").status_code == 503
+        (server.directory / "away").rename(server.directory / part)
+        assert server.client.get("/health/ready").status_code == 200
     shutil.rmtree(server.directory)
     until(lambda: server.client.get("/health/ready").status_code == 503)
     found = server.client.get("/health/ready")

@@ -28,6 +28,7 @@ Clustering = Literal["ward", "complete", "kmeans"]
 Representative = Literal["medoid", "centroid"]
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 Online = Literal["exact", "recent"]
+Durability = Literal["disk", "process"]
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:

@@ -94,6 +94,11 @@ def verification_report(found: Answer) -> Group:
         "differing": f"{found['n_differing']:,}",
         **{reason: f"{count:,}" for reason, count in found["differences"].items()},
     }
+    if found["n_behind"]:
+        facts["not in the records before"] = f"{found['n_behind']:,} journal entries, folded in now"
+    if found["n_not_in_model"]:
+        who = f"{found['n_not_in_model']:,} users: erased since, or new in this log"
+        facts["in the log, not in the model"] = who
     return Group(sentence, facts_table(facts))
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pinnersage.serving.settings import ServiceSettings
 
 Level = Literal["debug", "info", "warning", "error"]
-Durability = Literal["disk", "process"]
 _BOUNDS, _LOGS = "Bounds", "Logs"
 
 
@@ -53,7 +52,7 @@ PictureOrigins = Annotated[
     ),
 ]  # fmt: skip
 HowDurable = Annotated[
-    Durability,
+    options.Durability,
     _option("--durability", help="disk: an acknowledged action survives a power cut. process: a kill -9."),
 ]
 MaxK = Annotated[int, _option("--max-k", min=1, panel=_BOUNDS, help="Longest list.")]
@@ -109,10 +108,7 @@ def serve(
     from pinnersage.serving.settings import ServiceSettings
 
     if keys is None and not is_loopback(host):
-        raise UsageError(
-            f"expected --keys FILE with --host {host}, which others can reach; make a key with "
-            "`pinnersage keys add FILE NAME`, or stay on 127.0.0.1"
-        )
+        raise _keys_needed(host)
     bounds = ServiceSettings(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
         log_user_ids=log_user_ids, read_timeout_s=read_timeout, request_timeout_s=request_timeout,
@@ -125,6 +121,13 @@ def serve(
     served.check()
     bound = bind(host, port)
     _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
+
+
+def _keys_needed(host: str) -> UsageError:
+    return UsageError(
+        f"expected --keys FILE with --host {host}, which others can reach; make a key with "
+        "`pinnersage keys add FILE NAME`, or stay on 127.0.0.1"
+    )
 
 
 def _origins(given: list[str] | None, option: str) -> tuple[str, ...]:

@@ -15,6 +15,14 @@ File = Annotated[Path, typer.Argument(metavar="F", help="Actions: Parquet, Arrow
 MaxParked = Annotated[
     int, typer.Option("--max-parked", min=0, help="Actions on unknown items that may wait for them.")
 ]
+HowDurable = Annotated[
+    options.Durability,
+    typer.Option(
+        "--durability",
+        help="disk: each part survives a power cut before the next is read. process: faster; all is on the "
+        "disk when the command ends, and a power cut before may damage the journal.",
+    ),
+]
 OfItems = Annotated[
     Path | None,
     typer.Option("--items", metavar="F", help="The items the model was built from.", show_default=False),
@@ -38,6 +46,7 @@ def ingest(
     directory: options.Directory,
     file: File,
     max_parked: MaxParked = 100_000,
+    durability: HowDurable = "disk",
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
     *,
@@ -48,7 +57,8 @@ def ingest(
     from pinnersage.model.live import LiveModel
 
     imports = config.imports.model_dump(include=config.imports.model_fields_set)
-    with progress_bars(shown=not as_json) as progress, LiveModel(directory, max_parked=max_parked) as model:
+    live = LiveModel(directory, durability=durability, max_parked=max_parked)
+    with progress_bars(shown=not as_json) as progress, live as model:
         report, counts = model.add_table(file, imports, progress)
         generation = model.generation
     answer = {"path": str(directory), "generation": generation, **counts, "report": report.to_dict()}
@@ -98,7 +108,10 @@ def compact(
         write_json(answer)
         return
     sizes = f"{answer['n_bytes_before']:,} bytes before, {answer['n_bytes']:,} now"
-    console().print(f"The journal: {answer['n_removed']:,} actions removed; {sizes}.")
+    removed = f"{answer['n_removed']:,} actions removed"
+    if answer["n_item_entries"]:
+        removed += f", {answer['n_item_entries']:,} superseded entries about items removed or shortened"
+    console().print(f"The journal: {removed}; {sizes}.")
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Int32s, Int64s
+from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage.config import MS_PER_DAY
 from pinnersage.interests.record import UserRecord
 
@@ -31,6 +31,13 @@ class History(NamedTuple):
     counts: Float32s
     first_ms: Int64s
     last_ms: Int64s
+
+    @property
+    def shares(self) -> Float64s:
+        """Weights that sum to 1, ``(n,)``; without any weight all items count the same."""
+        total = float(self.weights.sum(dtype=np.float64))
+        weights = self.weights.astype(np.float64) if total > 0 else np.ones(len(self.rows))
+        return weights / (total if total > 0 else max(1, len(self.rows)))
 
 
 def history_of(record: UserRecord, decay_per_day: float) -> History:

@@ -20,7 +20,7 @@ def nearest_to_mean(opened: OpenedGeneration, record: UserRecord, k: int) -> tup
     history = history_of(record, opened.config.interests.decay_per_day)
     if not len(history.rows):
         return np.empty(0, np.int32), np.empty(0, np.float32)
-    mean = history.weights @ np.asarray(opened.items.embeddings[history.rows], np.float32)
+    mean = history.shares @ np.asarray(opened.items.embeddings[history.rows], np.float32)
     mean /= max(float(np.linalg.norm(mean)), 1e-30)
     allowed = opened.items.pool.copy()
     allowed[seen_rows(record)] = False

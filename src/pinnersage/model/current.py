@@ -91,6 +91,11 @@ class CurrentGeneration:
         self._swap_to(*found)
         return True
 
+    def in_use(self) -> list[OpenedGeneration]:
+        """Return the generation that answers and, where that is another, the one that takes writes."""
+        answering, newest = self.follow(), self._landed()[0]
+        return [answering] if answering.path == newest.path else [answering, newest]
+
     def caught_up(self) -> OpenedGeneration:
         """Return what takes writes, with the whole journal in its records; needs the write lock.
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId, exact_integer
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.building import STORE
+from pinnersage.model.home import journal_path
+from pinnersage.store._durable import write_whole
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.streaming.journal import Journal
+
+ERASING = ".erasing"
+"""In the journal's directory while an erasure is at work; empty, for it may not name the user."""
 
 
 def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: Journal) -> dict[str, Any]:
     """Delete a user's record from every generation and from the journal, and compact both.
 
-    Every store is compacted, also one without the record: an erasure killed between the two steps is
-    completed by asking again. What a killed build left is removed as well; one that is running is told
-    by the journal, and lands without the user.
+    Where nothing is held of the user, nothing is rewritten. An erasure that is killed leaves a mark, by
+    which :func:`finish_erasure` knows that freed pages are still to be rewritten. What a killed build left is
+    removed as well; a build that is running is told by the journal, and lands without the user.
 
     Returns
     -------
@@ -27,33 +33,19 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
     Raises
     ------
     UserNotFoundError
-        No generation holds the user.
+        Nothing is held of the user.
     """
-    removed = []
-    for generation in directory.list():
-        with LmdbStore(generation / STORE, create=False) as store:
-            records = [store.get(own) for own in _spellings(user_id)]
-            for own in _spellings(user_id):
-                store.delete(own)
-            store.compact()
-        removed += [
-            {
-                "generation": generation.name,
-                "n_actions": record.n_actions,
-                "n_interests": record.n_interests,
-                "n_seen_items": len(record.seen_rows),
-            }
-            for record in records
-            if record is not None
-        ]
+    removed = _held(directory, user_id)
+    if removed or journal.of_user(user_id, newest=1) or journal.preferences(user_id):
+        write_whole(_mark(directory), b"")
+        _delete(directory, user_id)
     forgotten = journal.forget(user_id)
     if directory.remove_leftovers():
         journal.forget_erasures()
-    journal.compact()
+    finish_erasure(directory, journal)
     if not removed and not any(forgotten):
         raise UserNotFoundError(
-            "erase: expected a user of the model, no generation holds a record; "
-            "check the id (what an earlier, interrupted erasure left has been removed now)"
+            "erase: nothing is held of such a user, in no generation and not in the journal; check the id"
         )
     return {
         "user_id": user_id,
@@ -62,6 +54,52 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
         "journal": forgotten._asdict(),
         "compacted": True,
     }
+
+
+def finish_erasure(directory: GenerationDirectory, journal: Journal) -> None:
+    """Rewrite every store and the journal without freed pages, if an erasure has begun and not ended."""
+    mark = _mark(directory)
+    if not mark.exists():
+        return
+    for generation in directory.list():
+        with LmdbStore(generation / STORE, create=False) as store:
+            store.compact()
+    journal.compact()
+    mark.unlink()
+
+
+def has_unfinished_erasure(directory: GenerationDirectory) -> bool:
+    """Tell whether :func:`finish_erasure` has something to do."""
+    return _mark(directory).exists()
+
+
+def _mark(directory: GenerationDirectory) -> Path:
+    return journal_path(directory.path) / ERASING
+
+
+def _held(directory: GenerationDirectory, user_id: UserId) -> list[dict[str, Any]]:
+    """Return what the generations hold of a user."""
+    held = []
+    for generation in directory.list():
+        with LmdbStore(generation / STORE, create=False) as store:
+            records = [record for own in _spellings(user_id) if (record := store.get(own)) is not None]
+        held += [
+            {
+                "generation": generation.name,
+                "n_actions": record.n_actions,
+                "n_interests": record.n_interests,
+                "n_seen_items": len(record.seen_rows),
+            }
+            for record in records
+        ]
+    return held
+
+
+def _delete(directory: GenerationDirectory, user_id: UserId) -> None:
+    for generation in directory.list():
+        with LmdbStore(generation / STORE, create=False) as store:
+            for own in _spellings(user_id):
+                store.delete(own)
 
 
 def _spellings(user_id: UserId) -> list[UserId]:

@@ -87,13 +87,30 @@ class WriteLock:
                 if descriptor is not None:
                     os.close(descriptor)
 
-    def _locked(self) -> int:
+    def check_present(self) -> None:
+        """Raise when the lock cannot be opened, and so nothing be written; who holds it does not matter.
+
+        Raises
+        ------
+        UnavailableError
+            The model's directory is gone, or may not be written to.
+        """
+        os.close(self._opened())
+
+    def _opened(self) -> int:
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except FileNotFoundError:
             raise UnavailableError(
                 f"{self._path.parent} is gone: put the model's directory back, or build again"
             ) from None
+        except OSError as error:
+            raise UnavailableError(
+                f"{self._path} cannot be opened for writing ({error.strerror}): check the disk and its rights"
+            ) from error
+
+    def _locked(self) -> int:
+        descriptor = self._opened()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except BaseException:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from pinnersage.streaming.folding import MAX_KINDS
 
 MAX_ID_BYTES = 1_024
 MAX_KIND_BYTES = 256
+MAX_ATTRIBUTES_BYTES = 65_536
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -74,6 +77,21 @@ def id_fault(name: str, value: UserId | ItemId | None) -> str | None:
     except UnicodeEncodeError:
         return f"{name}: holds half a surrogate pair, which UTF-8 cannot"
     return None if n_bytes <= MAX_ID_BYTES else f"{name}: longer than {MAX_ID_BYTES:,} bytes"
+
+
+def attributes_fault(attributes: Mapping[str, Any]) -> str | None:
+    """Return what is wrong with the attributes of an item, None if nothing is."""
+    try:
+        n_bytes = {name: len(json.dumps(value)) for name, value in attributes.items()}
+    except (TypeError, ValueError, RecursionError) as error:
+        return f"attributes: expected values that JSON can hold, {error}"
+    total, largest = sum(n_bytes.values()), max(n_bytes, key=n_bytes.__getitem__, default="")
+    if total <= MAX_ATTRIBUTES_BYTES:
+        return None
+    return (
+        f"attributes: expected at most {MAX_ATTRIBUTES_BYTES:,} bytes of JSON for all of an item, "
+        f"got {total:,}; {largest[:100]!r} is the largest with {n_bytes[largest]:,}, shorten it"
+    )
 
 
 def _time_fault(time_ms: int, last_ms: int) -> str | None:

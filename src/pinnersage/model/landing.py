@@ -78,6 +78,12 @@ def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retent
     return journal.trim(now_ms - round(retention_days * MS_PER_DAY), store_applied(opened.store))
 
 
+def trim_item_entries(journal: Journal, directory: GenerationDirectory) -> int:
+    """Remove or shorten entries about items that later ones replace; return how many."""
+    heads = [read_manifest(path).get("journal_head", 0) for path in directory.list()]
+    return journal.trim_items(min(heads))
+
+
 @contextmanager
 def _writers_kept_out(home: Path) -> Iterator[None]:
     """Hold the write lock; of a model that is not there yet, there is none."""

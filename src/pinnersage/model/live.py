@@ -21,7 +21,7 @@ from pinnersage.model.answering import Answering
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
-from pinnersage.model.incoming import id_fault, incoming
+from pinnersage.model.incoming import attributes_fault, id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import with_preference
@@ -204,9 +204,9 @@ class LiveModel(Answering, Upkeep):
         Raises
         ------
         UsageError
-            The id or the embedding cannot be used.
+            The id or the embedding cannot be used, or the attributes are too large.
         """
-        fault = id_fault("item_id", item_id)
+        fault = id_fault("item_id", item_id) or attributes_fault(attributes or {})
         if fault:
             raise UsageError(fault)
         with self._write_lock.held():

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,9 +15,8 @@ from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.model.watermark import store_applied
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry
-from pinnersage.streaming.extending import live_record
 from pinnersage.streaming.journal import Journal
-from pinnersage.streaming.recent import united, without_window
+from pinnersage.streaming.recent import kept_at, united, without_window
 
 if TYPE_CHECKING:
     from pinnersage.model.opened import OpenedGeneration
@@ -37,16 +36,16 @@ def drop_windows(store: InterestStore, decay_per_day: float, user_ids: Iterable[
 
 
 def with_recent(
-    opened: OpenedGeneration, journal: Journal, user_id: UserId, record: UserRecord | None
+    opened: OpenedGeneration, journal: Journal | None, user_id: UserId, record: UserRecord | None
 ) -> UserRecord | None:
     """Return a user's kept record with their newest actions since the build; None where there is neither."""
-    since = _since_build(opened, journal, user_id)
+    since = [] if journal is None else _since_build(opened, journal, user_id)
     entries = since[-opened.config.online.n_recent :]
-    if not entries:
-        return record
     config, kinds = opened.config.interests, opened.kinds
-    now_ms = max(opened.now_ms, *(entry.time_ms for entry in entries))
-    kept = record and live_record(record, opened.items, kinds, config, opened.now_ms)
+    now_ms = max([opened.now_ms, *(entry.time_ms for entry in entries)])
+    kept = record and kept_at(record, opened.items, config, now_ms)
+    if not entries:
+        return kept
     batch = ActionBatch(
         [user_id],  # type: ignore[arg-type]
         np.array([0, len(entries)], np.int64),
@@ -58,8 +57,25 @@ def with_recent(
     )
     found = united(kept, batch, opened.items.embeddings, config, now_ms)
     older = opened.items.vocabulary.rows_of([entry.item_id for entry in since[: -len(entries)]])
-    seen = np.setdiff1d(np.union1d(found.seen_rows, older), found.item_rows).astype(np.int32)
+    seen_before = older if kept is None else np.union1d(older, kept.seen_rows)
+    seen = np.setdiff1d(np.union1d(found.seen_rows, seen_before), found.item_rows).astype(np.int32)
     return replace(found, seen_rows=seen)
+
+
+def waiting_for_build(opened: OpenedGeneration, journal: Journal, entries: Sequence[ActionEntry]) -> set[int]:
+    """Return which of some new entries take back what only the next build can leave out.
+
+    That is what did not come since the build: it is part of an interest that is kept as a whole.
+    """
+    applied = store_applied(opened.store)
+    since: dict[UserId, set[tuple[Any, ...]]] = {}
+    for user_id in {entry.user_id for entry in entries if entry.retract}:
+        own = [e for at, e in journal.of_user(user_id) if at > applied]
+        own += [entry for entry in entries if entry.user_id == user_id]
+        since[user_id] = {entry.identity for entry in own if not entry.retract}
+    return {
+        i for i, entry in enumerate(entries) if entry.retract and entry.identity not in since[entry.user_id]
+    }
 
 
 def _since_build(opened: OpenedGeneration, journal: Journal, user_id: UserId) -> list[ActionEntry]:

@@ -32,6 +32,7 @@ from pinnersage.streaming.extending import live_record
 from pinnersage.streaming.journal import Journal
 
 N_SPARE_ROWS = 4_096
+_MAPPED = (ITEMS, INDEX, RANKER)
 
 
 class OpenedGeneration:
@@ -72,6 +73,7 @@ class OpenedGeneration:
             self.items, self.retriever, self.ranked, self.manifest.get("journal_head", 0)
         )
         self.catalogue.replay(changes)
+        self._mapped = [p for part in _MAPPED for p in (path / part).rglob("*") if p.is_file()]
         self.popularity = open_popularity(path / POPULARITY, self.items.n_base)
         # The journal has each write before it: what a power cut undoes is folded in again.
         self.store = LmdbStore(path / STORE, create=False, sync="ordered")
@@ -109,6 +111,21 @@ class OpenedGeneration:
             raise ItemNotFoundError(f"item {item_id!r}: expected an item of the catalogue; check the id")
         return row
 
+    def check_present(self) -> None:
+        """Raise when a file is gone: what is open still answers, but nobody could open it again.
+
+        Raises
+        ------
+        NotFoundError, UnavailableError, DataError
+            What is wrong.
+        """
+        for path in self._mapped:
+            if not path.is_file():
+                raise UnavailableError(
+                    f"{path} is gone: put it back, or build again (what is in memory still answers)"
+                )
+        self.store.check_present()
+
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
         known = self.user_of(user_id)
@@ -116,14 +133,16 @@ class OpenedGeneration:
             self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
         )
         self._know_items_of(record)
-        if self.config.online.online == "recent" and self._journal is not None:
+        is_recent = self.config.online.online == "recent"
+        if is_recent:
             record = with_recent(self, self._journal, known, record)
-            now_ms = max(now_ms, record.as_of_ms) if record else now_ms
         if record is None:
             raise UserNotFoundError(
                 f"user {user_id!r}: expected a user with actions in the log, found none; "
                 "check the id, or add their actions"
             )
+        if is_recent:
+            return record
         return live_record(record, self.items, kinds, self.config.interests, now_ms)
 
     def stored(self, user_id: UserId) -> UserRecord | None:

@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 from pinnersage._tables.engine import Progress
-from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.errors import UsageError
 from pinnersage.model import answers
 from pinnersage.model.current import CurrentGeneration
+from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
-from pinnersage.model.landing import trim_journal
+from pinnersage.model.landing import trim_item_entries, trim_journal
 from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
 from pinnersage.model.watermark import store_applied
 from pinnersage.streaming.journal import Journal
@@ -22,19 +23,29 @@ class Upkeep:
     _current: CurrentGeneration
     _journal: Journal
     _write_lock: WriteLock
+    _n_recovered: int = 0
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
         self.finish_erasures()
         with self._write_lock.held():
-            before = store_applied(self._current.opened.store)
-            return store_applied(self._current.caught_up().store) - before
+            before = store_applied(self._current.in_use()[-1].store)
+            n_recovered = store_applied(self._current.caught_up().store) - before
+        self._n_recovered += max(0, n_recovered)
+        return n_recovered
 
     def finish_erasures(self) -> None:
-        """Remove what a build that was killed left of users who were erased while it ran."""
+        """Remove what a build that was killed left of users who were erased while it ran.
+
+        An erasure that was killed itself is brought to its end, too.
+        """
+        directory = self._current.directory
+        if has_unfinished_erasure(directory):
+            with self._write_lock.held():
+                finish_erasure(directory, self._journal)
         if self._journal.has_erasures():
             with self._write_lock.held():
-                if self._current.directory.remove_leftovers():
+                if directory.remove_leftovers():
                     self._journal.forget_erasures()
 
     def rollback(self, to: str | None = None) -> str:
@@ -51,7 +62,8 @@ class Upkeep:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 
         A later build counts removed actions only if its log holds them; a generation that is rolled back to
-        may lack them, too.
+        may lack them, too. Of an item that was put again or taken out since, only what the kept generations
+        need stays, whatever its age.
         """
         with self._write_lock.held():
             opened, before = self._current.caught_up(), self._journal.n_bytes
@@ -59,8 +71,14 @@ class Upkeep:
             if keep_days is not None:
                 now_ms = time.time_ns() // 1_000_000
                 n_removed = trim_journal(self._journal, opened, now_ms, keep_days)
+            n_item_entries = trim_item_entries(self._journal, self._current.directory)
             self._journal.compact()
-            return {"n_removed": n_removed, "n_bytes_before": before, "n_bytes": self._journal.n_bytes}
+            return {
+                "n_removed": n_removed,
+                "n_item_entries": n_item_entries,
+                "n_bytes_before": before,
+                "n_bytes": self._journal.n_bytes,
+            }
 
     def verify(
         self, items: Any = None, actions: Any = None, progress: Progress | None = None
@@ -76,23 +94,29 @@ class Upkeep:
             Called with stage, done, total.
         """
         with self._write_lock.held():
+            self.recover()
             opened = self._current.caught_up()
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
             if items is None or actions is None:
-                return verify_against_journal(opened, self._journal, progress)
-            return verify_against_batch(opened, self._journal, items, actions, progress)
+                found = verify_against_journal(opened, self._journal, progress)
+            else:
+                found = verify_against_batch(opened, self._journal, items, actions, progress)
+            found.n_behind, self._n_recovered = self._n_recovered, 0
+            return found
 
     def check_ready(self) -> None:
-        """Raise when store, journal or index is gone, or a disk does not answer.
+        """Raise when store, journal, items or index is gone from the disk, or a disk does not answer.
+
+        What is open and mapped goes on answering then; but it could not be opened again, and what is
+        written to it would be lost. Of two generations in use, one to answer and one to write to, both count.
 
         Raises
         ------
         UnavailableError, NotFoundError, DataError
             What is wrong.
         """
-        opened = self._current.follow()
-        if not opened.path.is_dir():
-            raise UnavailableError(f"generation {opened.path.name} is gone: build again")
-        opened.store.get_meta("ready")
-        self._journal.heads()
+        self._write_lock.check_present()
+        self._journal.check_present()
+        for opened in self._current.in_use():
+            opened.check_present()

@@ -19,9 +19,10 @@ from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.model.building import write_generation
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
-from pinnersage.model.writing import catch_up
+from pinnersage.model.writing import catch_up, of_this_log
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.extending import extended
+from pinnersage.streaming.folding import as_rows, marked
 from pinnersage.streaming.journal import Journal
 
 MAX_EXAMPLES = 10
@@ -39,7 +40,11 @@ class Verification:
     n_journal_actions
         Actions of the journal that were looked for.
     n_behind
-        Journal entries not yet in the records: left by a killed writer, folded in by the next one.
+        Journal entries that were not in the records: a killed writer or a rollback left them so. They were
+        folded in when the model was opened, or right before the comparison.
+    n_not_in_model
+        Users of the tables given of whom the model holds nothing: erased since, or new in these tables.
+        No fault.
     differences
         Reason -> number of records it concerns.
     examples
@@ -49,6 +54,7 @@ class Verification:
     n_users: int = 0
     n_journal_actions: int = 0
     n_behind: int = 0
+    n_not_in_model: int = 0
     differences: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
 
@@ -71,6 +77,7 @@ class Verification:
             "n_users": self.n_users,
             "n_journal_actions": self.n_journal_actions,
             "n_behind": self.n_behind,
+            "n_not_in_model": self.n_not_in_model,
             "n_differing": self.n_differing,
             "differences": dict(self.differences),
             "examples": list(self.examples),
@@ -82,11 +89,12 @@ def verify_against_journal(
 ) -> Verification:
     """Check every record against the journal and against a batch over the record's own actions.
 
-    Every action of the journal must be in its user's record exactly once, or among what was seen when
-    it is older than the window; what was taken back must not. Clusters, medoids and importances must be,
-    bit for bit, those a batch builds of the record's actions.
+    Every user with an action in the journal must have a record. Every action of the journal must be in its
+    user's record exactly once, or among what was seen when it is older than the window; what was taken back
+    must not. Clusters, medoids and importances must be, bit for bit, those a batch builds of the record's
+    actions.
     """
-    found = Verification(n_behind=max(0, journal.heads().all - store_applied(opened.store)))
+    found = Verification()
     applied, n_users = store_applied(opened.store), len(opened.store)
     for user_ids, records in _chunks(opened):
         rebuilt = _rebuilt(opened, records)
@@ -98,6 +106,9 @@ def verify_against_journal(
         found.n_users += len(user_ids)
         if progress:
             progress("verifying", found.n_users, n_users)
+    for user_id, entries in _without_record(opened, journal, applied):
+        found.n_journal_actions += len(entries)
+        found.note(user_id, _lost(opened, entries))
     return found
 
 
@@ -106,12 +117,15 @@ def verify_against_batch(
 ) -> Verification:
     """Build a batch over the log and the journal together, and compare every record with it.
 
+    Users of the log of whom neither the model nor its journal holds anything are counted apart: erasing
+    leaves no trace by which they could be told from users who are new in the log.
+
     Parameters
     ----------
     items, actions
         The tables the model was built from.
     """
-    found = Verification(n_behind=max(0, journal.heads().all - store_applied(opened.store)))
+    found = Verification()
     with tempfile.TemporaryDirectory(prefix="pinnersage-verify-") as scratch:
         path = Path(scratch) / "batch"
         path.mkdir()
@@ -122,26 +136,33 @@ def verify_against_batch(
         )
         manifest["journal_head"] = opened.manifest.get("journal_head", 0)
         with closing(OpenedGeneration(path, journal, manifest)) as batch:
-            found.n_journal_actions = catch_up(batch, journal)
-            _compare(opened, batch, found, progress)
+            found.n_journal_actions = catch_up(batch, journal) - len(journal.read_items(0))
+            _compare(opened, batch, journal, found, progress)
     return found
 
 
 def _compare(
-    opened: OpenedGeneration, batch: OpenedGeneration, found: Verification, progress: Progress | None
+    opened: OpenedGeneration,
+    batch: OpenedGeneration,
+    journal: Journal,
+    found: Verification,
+    progress: Progress | None,
 ) -> None:
     kinds, n_users = (opened.kinds, batch.kinds), len(batch.store)
     for user_id in batch.store.user_ids():
-        found.n_users += 1
         if opened.store.get(user_id) is None:
-            found.note(user_id, ["no record online"])
+            if journal.of_user(user_id, newest=1):
+                found.note(user_id, ["no record online"])
+            else:
+                found.n_not_in_model += 1
             continue
+        found.n_users += 1
         online, built = opened.record(user_id), batch.record(user_id)
         names = differing(_named(online, opened, kinds[0]), _named(built, batch, kinds[1]))
         found.note(user_id, [f"{name} differ from a batch" for name in names])
         if progress and found.n_users % _CHUNK_USERS == 0:
             progress("comparing", found.n_users, n_users)
-    online_only = len(opened.store) - (n_users - found.differences.get("no record online", 0))
+    online_only = len(opened.store) - found.n_users
     if online_only:
         found.differences["record online only"] = online_only
 
@@ -200,28 +221,48 @@ def _stale(opened: OpenedGeneration, record: UserRecord) -> bool:
     return bool((opened.items.current_rows[rows] != rows).any())
 
 
+def _without_record(
+    opened: OpenedGeneration, journal: Journal, applied: int
+) -> Iterator[tuple[UserId, list[ActionEntry]]]:
+    """Yield the users who are in the journal and have no record, with their entries."""
+    found: set[UserId] = set()
+    after = 0
+    while read := journal.read(after):
+        after = read[-1][0]
+        actions = [(at, e) for at, e in read if at <= applied and isinstance(e, ActionEntry)]
+        users = list(dict.fromkeys(entry.user_id for _, entry in of_this_log(opened, actions)))
+        records = opened.store.get_many(users)
+        found |= {user_id for user_id, record in zip(users, records, strict=True) if record is None}
+    for user_id in sorted(found, key=str):
+        yield user_id, [entry for at, entry in journal.of_user(user_id) if at <= applied]
+
+
+def _lost(opened: OpenedGeneration, entries: Sequence[ActionEntry]) -> list[str]:
+    """Return what is wrong with a user without a record: nothing if no action counts."""
+    taken_back = {entry.identity for entry in entries if entry.retract}
+    rows = as_rows(entries, opened.items, opened.kinds)
+    counted = [r for r in rows if r.item_row != UNKNOWN and r.entry.identity not in taken_back]
+    return ["no record, though the journal has actions"] if counted else []
+
+
 def _missing(opened: OpenedGeneration, record: UserRecord, entries: Sequence[ActionEntry]) -> list[str]:
     """Return what is wrong with the journalled actions of a user."""
-    rows = opened.items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
     taken_back = {entry.identity for entry in entries if entry.retract}
     reasons = []
     held = opened.items.current_rows[record.item_rows]
     seen = opened.items.current_rows[record.seen_rows]
     oldest_ms = record.as_of_ms - opened.config.interests.window_ms
     capped = record.n_actions >= opened.config.interests.max_actions
-    for entry, row in zip(entries, rows, strict=True):
-        if row == UNKNOWN or entry.retract:
+    for row in as_rows(entries, opened.items, opened.kinds):
+        if row.item_row == UNKNOWN:
             continue
-        here = (held == row) & (record.times_ms == entry.time_ms)
-        if entry.event_key:
-            here = record.event_keys == np.uint64(entry.event_key)
-        n = int(here.sum())
-        if entry.identity in taken_back:
-            reasons += ["an action taken back still counts"] if n and entry.event_key else []
-        elif entry.time_ms > oldest_ms and not n and not capped:
+        n = int(marked(record, row, opened.items).sum())
+        if row.entry.identity in taken_back:
+            reasons += ["an action taken back still counts"] if n else []
+        elif row.entry.time_ms > oldest_ms and not n and not capped:
             reasons.append("a journalled action is missing")
-        elif n > 1 and entry.event_key:
+        elif n > 1:
             reasons.append("a journalled action counts twice")
-        elif not n and row not in seen and row not in held:
+        elif not n and row.item_row not in seen and row.item_row not in held:
             reasons.append("an item acted on is not known as seen")
     return list(dict.fromkeys(reasons))

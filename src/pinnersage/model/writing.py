@@ -16,6 +16,7 @@ from typing import Any
 from pinnersage._arrays import Float32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage.errors import UserNotFoundError
+from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import (
     APPLIED_META,
@@ -26,12 +27,18 @@ from pinnersage.model.watermark import (
 )
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
-from pinnersage.streaming.events import DUPLICATE, TOO_MANY_PARKED, Outcome
+from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TOO_MANY_PARKED, Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 
 CHUNK = 100_000
 NEWEST_LOOKED_AT = 1_000
+
+NEXT_BUILD = Outcome(
+    "accepted",
+    "counts_from_next_build: this model keeps interests, not the actions from before its build; one that is "
+    "taken back stays in its interest until the next build leaves it out",
+)
 
 
 def state_of(opened: OpenedGeneration) -> State:
@@ -63,6 +70,9 @@ def add_entries(
     if waiting - needless:
         outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
     kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]
+    if opened.config.online.online == "recent":
+        late = waiting_for_build(opened, journal, entries)
+        outcomes = [NEXT_BUILD if o == ACCEPTED and i in late else o for i, o in enumerate(outcomes)]
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked)
@@ -142,10 +152,13 @@ def fold_again(
     entries = [entry for _, entry in actions]
     known = _known(opened.store, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
+    others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
     if alone:
-        parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
-        others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
         journal.set_parked(add=parked, remove=others if journal.n_parked() else ())
+    else:
+        # Another generation may know their items: then they wait for nothing, and only this one lacks them.
+        journal.set_parked(find=parked)
     items = dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry))
     # The watermark passes an item only once what waited for it is folded in.
     _put(opened.store, state if items else replace(state, applied=applied), writes)
@@ -218,6 +231,9 @@ def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -
 def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *, alone: bool = True) -> int:
     """Fold in the actions that waited for an item, if it is here now."""
     waiting = of_this_log(opened, journal.parked_of(item_id))
+    if opened.config.online.online == "recent":  # What waited through a build is known to the next.
+        applied = store_applied(opened.store)
+        waiting = [(at, entry) for at, entry in waiting if at > applied]
     if not waiting or opened.items.vocabulary.row_of(item_id) is None:
         return 0
     if opened.config.online.online == "exact":

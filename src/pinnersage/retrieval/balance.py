@@ -110,8 +110,7 @@ def balanced(
         int32 and float32 ``(min(k, n),)``, gains never rising.
     """
     ordered = np.sort(rows)
-    total: Any = history.weights.sum(dtype=np.float64)
-    weights = history.weights.astype(np.float64) / (total if total > 0 else 1.0)
+    weights = history.shares
     near = np.empty((len(ordered), len(weights)), np.float32)
     candidates, vectors = (unit_rows(as_float32(embeddings, which)) for which in (ordered, history.rows))
     _nearness(candidates, vectors, sharpness, near)

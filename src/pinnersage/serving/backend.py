@@ -105,7 +105,7 @@ class Backend(Protocol):
         """Do once, and keep nothing of it, what calls will do, so that the first of them is quick."""
 
     def check_ready(self) -> None:
-        """Raise if store, journal or index is gone."""
+        """Raise if store, journal, items or index is gone."""
 
     def status(self) -> Answer:
         """Return counts, sizes and positions for people and gauges."""

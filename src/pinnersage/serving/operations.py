@@ -30,7 +30,7 @@ def live() -> Live:
     responses=refusals(503, with_keys=False),
 )  # fmt: skip
 async def ready(request: Request[Any, Any, Any]) -> Ready:
-    """Tell that requests can be answered; 503 when store, journal or index is gone."""
+    """Tell that requests can be answered; 503 when store, journal, items or index is gone."""
     service = service_of(request)
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):

@@ -32,14 +32,20 @@ class ActionsProblem(Problem, frozen=True, kw_only=True):
 def result_of(outcome: Outcome) -> ActionResult:
     """Return the result of an outcome.
 
+    What is said of an accepted one is about no field.
+
     Examples
     --------
     >>> result_of(Outcome("rejected", "weight: weight_negative"))
     ActionResult(status='rejected', reason='weight_negative', field='weight', message=None)
     >>> result_of(Outcome("rejected", "user_id: expected an integer")).message
     'expected an integer'
+    >>> result_of(Outcome("accepted", "counts_from_next_build: until then it stays")).reason
+    'counts_from_next_build'
     """
     field, _, rest = (outcome.reason or "").partition(": ")
+    if outcome.status == "accepted":
+        return ActionResult("accepted", field or None, message=rest or None)
     if not rest or not field.isidentifier():
         return ActionResult(outcome.status, outcome.reason)
     if rest.isidentifier():

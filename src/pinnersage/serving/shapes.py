@@ -43,7 +43,7 @@ class ActionResult(Struct, frozen=True, omit_defaults=True):
     """What became of one action.
 
     ``parked`` waits for its item to appear. ``reason``, ``field`` and ``message`` say why one was parked or
-    rejected.
+    rejected, or from when on an accepted one counts, where that is not now.
     """
 
     status: Literal["accepted", "duplicate", "parked", "rejected"]

@@ -62,10 +62,7 @@ class Environment:
     def write(self, work: Work[T]) -> T:
         """Run ``work`` in a write transaction and make it durable; it may run again."""
         while True:
-            if not self._reopen_if_replaced():
-                raise ModelNotFoundError(
-                    f"{self.directory} has been removed by newer builds: open the model again"
-                )
+            self.check_present()
             try:
                 with self._gate.shared:
                     self._file.env.reader_check()  # a killed reader's pages would never be used again
@@ -81,6 +78,14 @@ class Environment:
                 self._set_map(0)
             except lmdb.Error as error:
                 raise translated(error, self._file.path) from error
+
+    def check_present(self) -> None:
+        """Raise when the data file is gone: what is open can still be read, but by nobody else."""
+        if not self._reopen_if_replaced():
+            raise ModelNotFoundError(
+                f"{self.directory} holds no data file any more, or newer builds have removed it: "
+                "put it back, or open the model again"
+            )
 
     def close(self) -> None:
         """Wait for running transactions, make a bulk load durable, and close the file."""

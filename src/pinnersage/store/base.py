@@ -89,6 +89,16 @@ class InterestStore(ABC):
         """Return a user's record and meta values; a backend that can reads them at one moment."""
         return self.get(user_id), [self.get_meta(name) for name in names]
 
+    def check_present(self) -> None:
+        """Raise when the store is gone or does not answer, also where what is open could still be read.
+
+        Raises
+        ------
+        NotFoundError, UnavailableError, DataError
+            What is wrong.
+        """
+        self.get_meta("present")
+
     def put(self, user_id: UserId, record: UserRecord) -> None:
         """Write one record; see :meth:`put_many`."""
         self.put_many([(user_id, record)])

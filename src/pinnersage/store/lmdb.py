@@ -171,6 +171,11 @@ class LmdbStore(InterestStore):
         """See the base class."""
         return self._read(lambda txn, _: [_copied(txn.get(_meta_key(name))) for name in names])
 
+    def check_present(self) -> None:
+        """See the base class."""
+        self._opened().check_present()
+        super().check_present()
+
     def compact(self) -> None:
         """See the base class. Other processes read on and follow to the new file with their next call."""
         self._write(rewrite_beside)

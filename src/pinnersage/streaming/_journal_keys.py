@@ -6,7 +6,7 @@ Keys begin with a byte that says what they are::
     1 SEQUENCE                          an entry
     2 USER SEQUENCE                     which entries concern a user
     3 SEQUENCE                          which entries concern items
-    4 ITEM SEQUENCE                     actions on an item that were parked; b"" while they wait
+    4 ITEM SEQUENCE                     actions on an item that a generation did not know; b"" while they wait
     5 USER                              preferences, JSON
     6 USER SEQUENCE                     what a user took back
     7 USER                              erased since the last build began
@@ -22,7 +22,7 @@ from typing import Any
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
-from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry, shortened
 
 ENTRY, OF_USER, OF_ITEMS, PARKED = b"\1", b"\2", b"\3", b"\4"
 PREFERENCES, RETRACTED, ERASED = b"\5", b"\6", b"\7"
@@ -59,7 +59,38 @@ def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool
             txn.delete(key)
 
 
-def delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
+def trim_items(txn: Any, before: int) -> int:
+    """Delete or shorten the entries about items that later ones replace; see the journal's base class."""
+    n = 0
+    replaced, replaced_before = set[str](), set[str]()
+    for sequence in reversed(list(listed(txn, OF_ITEMS))):
+        at = sequence_bytes(sequence)
+        entry = decode_entry(txn.get(ENTRY + at))
+        item = str(entry.item_id)
+        if item in replaced_before:
+            delete_entry(txn, sequence, entry, keep_retraction=False)
+            n += 1
+        elif isinstance(entry, ItemEntry) and item in replaced and (shorter := shortened(entry)) != entry:
+            txn.put(ENTRY + at, encode_entry(shorter))
+            n += 1
+        replaced.add(item)
+        if sequence <= before:
+            replaced_before.add(item)
+    return n
+
+
+def trimmed(txn: Any, received_before_ms: int, applied: int) -> int:
+    """Delete what was received before a time and nothing needs any more; count it."""
+    n = 0
+    for sequence in list(listed(txn, ENTRY)):
+        entry = decode_entry(txn.get(ENTRY + sequence_bytes(sequence)))
+        if sequence > applied or entry.received_ms >= received_before_ms:
+            break
+        n += _delete_unneeded(txn, sequence, entry)
+    return n
+
+
+def _delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
     """Delete an entry that nothing needs any more; tell whether it was one."""
     at = sequence_bytes(sequence)
     if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) == WAITING:
@@ -74,6 +105,13 @@ def park(txn: Any, sequence: int, entry: Entry) -> None:
     if txn.get(key) != WAITING:
         txn.put(key, WAITING)
         count_parked(txn, 1)
+
+
+def let_find(txn: Any, sequence: int, entry: Entry) -> None:
+    """Let an action that was never parked be found by its item."""
+    key = parked_key(entry, sequence_bytes(sequence))
+    if txn.get(key) is None:
+        txn.put(key, APPLIED)
 
 
 def unpark(txn: Any, sequence: int, entry: Entry) -> None:
@@ -104,6 +142,15 @@ def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
         if not key.startswith(prefix):
             return
         yield key
+        more = cursor.next()
+
+
+def entries_after(txn: Any, after: int) -> Iterator[tuple[int, Entry]]:
+    """Yield the entries after a sequence number, ascending."""
+    cursor = txn.cursor()
+    more = cursor.set_range(ENTRY + sequence_bytes(after + 1))
+    while more and bytes(cursor.key()[:1]) == ENTRY:
+        yield number_of(cursor.key()[1:]), decode_entry(cursor.value())
         more = cursor.next()
 
 

@@ -11,7 +11,7 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,18 @@ class ItemEntry:
 
 
 Entry = ActionEntry | ItemEntry
+DECISIVE_ATTRIBUTES = ("available", "quality")
+"""Attributes that decide whether an item may be a candidate, and so which row it gets."""
+
+
+def shortened(entry: ItemEntry) -> ItemEntry:
+    """Return what must be kept of an entry that a later one about the same item replaces.
+
+    A replay gives rows in the order of the entries, and records hold rows: so the embedding stays, and the
+    attributes that decide whether the item gets a row of its own.
+    """
+    kept = {name: entry.attributes[name] for name in DECISIVE_ATTRIBUTES if name in entry.attributes}
+    return entry if len(kept) == len(entry.attributes) else replace(entry, attributes=kept)
 
 
 def action_entry(action: NewAction, received_ms: int) -> ActionEntry:

@@ -52,7 +52,8 @@ class Outcome(NamedTuple):
         ``accepted``: on the disk and in the user's record. ``duplicate``: known before, nothing
         changed. ``parked``: on the disk, applied once its item appears. ``rejected``: nothing kept.
     reason
-        Why it was rejected, or parked: a word, or the field it is about, a colon, and a word or a sentence.
+        Why it was rejected, or parked; or from when on an accepted one counts, where that is not now: a word,
+        or the field it is about, a colon, and a word or a sentence.
     """
 
     status: Status

@@ -96,8 +96,8 @@ class _Codes(dict[str, int]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    """An event on a known item, as the columns of a record hold it."""
+class Row:
+    """An event as the columns of a record hold it; ``item_row`` is UNKNOWN for an item that is not there."""
 
     item_row: int
     kind: int
@@ -142,15 +142,15 @@ def fold(
     outcomes: list[Outcome] = [ACCEPTED] * len(events)
     rows = items.vocabulary.rows_of([event.item_id for event in events])
     kinds = _with_new_kinds(state.kinds, events, rows)
-    code = _Codes({kind: position for position, kind in enumerate(kinds)})
-    by_user: dict[UserId, list[_Row]] = {}
+    code = _codes(kinds)
+    by_user: dict[UserId, list[Row]] = {}
     before: dict[tuple[UserId, bool, int | RowColumns], set[RowColumns]] = {}
     needless: set[int] = set()
     for position, (event, row) in enumerate(zip(events, rows.tolist(), strict=True)):
         if row == UNKNOWN and not (event.retract and event.event_key):
             outcomes[position] = Outcome("parked", "unknown_item")
             continue
-        mine = _Row(row, code[event.kind], event)
+        mine = Row(row, code[event.kind], event)
         key = (event.user_id, event.retract, mine.action)
         same = _known_same(mine, before.get(key), known, items)
         if same is not None:
@@ -170,11 +170,11 @@ class _Change:
     """One user's record to start from, and the actions that join it."""
 
     record: UserRecord | None
-    joining: list[_Row]
+    joining: list[Row]
 
 
 def _changed(
-    by_user: Mapping[UserId, list[_Row]], known: Known, items: LiveItems, code: _Codes
+    by_user: Mapping[UserId, list[Row]], known: Known, items: LiveItems, code: _Codes
 ) -> dict[UserId, _Change]:
     """Return what each user starts from, with all that was ever taken back left out."""
     changes = {}
@@ -231,12 +231,21 @@ def _with_new_kinds(kinds: tuple[str, ...], events: Sequence[ActionEntry], rows:
     return (*(kind for kind in together[:MAX_KINDS] if kind != OTHER_KIND), OTHER_KIND)
 
 
-def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: _Codes) -> list[_Row]:
+def as_rows(entries: Sequence[ActionEntry], items: LiveItems, kinds: Sequence[str]) -> list[Row]:
+    """Return entries as the columns of records hold them."""
+    return _rows(entries, items, _codes(kinds))
+
+
+def _codes(kinds: Sequence[str]) -> _Codes:
+    return _Codes({kind: position for position, kind in enumerate(kinds)})
+
+
+def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: _Codes) -> list[Row]:
     rows = items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
-    return [_Row(row, code[e.kind], e) for row, e in zip(rows, entries, strict=True)]
+    return [Row(row, code[e.kind], e) for row, e in zip(rows, entries, strict=True)]
 
 
-def _known_same(row: _Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:
+def _known_same(row: Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:
     """Tell whether an event repeats a known one in every column, or only its event id; None if neither.
 
     ``before``: the columns of those that came with it and are the same action.
@@ -247,14 +256,14 @@ def _known_same(row: _Row, before: Set[RowColumns] | None, known: Known, items: 
         earlier = known.retractions.get(row.entry.user_id, ())
         return True if any(row.entry.identity == other.identity for other in earlier) else None
     record = known.records.get(row.entry.user_id)
-    if record is None or not (found := _where(record, row, items)).any():
+    if record is None or not (found := marked(record, row, items)).any():
         return None
     at = int(np.flatnonzero(found)[0])
     return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
             int(record.times_ms[at]), float(record.weights[at])) == row.columns  # fmt: skip
 
 
-def _where(record: UserRecord, row: _Row, items: LiveItems) -> Bools:
+def marked(record: UserRecord, row: Row, items: LiveItems) -> Bools:
     """Mark the actions of a record that an event is the same as."""
     if row.entry.event_key:
         by_key: Bools = record.event_keys == np.uint64(row.entry.event_key)
@@ -269,8 +278,8 @@ def _where(record: UserRecord, row: _Row, items: LiveItems) -> Bools:
     return found
 
 
-def _without_taken_back(record: UserRecord, taken_back: Sequence[_Row], items: LiveItems) -> UserRecord:
+def _without_taken_back(record: UserRecord, taken_back: Sequence[Row], items: LiveItems) -> UserRecord:
     gone = np.zeros(record.n_actions, np.bool_)
     for row in taken_back:
-        gone |= _where(record, row, items)
+        gone |= marked(record, row, items)
     return without(record, gone)

@@ -71,15 +71,28 @@ class Journal(ABC):
 
     @abstractmethod
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
-        """Return the actions on an item that are or were parked, ascending.
+        """Return the actions on an item that are or were parked, or are to be found so, ascending.
 
         Those applied are among them: another generation, rolled back to or not landed yet, may not
         have them.
         """
 
     @abstractmethod
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
-        """Park entries, or tell that they are applied, by sequence number."""
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
+        """Park entries, or tell that they are applied, by sequence number.
+
+        Parameters
+        ----------
+        add
+            Actions whose item is not known.
+        find
+            Actions that :meth:`parked_of` returns from now on, though they wait for nothing: a generation
+            other than the current one does not know their item. Those that do wait go on waiting.
+        remove
+            Actions that are applied, if they were parked.
+        """
 
     @abstractmethod
     def n_parked(self) -> int:
@@ -96,6 +109,16 @@ class Journal(ABC):
     def heads_and_preferences(self, user_id: UserId) -> tuple[Heads, dict[str, Any]]:
         """Return :meth:`heads` and :meth:`preferences`; every list asks for both."""
         return self.heads(), self.preferences(user_id)
+
+    def check_present(self) -> None:
+        """Raise when the journal is gone or does not answer, also where what is open could still be read.
+
+        Raises
+        ------
+        NotFoundError, UnavailableError, DataError
+            What is wrong.
+        """
+        self.heads()
 
     @abstractmethod
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
@@ -126,6 +149,15 @@ class Journal(ABC):
         """Remove action entries received before a time, up to sequence number ``applied``; count them.
 
         Parked actions and what was taken back stay.
+        """
+
+    @abstractmethod
+    def trim_items(self, before: int) -> int:
+        """Remove or shorten the entries about items that later ones replace; count them.
+
+        Up to sequence number ``before``, from where on every generation replays, only the last entry about an
+        item stays. Of the others it is kept what decides which rows a replay gives to items: see
+        :func:`~pinnersage.streaming.entries.shortened`.
         """
 
     @abstractmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,19 +25,22 @@ from pinnersage.streaming._journal_keys import (
     about_user,
     copied,
     delete_entry,
-    delete_unneeded,
+    entries_after,
     entries_at,
     indexed,
     item_digest,
     keys_of,
+    let_find,
     listed,
     number_of,
     park,
     sequence_bytes,
+    trim_items,
+    trimmed,
     unpark,
     user_digest,
 )
-from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, encode_entry
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
 T = TypeVar("T")
@@ -105,17 +109,7 @@ class LmdbJournal(Journal):
 
     def read(self, after: int, limit: int = 10_000) -> list[tuple[int, Entry]]:
         """See the base class."""
-
-        def work(txn: Any) -> list[tuple[int, Entry]]:
-            found: list[tuple[int, Entry]] = []
-            cursor = txn.cursor()
-            more = cursor.set_range(ENTRY + sequence_bytes(after + 1))
-            while more and len(found) < limit and bytes(cursor.key()[:1]) == ENTRY:
-                found.append((number_of(cursor.key()[1:]), decode_entry(cursor.value())))
-                more = cursor.next()
-            return found
-
-        return self._read(work)
+        return self._read(lambda txn: list(islice(entries_after(txn, after), limit)))
 
     def read_items(self, after: int) -> list[tuple[int, ItemEntry]]:
         """See the base class."""
@@ -148,17 +142,18 @@ class LmdbJournal(Journal):
             ]
         )
 
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
         """See the base class."""
-        added, removed = list(add), list(remove)
+        steps = [(park, list(add)), (let_find, list(find)), (unpark, list(remove))]
 
         def work(txn: Any) -> None:
-            for sequence, entry in entries_at(txn, added):
-                park(txn, sequence, entry)
-            for sequence, entry in entries_at(txn, removed):
-                unpark(txn, sequence, entry)
+            for step, sequences in steps:
+                for sequence, entry in entries_at(txn, sequences):
+                    step(txn, sequence, entry)
 
-        if added or removed:
+        if any(sequences for _, sequences in steps):
             self._write(work)
 
     def n_parked(self) -> int:
@@ -226,17 +221,16 @@ class LmdbJournal(Journal):
 
     def trim(self, received_before_ms: int, applied: int) -> int:
         """See the base class."""
+        return self._write(lambda txn: trimmed(txn, received_before_ms, applied))
 
-        def work(txn: Any) -> int:
-            n = 0
-            for sequence in list(listed(txn, ENTRY)):
-                entry = decode_entry(txn.get(ENTRY + sequence_bytes(sequence)))
-                if sequence > applied or entry.received_ms >= received_before_ms:
-                    break
-                n += delete_unneeded(txn, sequence, entry)
-            return n
+    def trim_items(self, before: int) -> int:
+        """See the base class."""
+        return self._write(lambda txn: trim_items(txn, before))
 
-        return self._write(work)
+    def check_present(self) -> None:
+        """See the base class."""
+        self._opened().check_present()
+        super().check_present()
 
     def compact(self) -> None:
         """See the base class."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
-from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry
+from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry, shortened
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
 
@@ -68,10 +68,13 @@ class MemoryJournal(Journal):
             if at in self._parked and isinstance(e, ActionEntry) and str(e.item_id) == str(item_id)
         ]
 
-    def set_parked(self, *, add: Iterable[int] = (), remove: Iterable[int] = ()) -> None:
+    def set_parked(
+        self, *, add: Iterable[int] = (), find: Iterable[int] = (), remove: Iterable[int] = ()
+    ) -> None:
         """See the base class."""
         with self._lock:
             self._parked |= dict.fromkeys(add, True)
+            self._parked |= {at: False for at in find if at in self._entries and at not in self._parked}
             self._parked |= {at: False for at in remove if at in self._parked}
 
     def n_parked(self) -> int:
@@ -129,6 +132,21 @@ class MemoryJournal(Journal):
                     break
                 if isinstance(entry, ActionEntry) and not entry.retract and not self._parked.get(at):
                     self._drop(at)
+                    n += 1
+        return n
+
+    def trim_items(self, before: int) -> int:
+        """See the base class."""
+        n = 0
+        with self._lock:
+            items = self.read_items(0)
+            for at, entry in items:
+                later = [other for other, e in items if other > at and str(e.item_id) == str(entry.item_id)]
+                if later and min(later) <= before:
+                    self._drop(at)
+                    n += 1
+                elif later and shortened(entry) != entry:
+                    self._entries[at] = encode_entry(shortened(entry))
                     n += 1
         return n
 

@@ -18,7 +18,10 @@ from pinnersage._arrays import Float64s, Int32s, Int64s
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import MS_PER_DAY, InterestConfig
 from pinnersage.interests.build import build_records
+from pinnersage.interests.moving import record_at
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.live import GONE, LiveItems
+from pinnersage.streaming.extending import with_rows, without
 
 
 def without_window(record: UserRecord, decay_per_day: float) -> UserRecord:
@@ -45,6 +48,38 @@ def without_window(record: UserRecord, decay_per_day: float) -> UserRecord:
         labels=order.astype(np.int32),
         seen_rows=seen.astype(np.int32),
     )
+
+
+def kept_at(record: UserRecord, items: LiveItems, config: InterestConfig, now_ms: int) -> UserRecord:
+    """Return what a build kept of a user as of ``now_ms``, on the catalogue as it is.
+
+    An interest whose medoid was taken out, or whose newest action has left the window, is left out. The
+    others stay as they are, but for decay: what is kept of them are no actions to cluster.
+
+    Parameters
+    ----------
+    record
+        Of :func:`without_window`.
+    items
+        The catalogue as it is.
+    config
+        How actions become interests.
+    now_ms
+        Not before ``record.as_of_ms``.
+    """
+    gone = items.current_rows[record.item_rows] == GONE
+    gone |= record.times_ms <= now_ms - config.window_ms
+    seen = np.union1d(record.seen_rows, record.item_rows[gone]).astype(np.int32)
+    living = with_rows(without(replace(record, seen_rows=seen), gone), items)
+    interests, labels = np.unique(living.labels, return_inverse=True)
+    living = replace(
+        living,
+        labels=labels.astype(np.int32),
+        medoid_rows=items.current_rows[record.medoid_rows[interests]],
+        importances=record.importances[interests],
+        seen_rows=np.setdiff1d(living.seen_rows, living.item_rows),
+    )
+    return record_at(living, now_ms, items.embeddings, config)
 
 
 def united(

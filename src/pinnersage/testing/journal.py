@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -54,7 +55,7 @@ def operations(draw: st.DrawFn) -> list[tuple[str, object]]:
     )
     appends = st.tuples(st.just("append"), st.lists(entries, max_size=4))
     forgets = st.tuples(st.just("forget"), st.sampled_from(USERS))
-    trims = st.tuples(st.just("trim"), st.integers(0, 5))
+    trims = st.tuples(st.sampled_from(["trim", "trim items"]), st.integers(0, 5))
     prefers = st.tuples(st.just("prefer"), st.sampled_from(USERS))
     unparks = st.tuples(st.just("unpark"), st.integers(1, 12))
     begins = st.tuples(st.just("begin"), st.none())
@@ -95,6 +96,9 @@ def apply(journal: Journal, step: tuple[str, object]) -> object:
     if name == "trim":
         assert isinstance(value, int)
         return journal.trim(value, journal.heads().all)
+    if name == "trim items":
+        assert isinstance(value, int)
+        return journal.trim_items(value)
     if name == "unpark":
         assert isinstance(value, int)
         return journal.set_parked(remove=[at for at, _ in journal.parked_of("b")][:value])
@@ -179,6 +183,15 @@ class JournalConformance:
         journal.set_parked(add=[1, 2, 2])
         assert ([at for at, _ in journal.parked_of("a")], journal.n_parked()) == ([1], 2)
 
+    def test_actions_that_do_not_wait_can_be_found_by_their_item(self, journal: Journal) -> None:
+        """One that waits goes on waiting."""
+        journal.append([action(item_id="a"), action(item_id="b"), action(item_id="a")], parked=[1])
+        journal.set_parked(find=[1, 2])
+        assert [[at for at, _ in journal.parked_of(one)] for one in ("a", "b")] == [[1], [2]]
+        assert journal.n_parked() == 1
+        journal.set_parked(find=[1], remove=[2])
+        assert journal.n_parked() == 0
+
     def test_a_trim_keeps_what_is_needed(self, journal: Journal) -> None:
         """Items, parked actions, what was taken back, and what came later."""
         journal.append([action("u", "a", 1), action("u", "b", 1), item("a", 1)], parked=[1])
@@ -186,6 +199,21 @@ class JournalConformance:
         assert journal.trim(5, applied=4) == 1
         assert [at for at, _ in journal.read(0)] == [2, 3, 4, 5, 6]
         assert len(journal.retractions(["u"])["u"]) == 1
+
+    def test_replaced_entries_about_items_go_or_are_shortened(self, journal: Journal) -> None:
+        """Of one item the last stays whole, and the last that the oldest generation is newer than."""
+        attributes = {"title": "long", "available": False, "quality": 0.5}
+        puts = [replace(item("a"), attributes=attributes), item("b"), item("a"), item("a")]
+        journal.append([*puts, replace(item("a"), embedding=None), item("b")])
+        assert journal.trim_items(before=2) == 4
+        kept = {at: dict(entry.attributes) for at, entry in journal.read_items(0)}
+        decisive = {"available": False, "quality": 0.5}
+        assert kept == {1: decisive, 2: {}, 3: {}, 4: {}, 5: {"title": "é"}, 6: {"title": "é"}}
+        assert journal.trim_items(before=3) == 1
+        assert [at for at, _ in journal.read_items(0)] == [2, 3, 4, 5, 6]
+        assert journal.trim_items(before=6) == 3
+        assert [at for at, _ in journal.read_items(0)] == [5, 6]
+        assert journal.heads() == Heads(6, 6)
 
     def test_a_refused_entry_leaves_nothing(self, journal: Journal) -> None:
         """Also of those before it."""

@@ -1,0 +1,93 @@
+"""Erasing: what is rewritten and what is not, and what becomes of an erasure that was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from tests.model.test_live import built, log
+from tests.model.test_live_landing import MINE, SECRET, held, meanwhile
+
+from pinnersage.errors import UserNotFoundError
+from pinnersage.model import facade
+from pinnersage.model.live import LiveModel
+from pinnersage.store.lmdb import LmdbStore
+from pinnersage.streaming.events import NewAction
+from pinnersage.streaming.lmdb_journal import LmdbJournal
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return built(tmp_path / "m", [*log()[:200], *MINE[:2]])
+
+
+@pytest.fixture
+def live(home: Path) -> Iterator[LiveModel]:
+    with LiveModel(home) as opened:
+        opened.add_actions(MINE[2:])
+        yield opened
+
+
+def data_files(home: Path) -> dict[Path, int]:
+    """Return the files that a compaction replaces."""
+    return {path: path.stat().st_ino for path in home.rglob("records-*.mdb")}
+
+
+def test_erasing_nobody_rewrites_nothing(live: LiveModel, home: Path) -> None:
+    before = data_files(home)
+    for user in ("nobody", 7):
+        with pytest.raises(UserNotFoundError, match="nothing is held"):
+            live.erase(user)
+    assert data_files(home) == before
+    assert live.erase(SECRET)["erased"]
+    after = data_files(home)
+    assert not set(before.values()) & set(after.values())
+    with pytest.raises(UserNotFoundError):
+        live.erase(SECRET)
+    assert data_files(home) == after
+
+
+def test_what_only_the_journal_holds_is_erased(live: LiveModel, home: Path) -> None:
+    """Of somebody whose only item is not known, there is no record."""
+    live.add_actions([NewAction("parked-and-gone", "no such item", MINE[0].time_ms)])
+    assert live.erase("parked-and-gone")["journal"]["n_entries"] == 1
+    assert held(home, "parked-and-gone") == []
+
+
+@pytest.mark.parametrize("step", [(LmdbStore, "compact"), (LmdbJournal, "forget"), (LmdbJournal, "compact")])
+@pytest.mark.parametrize("by", ["asking again", "opening", "refreshing"])
+def test_an_erasure_that_was_killed_is_finished(
+    live: LiveModel, home: Path, step: tuple[type, str], by: str
+) -> None:
+    with patch.object(*step, side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        live.erase(SECRET)
+    assert held(home)
+    if step[1] == "forget":
+        live.erase(SECRET)
+    elif by == "asking again":
+        with pytest.raises(UserNotFoundError):
+            live.erase(SECRET)
+    elif by == "opening":
+        LiveModel(home).close()
+    else:
+        live.refresh()
+    assert held(home) == []
+
+
+def test_who_is_only_in_the_log_of_a_running_build_does_not_land(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log()[:200])
+    with LiveModel(home) as live:
+
+        def erase() -> None:
+            with pytest.raises(UserNotFoundError):
+                live.erase(SECRET)
+
+        with meanwhile(facade, "write_generation", erase):
+            built(home, [*log(), *MINE])
+        live.refresh()
+        assert live.generation == "00000002"
+        with pytest.raises(UserNotFoundError):
+            live.interests(SECRET)
+    assert held(home) == []

@@ -1,0 +1,84 @@
+"""What a journal keeps of items: no more than the kept generations need, and nothing that is too large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.model.test_live import VECTORS, built, log, name, records
+
+from pinnersage.errors import UsageError
+from pinnersage.model.incoming import MAX_ATTRIBUTES_BYTES
+from pinnersage.model.live import LiveModel
+
+TITLE = {"title": "x" * 60_000}
+N_PUTS = 8
+
+
+def put_often(live: LiveModel, item: str = "new") -> None:
+    """Put an item again and again, with another embedding each time, and another item between."""
+    for number in range(N_PUTS):
+        live.put_item(item, VECTORS[number].tolist(), TITLE | {"available": number % 3 != 2})
+        live.put_item(f"other {number % 3}", VECTORS[-number].tolist(), {"title": f"no {number}"})
+        live.add_actions([replace(log()[200 + number], item_id=item, user_id="u1")])
+
+
+def test_compacting_keeps_one_of_many_titles_and_changes_no_answer(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log()[:200])
+    with LiveModel(home) as live:
+        put_often(live)
+        before, n_bytes = records(live), live.journal().n_bytes
+        answer = live.compact()
+        assert answer["n_item_entries"] == N_PUTS - 1 + N_PUTS - 3
+        assert answer["n_bytes"] < n_bytes - (N_PUTS - 2) * len(TITLE["title"])
+        assert live.compact()["n_item_entries"] == 0
+        for again in (live, LiveModel(home)):
+            assert records(again) == before
+            assert again.verify().to_dict()["ok"]
+            assert again.items_info(["new"]) == [{"item_id": "new", "available": True} | TITLE]
+            assert again.neighbors("new", 3) == live.neighbors("new", 3)
+
+
+def test_what_was_taken_out_leaves_no_title(tmp_path: Path) -> None:
+    with LiveModel(built(tmp_path / "m", log()[:200])) as live:
+        put_often(live)
+        live.delete_item("new")
+        before = records(live)
+        assert live.compact()["n_bytes"] < len(TITLE["title"])
+        with LiveModel(tmp_path / "m") as again:
+            assert records(again) == before
+
+
+def test_entries_go_once_every_kept_generation_is_newer(tmp_path: Path) -> None:
+    home = built(tmp_path / "m", log()[:200])
+    with LiveModel(home) as live:
+        put_often(live)
+        for n_kept in (N_PUTS, 1):
+            built(home, log()[:200])
+            live.refresh()
+            live.compact()
+            puts = [entry for _, entry in live.journal().read_items(0) if entry.item_id == "new"]
+            assert len(puts) == n_kept
+        for generation in ("00000002", "00000003"):
+            live.rollback(generation)
+            assert live.verify().to_dict()["ok"]
+            row = live.opened().row_of("new")
+            expected = VECTORS[N_PUTS - 1] / np.linalg.norm(VECTORS[N_PUTS - 1])
+            assert np.allclose(live.opened().items.embeddings[row], expected)
+
+
+def test_attributes_are_bounded(tmp_path: Path) -> None:
+    with LiveModel(built(tmp_path / "m", log()[:200])) as live:
+        most = {"title": "x" * (MAX_ATTRIBUTES_BYTES - 2)}
+        live.put_item("new", VECTORS[0].tolist(), most)
+        head = live.journal().heads()
+        for attributes, told in (
+            ({"url": "u", "title": most["title"] + "x"}, "attributes: expected at most 65,536 .*'title'"),
+            ({"tags": ["x" * 40_000, "y" * 40_000]}, "attributes: expected at most 65,536 .*'tags'"),
+            ({"title": b"bytes"}, "attributes: expected values that JSON can hold"),
+        ):
+            with pytest.raises(UsageError, match=told):
+                live.put_item(name(51), VECTORS[51].tolist(), attributes)
+        assert live.journal().heads() == head

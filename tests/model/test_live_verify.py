@@ -1,0 +1,114 @@
+"""A verification notices whatever the records lack of the journal, and says what is no fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.model.test_live import DAY_MS, START_MS, VECTORS, built, items, log, table
+
+from pinnersage.model.live import LiveModel
+from pinnersage.streaming.entries import action_entry
+from pinnersage.streaming.events import NewAction
+
+LAST_MS = log()[199].time_ms
+NEW = NewAction("new", "i07", LAST_MS)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveModel]:
+    with LiveModel(built(tmp_path / "m", log()[:200])) as opened:
+        yield opened
+
+
+def test_a_lost_record_is_found(live: LiveModel) -> None:
+    live.add_actions([NEW, replace(NEW, item_id="unknown", user_id="waits")])
+    assert live.verify().to_dict()["ok"]
+    live.opened().store.delete("new")
+    found = live.verify().to_dict()
+    assert (found["ok"], found["n_differing"], found["examples"][0]["user_id"]) == (False, 1, "new")
+    assert found["differences"] == {"no record, though the journal has actions": 1}
+
+
+def test_who_took_everything_back_needs_no_record(live: LiveModel) -> None:
+    live.add_actions([replace(NEW, retract=True), NEW])
+    assert live.verify().to_dict()["ok"]
+
+
+@pytest.mark.parametrize("event_id", [None, "e1"])
+@pytest.mark.parametrize("of_build", [True, False], ids=["of the build's log", "of the journal"])
+def test_a_lost_retraction_is_found(live: LiveModel, event_id: str | None, of_build: bool) -> None:
+    mine = next(a for a in reversed(log()[:200]) if a.user_id == "u1")
+    action = mine if of_build else replace(NEW, user_id="u1", event_id=event_id)
+    live.add_actions([action])
+    before = live.opened().store.get("u1")
+    assert before is not None
+    live.add_actions([replace(action, retract=True)])
+    assert live.verify().to_dict()["ok"]
+    live.opened().store.put("u1", before)
+    assert live.verify().differences == {"an action taken back still counts": 1}
+
+
+def test_an_action_like_another_does_not_stand_for_it(live: LiveModel) -> None:
+    """The same item at the same time, but of another kind and weight."""
+    live.add_actions([replace(NEW, kind="save")])
+    before = live.opened().store.get("new")
+    assert before is not None
+    live.add_actions([replace(NEW, kind="click", weight=2.0)])
+    assert live.verify().to_dict()["ok"]
+    live.opened().store.put("new", before)
+    assert live.verify().differences == {"a journalled action is missing": 1}
+
+
+def test_who_was_erased_is_told_apart_from_a_lost_record(live: LiveModel) -> None:
+    tables = (items(), table(log()[:200]))
+    live.erase("u1")
+    found = live.verify(*tables).to_dict()
+    assert (found["ok"], found["n_differing"], found["n_users"], found["n_not_in_model"]) == (True, 0, 7, 1)
+    live.add_actions([replace(NEW, user_id="u2")])
+    live.opened().store.delete("u2")
+    found = live.verify(*tables).to_dict()
+    assert (found["ok"], found["differences"]) == (False, {"no record online": 1})
+
+
+def test_what_only_the_model_has_is_found(live: LiveModel) -> None:
+    record = live.opened().store.get("u1")
+    assert record is not None
+    live.erase("u2")
+    live.opened().store.put("nobody's", record)
+    assert live.verify(items(), table(log()[:200])).differences == {"record online only": 1}
+
+
+def test_what_a_killed_writer_left_is_counted_though_it_is_repaired(live: LiveModel, tmp_path: Path) -> None:
+    assert live.verify().n_behind == 0
+    live.journal().append([action_entry(action, 0) for action in log()[200:203]])
+    with LiveModel(tmp_path / "m") as other:
+        other.journal().append([action_entry(action, 0) for action in log()[203:205]])
+        assert other.verify().n_behind == 5
+        assert other.verify().n_behind == 0
+
+
+def test_a_generation_that_only_answers_is_not_behind(live: LiveModel, tmp_path: Path) -> None:
+    with LiveModel(tmp_path / "m", swaps_warm=True) as warm:
+        built(tmp_path / "m", log()[:200])
+        live.add_actions(log()[200:])
+        assert warm.generation == "00000001"
+        assert warm.verify().n_behind == 0
+
+
+def test_items_are_no_actions(live: LiveModel) -> None:
+    live.add_actions(log()[200:210])
+    for number in (50, 51):
+        live.put_item(f"i{number}", VECTORS[number].tolist())
+    n_actions = live.verify().n_journal_actions
+    assert n_actions == live.verify(items(), table(log()[:200])).n_journal_actions == 10
+
+
+def test_an_old_action_is_looked_for_among_what_was_seen(live: LiveModel) -> None:
+    live.add_actions([replace(NEW, time_ms=START_MS - 200 * DAY_MS)])
+    record = live.opened().store.get("new")
+    assert record is not None
+    live.opened().store.put("new", replace(record, seen_rows=record.seen_rows[:0]))
+    assert live.verify().differences == {"an item acted on is not known as seen": 1}
