@@ -9,6 +9,8 @@ import pytest
 from tests.evaluation.test_verdict import N_USERS, report_of
 
 from pinnersage.evaluation.how_many import how_many
+from pinnersage.evaluation.page.blocks import Saying
+from pinnersage.evaluation.page.verdict_section import saying_of
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.verdict import sentences
 
@@ -28,6 +30,7 @@ def test_the_smallest_number_that_no_other_is_seen_to_beat() -> None:
     assert told.startswith("Asking 10 interests is enough here, more are not seen to find more: 40 find 1.0")
     assert "recall 0.100 with 1, 0.300 with 3, 0.400 with 10, 0.410 with 40;" in told
     assert told in sentences(noisy(report, "top-10"))
+    assert saying_of(told) == ("", Saying("note", told, ""))
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Facts:
 class Saying:
     """A sentence of the verdict: its outcome, what it says, and on which arms it rests."""
 
-    outcome: Literal["won", "lost", "open", "short"]
+    outcome: Literal["won", "lost", "open", "short", "note"]
     text: str
     basis: str
 

@@ -12,6 +12,7 @@ from pinnersage.evaluation.page.words import budget_name
 _BASIS = re.compile(r"^(?P<text>.*) \((?P<basis>[^()]*, budget (?P<budget>[^(),]+))\)\.$", re.DOTALL)
 
 _SHORT = "In short, "
+_HOW_MANY = "Asking "
 
 
 def verdict_section(summary: Summary) -> Section:
@@ -58,6 +59,8 @@ def saying_of(sentence: str) -> tuple[str, Saying]:
     if text.startswith(_SHORT):
         rest = text.removeprefix(_SHORT)
         return _placed(found, Saying("short", rest[:1].upper() + rest[1:], ""))
+    if sentence.startswith(_HOW_MANY):
+        return "", Saying("note", sentence, "")
     if "do not beat" in text:
         return _placed(found, Saying("lost", text, ""))
     won = " beat " in text and "cannot be told apart" not in text
