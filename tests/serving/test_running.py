@@ -171,6 +171,8 @@ def test_two_workers_are_one_service(serve: Serve) -> None:
     assert 'pinnersage_actions_total{status="accepted"} 30.0' in text
     assert "pinnersage_generation 1.0" in text
     pids = _children(server)
+    os.kill(min(pids), signal.SIGSTOP)
+    time.sleep(1.5)  # Now the first process waits for its answer: a death must be noticed also then.
     os.kill(min(pids), signal.SIGKILL)
     until(lambda: len(_children(server) - pids) == 1)
     until(lambda: all(_answers(server) for _ in range(10)))

@@ -104,11 +104,10 @@ def serve(
 ) -> None:
     """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
     check_installed()
-    from pinnersage.serving.running import bind, is_loopback
+    from pinnersage.serving.running import bind
     from pinnersage.serving.settings import ServiceSettings
 
-    if keys is None and not is_loopback(host):
-        raise _keys_needed(host)
+    _check_reach(host, keys)
     bounds = ServiceSettings(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
         log_user_ids=log_user_ids, read_timeout_s=read_timeout, request_timeout_s=request_timeout,
@@ -123,11 +122,14 @@ def serve(
     _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
 
 
-def _keys_needed(host: str) -> UsageError:
-    return UsageError(
-        f"expected --keys FILE with --host {host}, which others can reach; make a key with "
-        "`pinnersage keys add FILE NAME`, or stay on 127.0.0.1"
-    )
+def _check_reach(host: str, keys: Path | None) -> None:
+    from pinnersage.serving.running import is_loopback
+
+    if keys is None and not is_loopback(host):
+        raise UsageError(
+            f"expected --keys FILE with --host {host}, which others can reach; make a key with "
+            "`pinnersage keys add FILE NAME`, or stay on 127.0.0.1"
+        )
 
 
 def _origins(given: list[str] | None, option: str) -> tuple[str, ...]:

@@ -36,6 +36,8 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """See the base class; it comes by twice a second, after signals that replace workers, too."""
+        for process in self.processes:
+            process.child_conn.close()  # Held here, too, it would hide the death of a worker that is asked.
         super().keep_subprocess_alive()
         forget_workers_besides({process.pid for process in self.processes}, self._metrics_folder)
 
