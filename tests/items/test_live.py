@@ -27,6 +27,13 @@ def catalogue(ids: list[str] | list[int], n_spare: int = 4, min_quality: float |
     return LiveItems(table, room, table.pool, normalize=True, min_quality=min_quality)
 
 
+def test_ids_are_taken_in_the_catalogues_type() -> None:
+    numbers, texts = catalogue([1, 2]).vocabulary, catalogue(["1", "b"]).vocabulary
+    given: list[int | str] = [7, "7", "-7", "--7", "07", "b"]
+    assert [numbers.as_own(item) for item in given] == [7, 7, -7, "--7", "07", "b"]
+    assert [texts.as_own(item) for item in given] == ["7", "7", "-7", "--7", "07", "b"]
+
+
 def test_a_new_item_gets_a_row_behind_the_others() -> None:
     items = catalogue(["a", "b"])
     assert items.put("c", items.scaled([3, 0, 4]), {"title": "new"}) == (2, True)

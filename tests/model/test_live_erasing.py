@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ from tests.model.test_live_landing import MINE, SECRET, held, meanwhile
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model import facade
 from pinnersage.model.live import LiveModel
+from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.streaming.events import NewAction
 from pinnersage.streaming.lmdb_journal import LmdbJournal
@@ -56,7 +58,10 @@ def test_what_only_the_journal_holds_is_erased(live: LiveModel, home: Path) -> N
     assert held(home, "parked-and-gone") == []
 
 
-@pytest.mark.parametrize("step", [(LmdbStore, "compact"), (LmdbJournal, "forget"), (LmdbJournal, "compact")])
+@pytest.mark.parametrize(
+    "step",
+    [(LmdbJournal, "forget"), (LmdbStore, "delete"), (LmdbStore, "compact"), (LmdbJournal, "compact")],
+)
 @pytest.mark.parametrize("by", ["asking again", "opening", "refreshing"])
 def test_an_erasure_that_was_killed_is_finished(
     live: LiveModel, home: Path, step: tuple[type, str], by: str
@@ -67,13 +72,32 @@ def test_an_erasure_that_was_killed_is_finished(
     if step[1] == "forget":
         live.erase(SECRET)
     elif by == "asking again":
-        with pytest.raises(UserNotFoundError):
+        with suppress(UserNotFoundError):  # Not found where nothing but freed pages was left.
             live.erase(SECRET)
     elif by == "opening":
         LiveModel(home).close()
     else:
         live.refresh()
     assert held(home) == []
+    assert live.verify().to_dict()["ok"]
+
+
+def test_who_acts_again_after_an_erasure_is_not_erased_by_the_end_of_another(
+    live: LiveModel, home: Path
+) -> None:
+    """While a build runs, who was erased is remembered; an erasure that was killed must tell them apart."""
+    with patch.object(GenerationDirectory, "remove_leftovers", return_value=False):
+        live.erase(SECRET)
+        live.add_actions(MINE[2:])
+        with (
+            patch.object(LmdbStore, "compact", side_effect=KeyboardInterrupt),
+            pytest.raises(KeyboardInterrupt),
+        ):
+            live.erase("u1")
+    LiveModel(home).close()
+    assert live.interests(SECRET)["interests"]
+    with pytest.raises(UserNotFoundError):
+        live.interests("u1")
 
 
 def test_who_is_only_in_the_log_of_a_running_build_does_not_land(tmp_path: Path) -> None:

@@ -122,6 +122,14 @@ def test_what_was_said_by_one_medoid_is_undone_by_the_next(live: LiveModel) -> N
     assert preferred(live, "u1") == {"a": None, "b": None}
 
 
+def test_forgetting_what_was_never_said_of_an_interest_leaves_the_others_alone(live: LiveModel) -> None:
+    live.set_preference("u1", "a0", "muted")
+    live.put_item("a0", ITEMS["b0"].tolist())
+    assert preferred(live, "u1") == {"a": "muted", "ab": None}
+    live.set_preference("u1", "a0", None)
+    assert preferred(live, "u1") == {"a": "muted", "ab": None}
+
+
 def test_of_two_interests_that_become_one_the_newest_word_counts(live: LiveModel) -> None:
     for item, preference in (("b0", "pinned"), ("a0", "muted")):
         live.set_preference("u1", item, preference)  # type: ignore[arg-type]

@@ -140,6 +140,7 @@ def test_a_body_is_neither_compressed_nor_in_another_charset(client: httpx.Clien
     ):
         found = problem(client.post("/v1/actions", content=body, headers=JSON | header), 415)
         assert told in found["detail"]
+        problem(client.post("/%761/actions", content=body, headers=JSON | header), 415)
     same = {"content-type": 'application/json;charset="UTF-8"', "content-encoding": "identity"}
     assert client.post("/v1/actions", content=body, headers=same).status_code == 202
 

@@ -45,6 +45,7 @@ class Clock:
     def __init__(self, fitting: Stopwatch | None = None) -> None:
         self._fitting = fitting or Stopwatch()
         self._fit, self._recommend = Stopwatch(), Stopwatch()
+        self._fitted_meanwhile = Stopwatch()
         self._each_ms: list[float] = []
 
     def fit(self) -> Stopwatch:
@@ -54,17 +55,23 @@ class Clock:
     @contextmanager
     def recommend(self, n_lists: int) -> Iterator[None]:
         """Measure the time in which so many lists are made."""
-        before = self._recommend.seconds - self._fitting.seconds
+        before, fitted, meanwhile = self._recommend.seconds, self._fitting, self._fitted_meanwhile
+        fitted_s, fitted_cpu_s = fitted.seconds, fitted.cpu_seconds
         with self._recommend:
             yield
+        meanwhile.seconds += fitted.seconds - fitted_s
+        meanwhile.cpu_seconds += fitted.cpu_seconds - fitted_cpu_s
         if n_lists:
-            self._each_ms.append(1_000 * (self._recommend.seconds - self._fitting.seconds - before) / n_lists)
+            seconds = self._recommend.seconds - before - (fitted.seconds - fitted_s)
+            self._each_ms.append(1_000 * seconds / n_lists)
 
     def cost(self) -> dict[str, float]:
         """Return seconds, and the median of milliseconds for a list."""
+        meanwhile = self._fitted_meanwhile
+        cpu_seconds = self._fit.cpu_seconds + self._recommend.cpu_seconds + self._fitting.cpu_seconds
         return {
             "fit_seconds": round(self._fit.seconds + self._fitting.seconds, 3),
-            "recommend_seconds": round(self._recommend.seconds - self._fitting.seconds, 3),
-            "cpu_seconds": round(self._fit.cpu_seconds + self._recommend.cpu_seconds, 3),
+            "recommend_seconds": round(self._recommend.seconds - meanwhile.seconds, 3),
+            "cpu_seconds": round(cpu_seconds - meanwhile.cpu_seconds, 3),
             "median_ms_per_list": round(float(np.median(self._each_ms)), 4) if self._each_ms else 0.0,
         }

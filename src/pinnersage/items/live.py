@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Int32s
-from pinnersage._ids import ItemId, ItemRow
+from pinnersage._ids import ItemId, ItemRow, exact_integer
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.items._normalize import FIT, NOT_FINITE, check_rows
 from pinnersage.items.table import ItemTable
@@ -65,8 +65,8 @@ class LiveVocabulary:
         """Return the id in the type of the catalogue: ``7`` and ``"7"`` are the same id."""
         if self.kind == "string":
             return str(item_id)
-        text = str(item_id)
-        return int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
+        number = exact_integer(item_id)
+        return str(item_id) if number is None else number
 
     def add(self, item_id: ItemId) -> int:
         """Give an id a new row."""

@@ -92,9 +92,14 @@ class CurrentGeneration:
         return True
 
     def in_use(self) -> list[OpenedGeneration]:
-        """Return the generation that answers and, where that is another, the one that takes writes."""
-        answering, newest = self.follow(), self._landed()[0]
-        return [answering] if answering.path == newest.path else [answering, newest]
+        """Return the generation that answers and, where another is open, the one that takes writes."""
+        answering, (newest, stamp) = self.follow(), self._newest
+        is_another = stamp == self._stamp_now() and newest.path != answering.path
+        return [answering, newest] if is_another else [answering]
+
+    def newest(self) -> OpenedGeneration:
+        """Return the generation that is current on the disk, opened, whatever it lacks."""
+        return self._landed()[0]
 
     def caught_up(self) -> OpenedGeneration:
         """Return what takes writes, with the whole journal in its records; needs the write lock.

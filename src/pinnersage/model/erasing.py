@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
     removed = _held(directory, user_id)
     if removed or journal.of_user(user_id, newest=1) or journal.preferences(user_id):
         write_whole(_mark(directory), b"")
-        _delete(directory, user_id)
+    # From here on the journal remembers the erasure, and whoever opens the model next can finish it.
     forgotten = journal.forget(user_id)
+    for generation in directory.list() if removed else ():
+        with LmdbStore(generation / STORE, create=False) as store:
+            _delete(store, _spellings(user_id))
     if directory.remove_leftovers():
         journal.forget_erasures()
     finish_erasure(directory, journal)
@@ -57,12 +61,15 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
 
 
 def finish_erasure(directory: GenerationDirectory, journal: Journal) -> None:
-    """Rewrite every store and the journal without freed pages, if an erasure has begun and not ended."""
+    """Bring an erasure that has begun and not ended to its end: records, and the pages they leave."""
     mark = _mark(directory)
     if not mark.exists():
         return
     for generation in directory.list():
         with LmdbStore(generation / STORE, create=False) as store:
+            # Who acted again since is in the journal.
+            erased = journal.erased_of(store.user_ids())
+            _delete(store, [user_id for user_id in erased if not journal.of_user(user_id, newest=1)])
             store.compact()
     journal.compact()
     mark.unlink()
@@ -95,11 +102,9 @@ def _held(directory: GenerationDirectory, user_id: UserId) -> list[dict[str, Any
     return held
 
 
-def _delete(directory: GenerationDirectory, user_id: UserId) -> None:
-    for generation in directory.list():
-        with LmdbStore(generation / STORE, create=False) as store:
-            for own in _spellings(user_id):
-                store.delete(own)
+def _delete(store: LmdbStore, user_ids: Sequence[UserId]) -> None:
+    for user_id in user_ids:
+        store.delete(user_id)
 
 
 def _spellings(user_id: UserId) -> list[UserId]:

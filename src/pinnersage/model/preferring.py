@@ -111,8 +111,7 @@ def with_preference(
     position = int(labels.max())
     others = Preferences(kept, record, opened).of_others(kept, position)
     if preference is None:
-        others.pop(str(own), None)
-        return own, others
+        return own, _under_another(others, str(own))
     said = {"preference": preference, "item_ids": _known_by(opened, record, position, row)}
     return own, _under_another(others, str(own)) | {str(own): said}
 

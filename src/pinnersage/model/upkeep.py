@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from pinnersage._tables.engine import Progress
-from pinnersage.errors import UsageError
+from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.model import answers
+from pinnersage.model.building import INDEX, ITEMS, STORE
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
@@ -29,7 +30,7 @@ class Upkeep:
         """Fold in what a killed writer left in the journal; return how many entries that were."""
         self.finish_erasures()
         with self._write_lock.held():
-            before = store_applied(self._current.in_use()[-1].store)
+            before = store_applied(self._current.newest().store)
             n_recovered = store_applied(self._current.caught_up().store) - before
         self._n_recovered += max(0, n_recovered)
         return n_recovered
@@ -118,5 +119,10 @@ class Upkeep:
         """
         self._write_lock.check_present()
         self._journal.check_present()
+        current = self._current.directory.current()
+        for part in (ITEMS, INDEX, STORE):  # It may have landed a moment ago, and not be opened yet.
+            if not (current / part).exists():
+                raise UnavailableError(f"{current / part} is gone: put it back, or build again")
         for opened in self._current.in_use():
-            opened.check_present()
+            if opened.path.is_dir():  # Builds that land drop the oldest.
+                opened.check_present()

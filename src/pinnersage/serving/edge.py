@@ -13,7 +13,7 @@ import structlog
 
 from pinnersage.serving.content import content_fault
 from pinnersage.serving.metrics import Metrics
-from pinnersage.serving.origins import Origins, is_of_another_site
+from pinnersage.serving.origins import API, Origins, is_of_another_site
 from pinnersage.serving.path_ids import SLASH, path_of
 from pinnersage.serving.problems import (
     MAY_BE_TAKEN,
@@ -71,11 +71,11 @@ class Edge:
             return
         began_s = time.perf_counter()
         headers = dict(scope["headers"])
-        method, raw = scope["method"], scope.get("raw_path") or b""
+        method, path = scope["method"], _routed(scope)
         if method == "HEAD":  # As GET, but that the body stays here.
             scope = scope | {"method": "GET"}
-        exchange = _Exchange(scope, headers, send, self._origins.answer_headers(raw, headers), method)
-        preflight = self._origins.preflight(method, raw, headers)
+        exchange = _Exchange(scope, headers, send, self._origins.answer_headers(path, headers), method)
+        preflight = self._origins.preflight(method, path, headers)
         self._metrics.n_in_flight += 1
         try:
             refused = self._refused(scope, headers)
@@ -126,16 +126,16 @@ class Edge:
             return RequestError("an id in the path is empty", field="path")
         if scope["method"] not in _WITH_BODY:
             return None
-        if is_of_another_site(raw, headers) and not self._origins.allows(raw, headers):
+        path = _routed(scope)
+        if is_of_another_site(path, headers) and not self._origins.allows(path, headers):
             return RequestError("a page of another site may not change anything here", status=403)
-        fault = content_fault(headers) if raw.startswith(b"/v1/") else None
+        fault = content_fault(headers) if path.startswith(API) else None
         return None if fault is None else RequestError(fault, status=415)
 
     def _is_allowed(self, host: bytes) -> bool:
         hosts, named = self._hosts or (), host.lower()
-        is_allowed = (
-            named in hosts or named.partition(b":")[0] in hosts
-        )  # Whatever the port, if none is said.
+        # Whatever the port, if none is said.
+        is_allowed = named in hosts or re.sub(rb":\d+$", b"", named) in hosts
         return is_allowed or not host or _LOOPBACK.fullmatch(host) is not None
 
     def _finish(self, scope: dict[str, Any], exchange: _Exchange, method: str, seconds: float) -> None:
@@ -195,3 +195,9 @@ class _Exchange:
     async def answer(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
+
+
+def _routed(scope: dict[str, Any]) -> bytes:
+    """Return the path as the router reads it: ``/%761/`` is ``/v1/``."""
+    path: str = scope["path"]
+    return path.encode(errors="surrogateescape")

@@ -53,27 +53,27 @@ class Origins:
     def __init__(self, allowed: Iterable[str] = ()) -> None:
         self._allowed = {checked_origin(origin).encode() for origin in allowed}
 
-    def allows(self, raw_path: bytes, headers: Headers) -> bool:
+    def allows(self, path: bytes, headers: Headers) -> bool:
         """Tell whether a request is a call of the API by a page that may."""
-        return raw_path.startswith(API) and headers.get(b"origin", b"") in self._allowed
+        return path.startswith(API) and headers.get(b"origin", b"") in self._allowed
 
-    def answer_headers(self, raw_path: bytes, headers: Headers) -> list[tuple[bytes, bytes]]:
+    def answer_headers(self, path: bytes, headers: Headers) -> list[tuple[bytes, bytes]]:
         """Return the headers by which a browser lets the page see the answer."""
-        if not self._allowed or not raw_path.startswith(API):
+        if not self._allowed or not path.startswith(API):
             return []
         vary = (b"vary", b"Origin")
-        if not self.allows(raw_path, headers):
+        if not self.allows(path, headers):
             return [vary]
         told = (b"access-control-allow-origin", headers[b"origin"])
         return [vary, told, (b"access-control-expose-headers", _EXPOSED)]
 
-    def preflight(self, method: str, raw_path: bytes, headers: Headers) -> list[tuple[bytes, bytes]] | None:
+    def preflight(self, method: str, path: bytes, headers: Headers) -> list[tuple[bytes, bytes]] | None:
         """Return what to answer to a browser that asks before it calls; None if this is no such question."""
         asks = method == "OPTIONS" and b"access-control-request-method" in headers
-        return _PREFLIGHT if asks and self.allows(raw_path, headers) else None
+        return _PREFLIGHT if asks and self.allows(path, headers) else None
 
 
-def is_of_another_site(raw_path: bytes, headers: Headers) -> bool:
+def is_of_another_site(path: bytes, headers: Headers) -> bool:
     """Tell whether a page of another site sent what changes something.
 
     Old browsers do not say so, but name the origin of a form. Calls of the API need no such care: without
@@ -89,7 +89,7 @@ def is_of_another_site(raw_path: bytes, headers: Headers) -> bool:
     if site is not None:
         return site in _OF_ANOTHER_SITE
     origin, host = headers.get(b"origin"), headers.get(b"host", b"").lower()
-    if origin is None or raw_path.startswith(API):
+    if origin is None or path.startswith(API):
         return False
     sender = origin.lower().partition(b"://")[2]
     # A proxy may leave the port out of the host.
