@@ -200,4 +200,4 @@ class _Exchange:
 def _routed(scope: dict[str, Any]) -> bytes:
     """Return the path as the router reads it: ``/%761/`` is ``/v1/``."""
     path: str = scope["path"]
-    return path.encode(errors="surrogateescape")
+    return path.encode(errors="replace")  # An escaped slash is a lone surrogate in it.
