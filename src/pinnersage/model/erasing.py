@@ -23,8 +23,9 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
     """Delete a user's record from every generation and from the journal, and compact both.
 
     Where nothing is held of the user, nothing is rewritten. An erasure that is killed leaves a mark, by
-    which :func:`finish_erasure` knows that freed pages are still to be rewritten. What a killed build left is
-    removed as well; a build that is running is told by the journal, and lands without the user.
+    which :func:`finish_erasure` knows that records and the pages they leave are still to be removed. What a
+    killed build left is removed as well; a build that is running is told by the journal, and lands without
+    the user.
 
     Returns
     -------
