@@ -117,6 +117,7 @@ def service_rows() -> list[str]:
     for kind, what in (
         ("recommend_k20", "k=20"),
         ("recommend_k100", "k=100"),
+        ("ranked_k100", "k=100, ordered by a ranker"),
     ):
         closed, half = found[kind]["closed"], found[kind]["half"]
         lines.append(

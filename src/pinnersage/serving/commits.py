@@ -88,8 +88,8 @@ class CommitQueue:
         waiting = _Waiting(actions, loop.create_future(), loop, time.perf_counter())
         self.n_queued += len(actions)
         self._queue.put(waiting)
-        # Shielded: a request that gives up must not disturb those that share its commit.
-        return await asyncio.shield(waiting.answer)
+        # A request that gives up cancels its own answer only: those that share its commit have theirs.
+        return await waiting.answer
 
     def _run(self) -> None:
         go_on = True

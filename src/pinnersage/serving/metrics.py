@@ -61,6 +61,7 @@ class Metrics:
         self.freshness = self._freshness_s.observe
         self._stages = {stage: self._stage_s.labels(stage).observe for stage in STAGES}
         self._routes: dict[tuple[str, str, int], tuple[Any, Any]] = {}
+        self._outcomes: dict[str, Any] = {}
 
     def stage(self, name: str, seconds: float) -> None:
         """Count one passage through a stage."""
@@ -79,8 +80,9 @@ class Metrics:
     def actions(self, counts: Mapping[str, int]) -> None:
         """Count actions by outcome."""
         for status, n in counts.items():
-            if n:
-                self._actions.labels(status).inc(n)
+            if status not in self._outcomes:
+                self._outcomes[status] = self._actions.labels(status).inc
+            self._outcomes[status](n)
 
     def swapped(self) -> None:
         """Count a change of generation."""
