@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnersage.evaluation.bootstrap import ratio_of, resampled_means
+from pinnersage.evaluation.bootstrap import ratio_of, resampled_means, within
 
 if TYPE_CHECKING:
     from pinnersage._arrays import Float64s
@@ -49,7 +49,7 @@ def _rows(report: Report, base: str, budget: str) -> Iterator[dict[str, Any]]:
     values = np.stack([report.values(arm, metric, budget=budget) for arm, metric in columns], axis=1)
     for by in report.grouped_by:
         for group, least, most, users in report.groups(by):
-            found = _lifts(values[users], report.draws[:, users])
+            found = _lifts(*within(values, report.draws, users))
             n_users = int(users.sum())
             who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for i, arm in enumerate(arms[1:], 1):

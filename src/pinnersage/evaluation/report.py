@@ -13,7 +13,15 @@ import numpy as np
 from pinnersage._arrays import Bools, Float64s, Int32s
 from pinnersage.errors import NotFoundError
 from pinnersage.evaluation.basis import FairnessBasis
-from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
+from pinnersage.evaluation.bootstrap import (
+    Estimate,
+    means,
+    ratio,
+    ratio_of,
+    resampled_means,
+    resamples,
+    within,
+)
 from pinnersage.evaluation.contexts import MODES
 from pinnersage.evaluation.exposure import coverage
 from pinnersage.evaluation.fairness import fairness_tables
@@ -258,11 +266,11 @@ class Report:
         rows = []
         columns = [METRICS.index(metric) for metric in GROUPED_METRICS]
         for group, least, most, chosen in self.groups(by):
-            n_users, draws = int(chosen.sum()), self.draws[:, chosen]
+            n_users = int(chosen.sum())
             who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for part in SLICES:
-                values = self._table(budget, part)[0][chosen][:, :, columns]
-                found = iter(means(values.reshape(n_users, -1), draws))
+                values, draws = within(self._table(budget, part)[0][:, :, columns], self.draws, chosen)
+                found = iter(means(values.reshape(len(values), -1), draws))
                 for name in self.arms:
                     figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})

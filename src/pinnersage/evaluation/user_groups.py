@@ -80,12 +80,13 @@ class UserColumn:
     def comparisons(self) -> list[Comparison]:
         """Return what is set against each other: the ends of thirds, or each name and all other known users.
 
-        None where the known users are one group.
+        Of two names only the second against the first: the other way round says the same. None where the
+        known users are one group.
         """
         groups = [group for group in self.groups() if group.name != UNKNOWN]
         if len(groups) < 2:
             return []
-        if self.names is None:
+        if self.names is None or len(groups) == 2:
             return [Comparison(groups[0].name, groups[0].users, groups[-1].name, groups[-1].users)]
         known = np.isfinite(self.values)
         return [Comparison(ALL_OTHERS, known & ~group.users, group.name, group.users) for group in groups]

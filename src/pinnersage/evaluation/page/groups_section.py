@@ -37,7 +37,7 @@ def groups_section(summary: Summary) -> Section | None:
     blocks: list[Block] = [Text(_INTRO)]
     own = own_columns(summary)
     if own:
-        blocks.append(Text(_OWN.format(names=" and ".join(map(trait_name, own)))))
+        blocks.append(Text(_OWN.format(names=", ".join(map(trait_name, own)))))
     first = summary.budget
     for budget in sorted(summary.about.budgets, key=lambda label: label != first):
         tables = [table for by in traits for table in _tables(summary, by, budget, _SHOWN)]
