@@ -127,6 +127,8 @@ def test_errors_have_their_exit_codes(
         ("evaluate", ("--from", "soon"), "expected a time"),
         ("evaluate", ("--impressions", "shown.parquet"), "shown.parquet: no such file"),
         ("evaluate", ("--embeddings", "x.npy"), "x.npy: no such file"),
+        ("evaluate", ("--users", "users.csv", "--group-by", "plan"), "users.csv: no such file"),
+        ("evaluate", ("--group-by", "plan"), "got --group-by without --users"),
         ("evaluate", ("--actions", "log.txt"), "log.txt: no such file"),
         ("tune", ("--items", "nowhere.parquet"), "nowhere.parquet: no such file"),
         ("build", ("--actions", "*.csv"), "*.csv: no such file"),
@@ -164,3 +166,70 @@ def test_a_directory_of_others_is_refused(call: Run, world: Path) -> None:
     ran = evaluated(call, world, "--json")
     assert ran.code == 2
     assert "choose another directory" in ran.error()["message"]
+
+
+def users_table(world: Path, **columns: list[Any]) -> Path:
+    """Write users u0..u5 as CSV, for the table of users."""
+    users = {"user_id": [f"u{number}" for number in range(6)]}
+    pyarrow.csv.write_csv(pa.table(users | columns), world / "users.csv")
+    return world / "users.csv"
+
+
+def test_users_are_grouped_by_columns_of_their_own(call: Run, world: Path) -> None:
+    users = users_table(world, country=["DE", "FR", "DE", "", "FR", "DE"], age=[31, 19, 40, 22, 64, 28])
+    more = ("--users", users, "--group-by", "country", "--group-by", "age", "--arms", "mean-0,popular")
+    ran = evaluated(call, world, *more, "--budget", 5)
+    assert ran.code == 0, ran.err
+    found = json.loads((world / "report" / "metrics.json").read_text())
+    sizes = {
+        (row["by"], row["group"]): row["n_users"]
+        for row in found["groups"]
+        if row["by"] in ("country", "age")
+    }
+    # Nobody acted on the items of u5's last days before: nothing to measure.
+    assert {key: n for key, n in sizes.items() if key[0] == "country"} == {
+        ("country", "DE"): 2, ("country", "FR"): 2, ("country", "(unknown)"): 1,
+    }  # fmt: skip
+    assert [group for by, group in sizes if by == "age"] == ["19", "22", "31", "40", "64"]
+    assert found["about"]["tables"]["users"]["n_rows"] == 6
+    page = (world / "report" / "report.html").read_text()
+    assert "Recall by country" in page
+    assert "DE (2 users)" in page
+    assert "users.csv: 6 rows" in page
+
+    again = evaluated(call, world, *more, "--budget", 5)
+    assert "done: 1/2 mean-0" in again.err
+    plain = evaluated(call, world, "--arms", "mean-0,popular", "--budget", 5)
+    assert plain.code == 0
+    assert "by country" not in (world / "report" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--users", "users.csv"), 2, "got --users without --group-by"),
+        (("--group-by", "country"), 2, "got --group-by without --users"),
+        (("--users", "users.csv", "--group-by", "activity"), 2, "cannot group users by activity"),
+        (("--users", "users.csv", "--group-by", "contry"), 2, "besides user_id there is country"),
+        (("--users", "none.csv", "--group-by", "country"), 2, "none.csv: no such file"),
+        (("--users", "others.csv", "--group-by", "country"), 3, "found none of them"),
+        (
+            ("--users", "numbers.parquet", "--group-by", "country"),
+            3,
+            "found integers where the log has texts",
+        ),
+        (("--users", "twice.csv", "--group-by", "country"), 3, "found different ones for 1 user of the log"),
+    ],
+)
+def test_tables_of_users_that_cannot_be_used(
+    call: Run, world: Path, more: tuple[str, ...], code: int, message: str
+) -> None:
+    users_table(world, country=["DE"] * 6)
+    (world / "others.csv").write_text("user_id,country\nnobody,DE\n")
+    (world / "twice.csv").write_text("user_id,country\nu1,DE\nu1,FR\nu2,DE\n")
+    pq.write_table(pa.table({"user_id": [1], "country": ["DE"]}), world / "numbers.parquet")
+    tables = ("--items", "items.parquet", "--actions", "actions.parquet", "--out", "report")
+    ran = call("evaluate", *tables, "--arms", "mean-0", "--json", *more, cwd=world)
+    assert ran.code == code
+    assert message in ran.error()["message"]
+    assert not (world / "report").exists()

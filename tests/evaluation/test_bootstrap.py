@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pinnersage.evaluation.bootstrap import means, ratio, resamples
+from pinnersage.evaluation.bootstrap import means, ratio, resamples, within
 
 
 def test_every_resample_draws_as_many_users_as_there_are() -> None:
@@ -44,3 +44,19 @@ def test_nothing_to_divide_by_is_nan() -> None:
     none = ratio(np.full(4, np.nan), np.ones(4), resamples(4, 10, seed=0))
     assert np.isnan(none.value)
     assert none.to_dict() == {"value": None, "low": None, "high": None, "n_users": 0}
+
+
+@pytest.mark.parametrize("n_inside", [1, 12, 39, 40])
+def test_figures_within_few_and_many_users_come_out_the_same(n_inside: int) -> None:
+    rng = np.random.default_rng(3)
+    values, draws = rng.random((40, 2)), resamples(40, 50, seed=0)
+    users = rng.permutation(40) < n_inside
+    found = means(*within(values, draws, users))
+    for column, estimate in zip(values[users].T, found, strict=True):
+        assert estimate.value == pytest.approx(column.mean())
+        assert estimate.n_users == n_inside
+        counts = draws[:, users]
+        there = counts.sum(axis=1) > 0
+        repeated = (counts @ column)[there] / counts.sum(axis=1)[there]
+        assert [estimate.low, estimate.high] == pytest.approx(list(np.percentile(repeated, [2.5, 97.5])))
+    assert within(values[:, :, None], draws, users)[0].shape[1:] == (2, 1)

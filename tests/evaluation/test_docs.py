@@ -29,16 +29,23 @@ def frames(tmp_path: Path) -> Path:
     items = np.arange(300)
     titles = [f"thing {item} of topic {'abcdef'[item % 6] * 3}" for item in items]
     pd.DataFrame({"item_id": items, "title": titles}).to_csv(tmp_path / "items.csv", index=False)
+    known = {"user_id": users[:55], "country": np.array(["DE", "FR"])[users[:55] % 2], "age": 18 + users[:55]}
+    pd.DataFrame(known).to_csv(tmp_path / "users.csv", index=False)
     return tmp_path
 
 
-def test_the_python_example_runs_as_written(frames: Path) -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], cwd=frames, capture_output=True, text=True)
+def test_the_python_examples_run_as_written(frames: Path) -> None:
+    example, of_groups = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    program = f"{example}\nprint('---')\n{of_groups}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=frames, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Estimate(") == 2
-    assert "Written by `pinnersage tune`" in done.stdout
+    told, groups = done.stdout.split("---\n")
+    assert told.count("Estimate(") == 2
+    assert "Written by `pinnersage tune`" in told
     assert (frames / "report" / "report.html").exists()
+    assert [line.split()[:2] for line in groups.splitlines()] == [
+        ["DE", "28"], ["FR", "27"], ["(unknown)", "5"],
+    ]  # fmt: skip
 
 
 def test_a_python_caller_is_told_of_arguments(frames: Path) -> None:

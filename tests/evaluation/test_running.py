@@ -92,8 +92,10 @@ def test_groups_part_the_users_and_average_to_the_whole(world: ReplayLog, tmp_pa
     report = run(world, tmp_path)
     groups = report.groups("activity")
     assert (np.sum([chosen for *_, chosen in groups], axis=0) == 1).all()
-    for (_, _, most, _), (_, least, _, _) in itertools.pairwise(groups):
-        assert most < least
+    for lower, higher in itertools.pairwise(groups):
+        assert lower.most is not None
+        assert higher.least is not None
+        assert lower.most < higher.least
     values = report.values("top-20", "recall", budget="10")
     parts = [values[chosen & np.isfinite(values)] for *_, chosen in groups]
     assert np.concatenate(parts).mean() == pytest.approx(report.mean("top-20", "recall", budget="10").value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -56,6 +57,21 @@ Impressions = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+Users = Annotated[
+    Path | None,
+    typer.Option(
+        "--users", metavar="F", help="What you know of users: a table of user_id and columns of your own.",
+        show_default=False,
+    ),
+]  # fmt: skip
+GroupBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--group-by", metavar="COLUMN", show_default=False,
+        help="Compare users by a column of --users, such as country or age; repeatable. Names give groups, "
+        "the 12 largest for themselves; more than 12 different numbers give thirds.",
+    ),
+]  # fmt: skip
 MinActions = Annotated[
     int, typer.Option("--min-actions", min=1, help="Measure users with this many actions in the window.")
 ]
@@ -100,6 +116,8 @@ def evaluate(
     arms: ArmNames = None,
     vectors: Vectors = "given",
     impressions: Impressions = None,
+    users: Users = None,
+    group_by: GroupBy = None,
     embeddings: options.Embeddings = None,
     min_actions: MinActions = 1,
     seed: Seed = 0,
@@ -113,8 +131,8 @@ def evaluate(
     """Replay the log day by day and measure whether many interests beat one vector on it."""
     configure_log(verbose=verbose)
     names = None if arms is None else _names_in(arms)
-    options.check_files(items, actions, impressions, embeddings=embeddings)
-    _check_words(names, first)
+    options.check_files(items, actions, impressions, users, embeddings=embeddings)
+    _check_words(names, first, group_by or (), has_users=users is not None)
     from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
 
     settings = EvaluationConfig(
@@ -124,7 +142,7 @@ def evaluate(
     )
     found = _run(
         config, items=items, actions=actions, out_dir=out, first_day=first, n_days=days, evaluation=settings,
-        arms=names, impressions=impressions,
+        arms=names, impressions=impressions, users=users, group_by=group_by or (),
         vectors=vectors, embeddings_npy=embeddings, resume=not fresh, allow_leak=allow_leak,
         shown=not as_json,
     )  # fmt: skip
@@ -138,13 +156,17 @@ def _names_in(text: str) -> list[str]:
     return names
 
 
-def _check_words(arms: list[str] | None, first: str | None) -> None:
-    """Tell a wrong arm or a wrong time at once: what measures them takes seconds to import."""
+def _check_words(
+    arms: list[str] | None, first: str | None, group_by: Sequence[str], *, has_users: bool
+) -> None:
+    """Tell a wrong arm, time or grouping at once: what measures them takes seconds to import."""
     from pinnersage._times import to_ms
     from pinnersage.evaluation.arms.names import arm_names
+    from pinnersage.evaluation.user_groups import check_group_by
 
     arm_names(arms)
     to_ms(first)
+    check_group_by(group_by, has_users=has_users)
 
 
 def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:

@@ -14,6 +14,7 @@ from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.evaluation.contexts import DayContext, impressions_found
 from pinnersage.evaluation.replay import Day, ReplayLog
+from pinnersage.evaluation.saved import log_digest
 from pinnersage.evaluation.settings import EvaluationConfig
 
 
@@ -30,6 +31,7 @@ def about_of(
     config: BuildConfig,
     evaluation: EvaluationConfig,
     impressions: ReplayLog | None,
+    vectors: str,
 ) -> dict[str, Any]:
     """Return the facts of an evaluation, as plain values; results are kept under a digest of them."""
     span = (days[0].start_ms, days[0].start_ms + n_days * MS_PER_DAY)
@@ -52,6 +54,9 @@ def about_of(
         "config": config.model_dump(mode="json", include={"interests", "retrieval", "ranking"}),
         "evaluation": evaluation.model_dump(mode="json"),
         "versions": _versions(),
+        "vectors": vectors,
+        "log_digest": log_digest(log),
+        "impressions_digest": None if impressions is None else log_digest(impressions),
     }
 
 

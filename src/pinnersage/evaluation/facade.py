@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -14,6 +15,8 @@ from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import MakeArms, Progress, evaluate_log
 from pinnersage.evaluation.settings import EvaluationConfig
+from pinnersage.evaluation.user_groups import check_group_by
+from pinnersage.evaluation.user_table import opened_users
 from pinnersage.evaluation.vectors import VectorSource
 
 
@@ -38,6 +41,8 @@ def evaluate(
     config: BuildConfig | None = None,
     first_day: int | str | datetime | None = None,
     impressions: Any = None,
+    users: Any = None,
+    group_by: str | Sequence[str] = (),
     embeddings_npy: Any = None,
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
@@ -55,6 +60,10 @@ def evaluate(
         How tables are read and interests are made.
     first_day
         Start of the span, rounded down to midnight UTC; None: the last ``n_days`` days are measured.
+    users, group_by
+        A path, a list of paths, or a table in memory with ``user_id`` and what else is known of users;
+        and its columns that they are grouped by, besides what the log says. Texts, booleans and numbers
+        with up to 12 different values give named groups, more numbers give thirds. None: no table.
     about, progress, **options
         As in :func:`~pinnersage.evaluation.running.evaluate_log`.
 
@@ -69,11 +78,19 @@ def evaluate(
         The call or a table is wrong, or the span holds nothing to measure.
     """
     config = config or BuildConfig()
-    log, shown, reports = read_log(
-        items, actions, config.imports, wall_clock_ms=time.time_ns() // 1_000_000, impressions=impressions,
-        embeddings_npy=embeddings_npy, min_quality=config.index.min_quality, progress=progress,
-    )  # fmt: skip
+    check_group_by(group_by, has_users=users is not None)
+    with ExitStack() as stack:
+        table = None
+        if users is not None:
+            table = stack.enter_context(opened_users(users, group_by, config.imports, progress=progress))
+        log, shown, reports = read_log(
+            items, actions, config.imports, wall_clock_ms=time.time_ns() // 1_000_000,
+            impressions=impressions, embeddings_npy=embeddings_npy, min_quality=config.index.min_quality,
+            progress=progress,
+        )  # fmt: skip
+        user_columns = table.columns_of(log.user_ids) if table else None
+        reports |= {"users": table.report.to_dict()} if table else {}
     return evaluate_log(
         log, out_dir=out_dir, config=config, first_day_ms=to_ms(first_day), impressions=shown,
-        about={"tables": reports} | (about or {}), progress=progress, **options,
+        user_columns=user_columns, about={"tables": reports} | (about or {}), progress=progress, **options,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.exposure import Grouping, coverage, gini, popularity_lift, top_share
 from pinnersage.evaluation.exposure_errors import MEASURES
 from pinnersage.evaluation.gaps import gaps, thirds
+from pinnersage.evaluation.user_groups import LEAST_USERS, Comparison
 
 if TYPE_CHECKING:
     from pinnersage.evaluation.report import Report
@@ -109,27 +110,42 @@ def _group_rows(
 
 
 def gap_rows(report: Report) -> Iterator[Row]:
-    """Yield how much better, or worse, the high third of users by each trait is served than the low third.
+    """Yield how much better, or worse, one group of users is served than another, on first-time items.
 
-    First-time items; traits of the report, and of its basis where there is one.
+    The high third against the low third by each trait of the report, and of its basis where there is one;
+    then the groups of the caller's own columns, where both sides have users enough with such items.
     """
-    traits = report.traits | (report.basis.traits if report.basis else {})
     for budget in report.budgets:
         columns = [(arm, metric) for arm in report.arms for metric in GAP_METRICS]
         values = np.stack([report.values(arm, metric, budget=budget) for arm, metric in columns], axis=1)
-        for by, trait in traits.items():
-            groups = thirds(trait)
-            if len(groups) < 2:
+        there = np.isfinite(values).any(axis=1)
+        for by, compared, least_users in _comparisons(report):
+            counts = {
+                "n_low_users": int((compared.low & there).sum()),
+                "n_high_users": int((compared.high & there).sum()),
+            }
+            if min(counts.values()) < least_users:
                 continue
-            (low_name, low), (high_name, high) = groups[0], groups[-1]
-            found = gaps(values, low, high, report.draws)
+            found = gaps(values, compared.low, compared.high, report.draws)
             for (arm, metric), gap in zip(columns, found, strict=True):
                 figures = gap.to_dict()
                 yield {
                     "arm": arm, "budget": budget, "metric": metric, "by": by,
-                    "low_group": low_name, "high_group": high_name,
+                    "low_group": compared.low_name, "high_group": compared.high_name, **counts,
                     "gap": {name: figures[name] for name in ("value", "low", "high")},
                 }  # fmt: skip
+
+
+def _comparisons(report: Report) -> Iterator[tuple[str, Comparison, int]]:
+    """Yield by what, which groups, and how many users both need."""
+    traits = report.traits | (report.basis.traits if report.basis else {})
+    for by, trait in traits.items():
+        groups = thirds(trait)
+        if len(groups) > 1:
+            yield by, Comparison(*groups[0], *groups[-1]), 0
+    for by, column in report.user_columns.items():
+        for compared in column.comparisons():
+            yield by, compared, LEAST_USERS
 
 
 def calibration_rows(report: Report) -> Iterator[Row]:

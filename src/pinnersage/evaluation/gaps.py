@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pinnersage._arrays import Bools, Float64s
-from pinnersage.evaluation.bootstrap import Estimate, interval, resampled_means
+from pinnersage.evaluation.bootstrap import Estimate, interval, resampled_means, within
 
 GROUP_NAMES = ("low", "middle", "high")
 
@@ -39,8 +39,8 @@ def gaps(values: Float64s, low: Bools, high: Bools, draws: Float64s) -> list[Est
         From :func:`~pinnersage.evaluation.bootstrap.resamples`, of all users: both means are taken of
         the same draws, and so are all columns.
     """
-    of_high, of_low = (np.where(users[:, None], values, np.nan) for users in (high, low))
-    resampled = resampled_means(of_high, draws) - resampled_means(of_low, draws)
+    (of_high, high_draws), (of_low, low_draws) = (within(values, draws, users) for users in (high, low))
+    resampled = resampled_means(of_high, high_draws) - resampled_means(of_low, low_draws)
     counts = np.isfinite(of_high).sum(axis=0), np.isfinite(of_low).sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         plain = np.nansum(of_high, axis=0) / counts[0] - np.nansum(of_low, axis=0) / counts[1]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pinnersage.evaluation.bootstrap import ratio_of, resampled_means, resamples
+from pinnersage.evaluation.bootstrap import ratio_of, resampled_means, within
 
 if TYPE_CHECKING:
-    from pinnersage._arrays import Bools, Float64s
+    from pinnersage._arrays import Float64s
     from pinnersage.evaluation.report import Report
 
 GROUP_LIFT_METRICS = ("relevance", "recall")
@@ -29,14 +29,13 @@ def group_lifts(report: Report, baselines: Sequence[str]) -> list[dict[str, Any]
 
     Returns
     -------
-    One row per trait, group, budget and arm: ``by, group, from, to, budget, slice, arm, over, metrics``.
+    One row per trait or column, group, budget and arm: ``by, group, from, to, n_users, budget, slice, arm,
+    over, metrics``.
     """
     base = _PREFERRED if _PREFERRED in report.arms else next(iter(baselines), None)
     if base is None:
         return []
-    n_users = len(next(iter(report.traits.values())))
-    draws = resamples(n_users, report.n_resamples, report.seed)
-    return [row for budget in report.budgets for row in _rows(report, base, budget, draws)]
+    return [row for budget in report.budgets for row in _rows(report, base, budget)]
 
 
 def trait_means(report: Report) -> dict[str, float]:
@@ -44,28 +43,28 @@ def trait_means(report: Report) -> dict[str, float]:
     return {by: round(float(values.mean()), 3) for by, values in report.traits.items() if len(values)}
 
 
-def _rows(report: Report, base: str, budget: str, draws: Float64s) -> Iterator[dict[str, Any]]:
+def _rows(report: Report, base: str, budget: str) -> Iterator[dict[str, Any]]:
     arms = [base, *(arm for arm in report.arms if arm != base)]
     columns = [(arm, metric) for arm in arms for metric in GROUP_LIFT_METRICS]
     values = np.stack([report.values(arm, metric, budget=budget) for arm, metric in columns], axis=1)
-    for by in report.traits:
+    for by in report.grouped_by:
         for group, least, most, users in report.groups(by):
-            found = _lifts(values, users, draws)
-            who = {"by": by, "group": group, "from": least, "to": most, "budget": budget}
+            found = _lifts(*within(values, report.draws, users))
+            n_users = int(users.sum())
+            who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for i, arm in enumerate(arms[1:], 1):
                 metrics = {metric: found[i][m] for m, metric in enumerate(GROUP_LIFT_METRICS)}
                 yield who | {"slice": "first_time", "arm": arm, "over": base, "metrics": metrics}
 
 
-def _lifts(values: Float64s, users: Bools, draws: Float64s) -> list[list[dict[str, Any]]]:
-    """Return per arm and metric the mean over a group divided by the first arm's.
+def _lifts(values: Float64s, draws: Float64s) -> list[list[dict[str, Any]]]:
+    """Return per arm and metric the mean over the users of a group divided by the first arm's.
 
     Users count for a metric where every arm has a figure: all lists answer the same targets.
     """
     n_metrics = len(GROUP_LIFT_METRICS)
     table = values.reshape(len(values), -1, n_metrics)
-    there = np.isfinite(table).all(axis=1, keepdims=True) & users[:, None, None]
-    table = np.where(there, table, np.nan)
+    table = np.where(np.isfinite(table).all(axis=1, keepdims=True), table, np.nan)
     resampled = resampled_means(table.reshape(len(values), -1), draws).reshape(len(draws), -1, n_metrics)
     return [
         [ratio_of(table[:, [i, 0], m], resampled[:, [i, 0], m]).to_dict() for m in range(n_metrics)]

@@ -13,16 +13,24 @@ import numpy as np
 from pinnersage._arrays import Bools, Float64s, Int32s
 from pinnersage.errors import NotFoundError
 from pinnersage.evaluation.basis import FairnessBasis
-from pinnersage.evaluation.bootstrap import Estimate, means, ratio, ratio_of, resampled_means, resamples
+from pinnersage.evaluation.bootstrap import (
+    Estimate,
+    means,
+    ratio,
+    ratio_of,
+    resampled_means,
+    resamples,
+    within,
+)
 from pinnersage.evaluation.contexts import MODES
 from pinnersage.evaluation.exposure import coverage
 from pinnersage.evaluation.fairness import fairness_tables
-from pinnersage.evaluation.gaps import thirds
 from pinnersage.evaluation.group_lifts import group_lifts, trait_means
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
 from pinnersage.evaluation.settings import main_budget
+from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -50,6 +58,8 @@ class Report:
         What exposure and utility gaps are held against; None: not told.
     quality
         How good the users' interests are as clusters; None: not told.
+    user_columns
+        What the caller groups users by besides: a column of their own table each, of the users measured.
     """
 
     about: dict[str, Any]
@@ -61,6 +71,7 @@ class Report:
     seed: int
     basis: FairnessBasis | None = None
     quality: dict[str, Any] | None = None
+    user_columns: dict[str, UserColumn] = field(default_factory=dict)
     _tables: dict[tuple[str, str], tuple[Float64s, Float64s]] = field(default_factory=dict, repr=False)
 
     @functools.cached_property
@@ -138,13 +149,19 @@ class Report:
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(sums / sums.sum(axis=0), np.float64)
 
-    def groups(self, trait: str) -> list[tuple[str, float, float, Bools]]:
-        """Return (name, least, most, users) of the thirds of the users by a trait; fewer where it ties."""
-        values = self.traits[trait]
-        return [
-            (name, float(values[chosen].min()), float(values[chosen].max()), chosen)
-            for name, chosen in thirds(values)
-        ]
+    @property
+    def grouped_by(self) -> list[str]:
+        """What :meth:`groups` are there by: traits, and the columns of the caller's own."""
+        return [*self.traits, *self.user_columns]
+
+    def groups(self, by: str) -> list[Group]:
+        """Return (name, least, most, users) of the thirds by a trait, or of the groups by a column.
+
+        Named groups have no least and most (None).
+        """
+        if by in self.user_columns:
+            return self.user_columns[by].groups()
+        return third_groups(self.traits[by])
 
     def summary(self, verdict: list[str]) -> dict[str, Any]:
         """Return the part that fits a screen: facts, verdict, figures of all arms, costs."""
@@ -185,7 +202,10 @@ class Report:
             ],
             "pairs": [self._lift(a, b, budget, "first_time") for budget in self.budgets for a, b in pairs],
             "groups": [
-                row for budget in self.budgets for by in self.traits for row in self._group_rows(by, budget)
+                row
+                for budget in self.budgets
+                for by in self.grouped_by
+                for row in self._group_rows(by, budget)
             ],
             "group_lifts": group_lifts(self, baselines),
             "trait_means": trait_means(self),
@@ -246,11 +266,11 @@ class Report:
         rows = []
         columns = [METRICS.index(metric) for metric in GROUPED_METRICS]
         for group, least, most, chosen in self.groups(by):
-            who = {"by": by, "group": group, "from": least, "to": most, "budget": budget}
+            n_users = int(chosen.sum())
+            who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for part in SLICES:
-                values = self._table(budget, part)[0][:, :, columns]
-                values = np.where(chosen[:, None, None], values, np.nan)
-                found = iter(means(values.reshape(len(chosen), -1), self.draws))
+                values, draws = within(self._table(budget, part)[0][:, :, columns], self.draws, chosen)
+                found = iter(means(values.reshape(len(values), -1), draws))
                 for name in self.arms:
                     figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})

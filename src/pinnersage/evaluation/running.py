@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
 from pinnersage.evaluation.state import KnownBefore, RecordCache
+from pinnersage.evaluation.user_groups import UserColumn, of_measured
 from pinnersage.evaluation.vectors import VectorSource, vectors_of
 from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
@@ -49,6 +50,7 @@ def evaluate_log(
     more_arms: MakeArms | None = None,
     vectors: VectorSource = "given",
     impressions: ReplayLog | None = None,
+    user_columns: Mapping[str, UserColumn] | None = None,
     about: dict[str, Any] | None = None,
     progress: Progress | None = None,
     resume: bool = True,
@@ -78,6 +80,8 @@ def evaluate_log(
         The log's own embeddings, or such as are learnt from the actions before the first day.
     impressions
         What users were shown; None: drawn from the pool.
+    user_columns
+        What users are grouped by besides, as :class:`~pinnersage.evaluation.user_table.UserTable` has it.
     about
         Said in the report as it is, for example where the tables came from.
     progress
@@ -104,21 +108,20 @@ def evaluate_log(
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
     of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
-    study = {"vectors": vectors} | _digests(log, impressions)
+    said = about_of(log, days, n_days, budgets, config, evaluation, impressions, vectors)
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
-    chosen = make_arms(names, log, parts, list(budgets.values()), config)
-    chosen = _with_more(chosen, more_arms(log, parts) if more_arms else ())
-    said = about_of(log, days, n_days, budgets, config, evaluation, impressions) | study
+    chosen = _with_more(make_arms(names, log, parts, [*budgets.values()], config), log, parts, more_arms)
     place = _place(Path(out_dir), said, log, resume=resume)
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
+    grouped = of_measured(user_columns, who.users, log.n_users)
     results, unable = _results(chosen, arms, lambda arm, step: _result(arm, course, place, step, progress))
     said |= of_embeddings | span_facts(log, course.contexts, start_ms, n_days)
     said |= {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
-    report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality)
+    report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality, grouped)
     return _written(report, Path(out_dir), page=page)
 
 
@@ -228,13 +231,14 @@ def _parts(log: ReplayLog, config: BuildConfig, evaluation: EvaluationConfig, la
     )  # fmt: skip
 
 
-def _with_more(arms: list[Arm], more: Sequence[Arm]) -> list[Arm]:
-    names = [arm.name for arm in (*arms, *more)]
+def _with_more(arms: list[Arm], log: ReplayLog, parts: Parts, make: MakeArms | None) -> list[Arm]:
+    arms = [*arms, *(make(log, parts) if make else ())]
+    names = [arm.name for arm in arms]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled or not names:
         wrong = f"got {', '.join(doubled)} twice" if doubled else "got none that these data allow"
         raise UsageError(f"expected arms, each name once; {wrong}")
-    return [*arms, *more]
+    return arms
 
 
 def _course(
@@ -286,8 +290,3 @@ def _quality(
     if progress:
         progress("interest quality", 1, 1)
     return quality
-
-
-def _digests(log: ReplayLog, impressions: ReplayLog | None) -> dict[str, str | None]:
-    shown = None if impressions is None else saved.log_digest(impressions)
-    return {"log_digest": saved.log_digest(log), "impressions_digest": shown}

@@ -33,7 +33,7 @@ class ExposureRow(Plain):
 
 
 class UtilityGap(Plain):
-    """A metric of one group of users less that of another."""
+    """A metric of the high group of users less that of the low one; how many have such a figure."""
 
     arm: str
     budget: str
@@ -41,6 +41,8 @@ class UtilityGap(Plain):
     by: str
     low_group: str
     high_group: str
+    n_low_users: int | None = None
+    n_high_users: int | None = None
     gap: Figure
 
 

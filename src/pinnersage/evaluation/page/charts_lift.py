@@ -67,12 +67,13 @@ def shown_arms(summary: Summary, base: str) -> list[str]:
 
 
 def group_lift(summary: Summary, by: str) -> GroupLift | None:
-    """Return the lifts by one trait; None where users are not grouped, or there is nothing to divide by.
+    """Return the lifts from low to high; None without such groups, or with nothing to divide by.
 
     With ``group_lifts`` in the summary they have intervals; else they are ratios of the groups' means.
     """
     base = base_of(summary)
     rows = [r for r in summary.groups if (r.by, r.budget, r.slice) == (by, summary.budget, FIRST_TIME)]
+    rows = [row for row in rows if row.from_ is not None]
     if base is None or not any(row.arm == base for row in rows):
         return None
     groups = group_names(rows, by)

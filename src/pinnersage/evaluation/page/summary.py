@@ -73,12 +73,13 @@ class Lift(Plain):
 
 
 class GroupResult(Plain):
-    """Figures of one arm on a group of users; with ``over``, divided by another arm's."""
+    """Figures of one arm on a group of users; with ``over``, divided by another arm's. Named: no ends."""
 
     by: str
     group: str
-    from_: float = Field(alias="from")
-    to: float
+    from_: float | None = Field(alias="from")
+    to: float | None
+    n_users: int | None = None
     budget: str
     slice: str
     arm: str

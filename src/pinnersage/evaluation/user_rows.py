@@ -1,0 +1,153 @@
+"""Rows of a table of users: ids of either kind, values as text and number, and what cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
+from pinnersage._tables.columns import quoted, resolve_columns
+from pinnersage._tables.engine import Progress, run
+from pinnersage._tables.idcolumns import id_column
+from pinnersage._tables.parts import (
+    TEXT,
+    UNREADABLE,
+    Part,
+    Rejects,
+    column_names,
+    csv_rejects,
+    open_part,
+    true_row,
+)
+from pinnersage._tables.sources import Piece
+from pinnersage._tables.times import is_number
+from pinnersage.config import ImportConfig
+from pinnersage.errors import SchemaError, UsageError
+from pinnersage.evaluation.user_groups import UNKNOWN
+
+STAGED = "staged_users"
+"""Relation ``(part, row, reason, integer_id, text_id, text_0, number_0, ...)``; good rows have no reason."""
+
+_STAGE = "reading users"
+_WIDE = ("HUGEINT", "UHUGEINT")
+_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_EXACT = 2**53
+
+
+def stage_users(
+    connection: duckdb.DuckDBPyConnection,
+    pieces: Sequence[Piece],
+    group_by: Sequence[str],
+    config: ImportConfig,
+    progress: Progress | None,
+) -> ImportReport:
+    """Write ids and values of all rows into :data:`STAGED`, and count those that cannot be used.
+
+    Parameters
+    ----------
+    connection
+        Of the table engine.
+    pieces
+        In reading order.
+    group_by
+        Columns; ``text_0`` and ``number_0`` are of the first.
+    config
+        Mapping of ``user_id``.
+    progress
+        Told the stage, the bytes done and the bytes in all.
+
+    Raises
+    ------
+    UsageError, SchemaError
+        A column is missing, or of a type that cannot be used.
+    """
+    selects = []
+    for number, piece in enumerate(pieces):
+        found = column_names(piece)
+        user = resolve_columns(piece.name, found, config.columns, ["user_id"])["user_id"]
+        _check_columns(piece.name, found, user, group_by)
+        part = open_part(connection, [piece], [user, *group_by], [user])
+        selects.append(_part_sql(part, number, user, group_by))
+    n_bytes = sum(piece.n_bytes for piece in pieces)
+    run(connection, f"CREATE TABLE {STAGED} AS {' UNION ALL '.join(selects)}", _STAGE, n_bytes, progress)
+    return _report(connection, tuple(piece.name for piece in pieces), csv_rejects(connection))
+
+
+def _check_columns(table: str, found: Sequence[str], user: str, group_by: Sequence[str]) -> None:
+    others = [name for name in found if name != user]
+    missing = [name for name in group_by if name not in others]
+    if missing:
+        raise UsageError(
+            f"{table}: expected a column {', '.join(missing)} to group users by (--group-by, from Python: "
+            f"group_by=); besides {user} there is {', '.join(others) or 'none'}"
+        )
+
+
+def _part_sql(part: Part, number: int, user: str, group_by: Sequence[str]) -> str:
+    table, sql_type = part.pieces[0].name, part.types[user]
+    ids = id_column(table, "user_id", user, sql_type)
+    is_integer = f"coalesce({ids.is_integer}, false)"
+    # In a format without types 7 may be either; elsewhere 7 and "7" are different users.
+    is_text = "true" if sql_type == TEXT else f"NOT {is_integer}"
+    unreadable = UNREADABLE if part.format == "jsonl" else "false"
+    columns = [
+        f"{number} AS part, row_number() OVER () AS row",
+        f"CASE WHEN {unreadable} THEN 'unreadable_row' "
+        f"WHEN coalesce({ids.text}, '') = '' THEN 'empty_user_id' END AS reason",
+        f"CASE WHEN {is_integer} THEN {ids.integer} END AS integer_id",
+        f"CASE WHEN {is_text} THEN {ids.text} END AS text_id",
+    ]
+    for i, name in enumerate(group_by):
+        text, value = _value_sql(table, name, part.types[name])
+        columns.append(f"nullif({text}, '{UNKNOWN}') AS text_{i}, {value} AS number_{i}")
+    return f"SELECT {', '.join(columns)} FROM {part.relation}"
+
+
+def _value_sql(table: str, column: str, sql_type: str) -> tuple[str, str]:
+    """Return SQL for a value as text, NULL where there is none, and as a number, NULL where it is none."""
+    c = quoted(column)
+    if sql_type in (TEXT, "VARCHAR", "UUID") or sql_type.startswith("ENUM("):
+        text = f"nullif(trim({c}::VARCHAR), '')"
+        if sql_type != TEXT:
+            return text, "NULL::DOUBLE"
+        number = f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) END)"
+        return _name_sql(number, text), number
+    if sql_type == "BOOLEAN":
+        return f"{c}::VARCHAR", "NULL::DOUBLE"
+    if is_number(sql_type) or sql_type in _WIDE:
+        number = f"(CASE WHEN isfinite({c}::DOUBLE) THEN {c}::DOUBLE END)"
+        return f"CASE WHEN {number} IS NOT NULL THEN {_name_sql(number, f'{c}::VARCHAR')} END", number
+    raise SchemaError(
+        f"{table}: expected texts, booleans or numbers to group users by in column {column}, found "
+        f"{sql_type}. Convert the column: to text for named groups, to a number for thirds."
+    )
+
+
+def _name_sql(number: str, text: str) -> str:
+    """Return SQL for a text in which 31.0 reads 31: a missing value makes floats of whole numbers."""
+    is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT}"
+    return f"CASE WHEN {is_whole} THEN {number}::BIGINT::VARCHAR ELSE {text} END"
+
+
+def _report(
+    connection: duckdb.DuckDBPyConnection, sources: tuple[str, ...], rejects: Rejects
+) -> ImportReport:
+    """Count rows that cannot be used; show the first of each reason."""
+    bad, n_rows = BadRowCounter(), sum(map(len, rejects.values()))
+    bad.count("unreadable_row", n_rows)
+    for name, lines in rejects.items():
+        for row, found in lines[:N_EXAMPLES]:
+            bad.show(name, row, "unreadable_row", found)
+    counts = connection.execute(f"SELECT reason, count(*) FROM {STAGED} GROUP BY reason").fetchall()
+    for reason, n in counts:
+        n_rows += n
+        if reason is not None:
+            bad.count(reason, n)
+    first = connection.execute(
+        f"SELECT part, row, reason FROM {STAGED} WHERE reason IS NOT NULL QUALIFY row_number() OVER "
+        f"(PARTITION BY reason ORDER BY part, row) <= {N_EXAMPLES} ORDER BY part, row"
+    ).fetchall()
+    for part, row, reason in first:
+        bad.show(sources[part], true_row(row, rejects.get(sources[part], [])), reason, None)
+    return bad.report("users", sources, n_rows)
