@@ -5,7 +5,8 @@
 
 The base world has a million items; its numbers say what the properties mean (``planted_world.py``)
 and none was chosen by looking at results. Then one property at a time is changed, in worlds of
-100,000 items. Every arm has 400 items; intervals (95 %) are over users, all arms on the same ones.
+100,000 items; last, several together (``planted_regime.py``), chosen in small worlds and told in a large
+one. Every arm has 400 items; intervals (95 %) are over users, all arms on the same ones.
 ``python benchmarks/planted_page.py --write`` makes the page docs/planted.md from the result.
 """
 
@@ -30,10 +31,11 @@ from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
 from pinnersage.evaluation.settings import EvaluationConfig
+from planted_regime import TOLD_SEED, TRIED_SEED, combinations, score
 from planted_world import FOREVER_DAYS, World, make_world
 
 BUDGET = 400
-PARTS = ("base", "sweeps")
+PARTS = ("base", "sweeps", "regime")
 LIMIT = InterestConfig().max_merge_cost
 PAPER_ARMS = (
     "last-item", "mean-0.01", "sampled-1", "sampled-3-kmeans-5", "sampled-3-complete", "sampled-3-centroid",
@@ -165,8 +167,27 @@ def studies() -> Iterator[tuple[str, str, World, float]]:
     """Yield sweep, value, world and limit."""
     for sweep, values in SWEEPS.items():
         for value, changes in values.items():
-            changed = {name: what for name, what in changes.items() if name != "limit"}
-            yield sweep, value, replace(SMALL, **changed), changes.get("limit", LIMIT)
+            yield sweep, value, *_changed(SMALL, changes)
+
+
+def regime(result: dict[str, Any]) -> None:
+    """Try combinations of properties in small worlds, and tell the best one in a large world of its own."""
+    tried = result["regime"] = {"tried": {}}
+    named = dict(combinations())
+    for told, changes in named.items():
+        world, limit = _changed(replace(SMALL, seed=TRIED_SEED), changes)
+        tried["tried"][told] = study(told, world, FEW_ARMS, limit)
+        save("planted", result)
+    best = max(named, key=lambda told: score(tried["tried"][told]))
+    world, limit = _changed(World(seed=TOLD_SEED), named[best])
+    result["regime"] |= {"chosen": best, "told": study(f"regime: {best}", world, FEW_ARMS, limit)}
+    save("planted", result)
+
+
+def _changed(world: World, changes: dict[str, Any]) -> tuple[World, float]:
+    """Return a world with changes, and the limit of a merge."""
+    of_world = {name: what for name, what in changes.items() if name != "limit"}
+    return replace(world, **of_world), changes.get("limit", LIMIT)
 
 
 def run(parts: list[str]) -> dict[str, Any]:
@@ -182,6 +203,8 @@ def run(parts: list[str]) -> dict[str, Any]:
             found = study(f"{sweep}, {value}", world, FEW_ARMS, limit)
             result["sweeps"].setdefault(sweep, {})[value] = found
             save("planted", result)
+    if "regime" in parts:
+        regime(result)
     return result
 
 

@@ -102,9 +102,13 @@ def lifts() -> str:
 
 def orderings() -> str:
     """Return each ordering in the base world beside the paper's."""
+    return _beside_paper(result("planted")["base"])
+
+
+def _beside_paper(facts: dict[str, Any]) -> str:
     rows = [
         [name, *(x for m in ("relevance", "recall") for x in (paper_ratio(name, m), ratio(found[m])))]
-        for name, found in result("planted")["base"]["ratios"].items()
+        for name, found in facts["ratios"].items()
     ]
     return table(["ratio", "paper, relevance", "here", "paper, recall", "here"], rows)
 
@@ -130,6 +134,31 @@ def regimes() -> str:
         n_shown, n_reversed = map(len, groups.values())
         rows.append([name, f"{n_shown} of {len(told)}", str(n_open), str(n_reversed), where])
     return table(["ratio (relevance)", "shown", "not told apart", "reversed", "where"], rows)
+
+
+def together() -> list[str]:
+    """Return what combinations of properties show: the chosen one, at a million items, and all tried."""
+    found = result("planted")["regime"]
+    told = found["told"]
+    world, measured = told["world"], told["measured"]
+    about_told = (
+        f"Chosen: **{found['chosen']}**. Told in a world of its own (seed {world['seed']}): "
+        f"{world['n_items']:,} items, {measured['n_users']:,} users with {told['planted']['n_interests']:g} "
+        f"interests at a time and about {90 * world['sessions_per_day'] * world['actions_per_session']:.0f} "
+        f"actions in 90 days, {measured['n_targets']:,} next actions in {world['n_measured_days']} days. "
+        f"Ward finds {told['n_interests_found']:g} interests a user."
+    )
+    tried = [
+        [name, *(ratio(facts["ratios"][n]["relevance"]) for n in told["ratios"])]
+        for name, facts in found["tried"].items()
+    ]
+    return [
+        "### Several properties together",
+        about_told,
+        _beside_paper(told),
+        "All that were tried, 100,000 items, another seed:",
+        table(["relevance", *told["ratios"]], tried),
+    ]
 
 
 def _where(word: str, group: list[str], every: list[str]) -> str:
@@ -158,7 +187,7 @@ def block() -> str:
         sweep_table("relevance"),
         sweep_table("recall"),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, *together()])
 
 
 def draw() -> None:

@@ -85,6 +85,28 @@ def test_items_that_tell_nothing_are_not_checked(call: Run, world: Path) -> None
     assert told.object()["about"]["embeddings"] is None
 
 
+def test_evaluate_says_which_rankers_learn_from_weeks_the_embeddings_know(call: Run, bare: Path) -> None:
+    """Day 12 is measured, the ranker learns to predict day 11."""
+    short, day_11_ms = bare / "short.toml", START_MS + 11 * DAY_MS
+    short.write_text("[ranking]\nhorizon_days = 1.0\nn_moments = 1\n")
+    given = ("--days", 1, "--out", bare / "report", "--config", short, "--arms", "mean-0,popular-ranked")
+    known = embedded(call, bare, "--until", day_11_ms + DAY_MS)
+    told = call("evaluate", *tables(bare, known), *given, "--json").object()
+    assert told["about"]["leak"] is None
+    (note,) = told["about"]["notes"]
+    assert note.startswith("Not at their best: popular-ranked; ")
+    assert "--until 2016-07-29T00:00:00Z" in note
+    assert note in (bare / "report" / "report.html").read_text()
+    shown = call("evaluate", *tables(bare, known), *given, COLUMNS="300")
+    assert "Not at their best: popular-ranked" in shown.out
+    for more in (("--vectors", "log"), ("--arms", "mean-0")):
+        again = call("evaluate", *tables(bare, known), *given, *more, "--json", "--fresh").object()
+        assert again["about"]["notes"] == []
+    early = embedded(call, bare, "--until", day_11_ms)
+    told = call("evaluate", *tables(bare, early), *given, "--json", "--fresh").object()
+    assert told["about"]["notes"] == []
+
+
 def test_tune_refuses_and_its_file_warns(call: Run, bare: Path) -> None:
     file = bare / "tuned.toml"
     given = ("tune", *tables(bare, embedded(call, bare)), "--train-days", 7, "--out", file)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,10 @@ from pinnersage.errors import (
 )
 from pinnersage.model import validate
 from pinnersage.model.building import Stopwatch
+from pinnersage.store import _environment
 from pinnersage.store.codec import encode_record
 from pinnersage.store.generations import GenerationDirectory
+from pinnersage.streaming import lmdb_journal
 
 N_ITEMS, N_USERS, START_S = 80, 12, 1_700_000_000
 
@@ -138,6 +141,17 @@ def test_update_equals_a_build_with_all_actions() -> None:
         model.update(late)
         assert records(model) == records(whole)
         assert answers(model) == answers(whole)
+
+
+@pytest.mark.parametrize("durability", ["disk", "process"])
+def test_an_update_waits_for_the_disk_as_the_model_was_opened(tmp_path: Path, durability: Any) -> None:
+    log = actions()
+    PinnerSage.build(items(), log.slice(2), path=tmp_path / "m").close()
+    for part in (log.slice(0, 1), log.slice(1, 1)):  # without a journal, and with one
+        watched = patch.object(lmdb_journal, "acquire", wraps=_environment.acquire)
+        with watched as acquired, PinnerSage.open(tmp_path / "m", durability=durability) as model:
+            model.update(part)
+        assert {one.kwargs["sync"] for one in acquired.call_args_list} == {durability == "disk"}
 
 
 def test_an_update_counts_at_once(tmp_path: Path) -> None:

@@ -43,15 +43,15 @@ def evaluation_view(summary: Answer) -> Group:
         "impressions": impressions_told(about),
         "embeddings": _VECTORS[about["vectors"]] + origin,
     }
-    return Group(
-        *warned(about.get("leak")), facts_table(facts), *_tables(summary), *_verdict(summary["verdict"])
-    )
+    return Group(*warned(about), facts_table(facts), *_tables(summary), *_verdict(summary["verdict"]))
 
 
-def warned(leak: str | None) -> Iterator[Text]:
-    """Yield what makes the figures untrustworthy, in red."""
-    if leak:
-        yield Text(f"{leak}\n", style="bold red")
+def warned(about: Answer) -> Iterator[Text]:
+    """Yield what makes the figures untrustworthy, in red, and what makes some arms worse."""
+    if about.get("leak"):
+        yield Text(f"{about['leak']}\n", style="bold red")
+    for note in about.get("notes", ()):
+        yield Text(f"{note}\n", style="yellow")
 
 
 def _tables(summary: Answer) -> Iterator[RenderableType]:

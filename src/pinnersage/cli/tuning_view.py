@@ -19,7 +19,7 @@ def tuning_view(found: Answer) -> Group:
     verdict = Text(found["sentences"][-1], style="bold")
     about = found["about"]
     if found["held_out"] is None:
-        return Group(*warned(about["leak"]), verdict)
+        return Group(*warned(about), verdict)
     train, held_out, tuning = about["train"], about["held_out"], about["tuning"]
     facts = {
         "chosen on": f"{span(train['from'], train['until'])} (not included), "
@@ -29,9 +29,7 @@ def tuning_view(found: Answer) -> Group:
         f"{about['n_items_per_list']:,} items a list",
         "settings tried": f"{about['n_settings_tried']} in {about['seconds']:.0f} s",
     }
-    return Group(
-        *warned(about["leak"]), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict
-    )
+    return Group(*warned(about), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
 
 
 def _table(choices: list[dict[str, Any]]) -> Table:

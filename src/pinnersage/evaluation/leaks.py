@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pinnersage._times import rfc3339
+from pinnersage.config import RankingConfig
 from pinnersage.errors import UsageError
+from pinnersage.evaluation.arms.names import GROUPS
 from pinnersage.items.origin import EmbeddingOrigin
+from pinnersage.ranking.leaks import ranker_leak
 
 
 def embeddings_said(
@@ -47,3 +51,16 @@ def embeddings_said(
         f"that have not (pinnersage embed --until {first}){instead}, or {doing} all the same with "
         "--allow-leak (from Python: allow_leak=True)"
     )
+
+
+def notes_on_rankers(
+    arms: Sequence[str], origin: EmbeddingOrigin | None, until_ms: int, config: RankingConfig
+) -> list[str]:
+    """Return what to say of arms whose rankers learn from weeks that the embeddings have seen.
+
+    They are no leak of what is measured; such rankers expect too much of the embeddings, and find less.
+    """
+    with_ranker = {*GROUPS["ranked"], *(GROUPS["configured"] if config.fit_ranker else ())}
+    ranked = ", ".join(arm for arm in arms if arm in with_ranker)
+    found = ranker_leak(origin, until_ms, config, "leave these arms out") if ranked else None
+    return [] if found is None else [f"Not at their best: {ranked}; {found}."]

@@ -19,7 +19,7 @@ from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
-from pinnersage.evaluation.leaks import embeddings_said
+from pinnersage.evaluation.leaks import embeddings_said, notes_on_rankers
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.quality import interest_quality
@@ -107,7 +107,7 @@ def evaluate_log(
     days = _days(log, start_ms, n_days, config, evaluation)
     budgets = _budgets(days, evaluation)
     names, left_out = _names(log, arms)
-    of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
+    of_embeddings = _of_embeddings(log, start_ms, vectors, names, config, allowed=allow_leak)
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions, vectors)
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
@@ -131,11 +131,15 @@ def _written(report: Report, directory: Path, *, page: bool) -> Report:
     return report
 
 
-def _of_embeddings(log: ReplayLog, start_ms: int, vectors: VectorSource, *, allowed: bool) -> dict[str, Any]:
+def _of_embeddings(
+    log: ReplayLog, start_ms: int, vectors: VectorSource, names: list[str], config: BuildConfig,
+    *, allowed: bool,
+) -> dict[str, Any]:  # fmt: skip
     """Return what to say of the embeddings given; those that are learnt here have not seen the span."""
     instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
     origin = None if vectors == "log" else log.origin
-    return embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
+    said = embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
+    return said | {"notes": notes_on_rankers(names, origin, start_ms, config.ranking)}
 
 
 def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bool) -> saved.Place:

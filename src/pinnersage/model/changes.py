@@ -8,7 +8,7 @@ from typing import Any
 from pinnersage._ids import UserId
 from pinnersage._report import ImportReport
 from pinnersage.model import answers
-from pinnersage.model.home import open_journal
+from pinnersage.model.home import Durability, open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.watermark import store_applied
@@ -25,9 +25,12 @@ class Changes:
     _home: Path
     _journal: Journal | None = None
     _live_model: LiveModel | None = None
+    _durability: Durability
 
     def update(self, actions: Any, **imports: Any) -> ImportReport:
         """Add actions; the next answer knows them, as if the model had been built with them.
+
+        They are on the disk when this returns, unless the model was opened with another ``durability``.
 
         Parameters
         ----------
@@ -58,7 +61,7 @@ class Changes:
 
     def _open(self, generation: Path, home: Path) -> None:
         """Open a generation, with the items put since and everything in the journal."""
-        self._home, self._journal = home, open_journal(home)
+        self._home, self._journal = home, open_journal(home, durability=self._durability)
         try:
             self._opened = OpenedGeneration(generation, self._journal)
         except BaseException:
@@ -78,6 +81,6 @@ class Changes:
     def _live(self) -> LiveModel:
         """Return what writes to this model's directory, with the journal folded in."""
         if self._live_model is None:
-            self._live_model = LiveModel(self._home)
+            self._live_model = LiveModel(self._home, durability=self._durability)
         self._opened = self._live_model.opened()
         return self._live_model

@@ -25,7 +25,7 @@ from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
-from pinnersage.model.home import journal_path, still_journal
+from pinnersage.model.home import Durability, journal_path, still_journal
 from pinnersage.model.landing import land, take_off
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
@@ -47,8 +47,10 @@ class PinnerSage(Changes, Counterfactuals):
     [{'item_id': 'c', 'interest': 'a'}]
     """
 
-    def __init__(self, generation: Path, home: Path, scratch: Path | None = None) -> None:
-        self._scratch = scratch
+    def __init__(
+        self, generation: Path, home: Path, scratch: Path | None = None, *, durability: Durability = "disk"
+    ) -> None:
+        self._scratch, self._durability = scratch, durability
         self._open(generation, home)
 
     @property
@@ -134,8 +136,15 @@ class PinnerSage(Changes, Counterfactuals):
             raise
 
     @classmethod
-    def open(cls, path: str | Path) -> Self:
+    def open(cls, path: str | Path, *, durability: Durability = "disk") -> Self:
         """Open the current generation of a model's directory.
+
+        Parameters
+        ----------
+        path
+            Of the model.
+        durability
+            Of :meth:`update`; see :class:`~pinnersage.model.live.LiveModel`.
 
         Raises
         ------
@@ -144,7 +153,8 @@ class PinnerSage(Changes, Counterfactuals):
         StoredFormatError
             A file is damaged or from a newer version.
         """
-        return GenerationDirectory(path).read(lambda generation: cls(generation, Path(path)))
+        home = Path(path)
+        return GenerationDirectory(home).read(lambda generation: cls(generation, home, durability=durability))
 
     def save(self, path: str | Path) -> Path:
         """Write this model, and its journal, into a new directory; return that of the generation.

@@ -48,7 +48,7 @@ class LiveModel(Answering, Upkeep):
         Directory of the model.
     durability
         ``disk``: what is acknowledged survives a power cut. ``process``: it survives the end of this
-        process, however sudden; a power cut may take the last second of it.
+        process, however sudden; a power cut may take the last moments of it, or damage the file.
     max_parked
         At most so many actions wait for items that are not known yet.
     max_ahead_s

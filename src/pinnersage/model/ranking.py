@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
-from pinnersage._times import rfc3339
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import BuildConfig
 from pinnersage.items.live import LiveItems
 from pinnersage.items.table import ItemTable
-from pinnersage.ranking.fitting import fit_ranker, training_moments
+from pinnersage.ranking.fitting import fit_ranker
+from pinnersage.ranking.leaks import ranker_leak
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import Propose, from_interests
 from pinnersage.ranking.serving import RankedRetriever, save_ranking
@@ -65,15 +65,9 @@ def write_ranker(
 
 def leak_of(items: ItemTable, now_ms: int, config: BuildConfig) -> str | None:
     """Return what to say of embeddings that have seen what a ranker learns to predict; None without."""
-    first_ms = training_moments(now_ms + 1, config.ranking)[0]
-    if not config.ranking.fit_ranker or items.origin is None or not items.origin.knows_after(first_ms):
+    if not config.ranking.fit_ranker:
         return None
-    return (
-        f"the embeddings were learnt from actions up to {rfc3339(items.origin.until_ms or 0)}, and the "
-        f"ranker learns from what happened since {rfc3339(first_ms)}: it will trust them too much. Make "
-        f"embeddings for it with pinnersage embed --until {rfc3339(first_ms)}, or build without --ranker "
-        "(fit_ranker=False)"
-    )
+    return ranker_leak(items.origin, now_ms + 1, config.ranking, "build without --ranker (fit_ranker=False)")
 
 
 def open_ranker(

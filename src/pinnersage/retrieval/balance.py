@@ -32,16 +32,23 @@ from pinnersage.retrieval._scores import as_float32, dot
 
 
 @kernel
-def _best(near: Float32s, left: Float32s, bounds: Float32s) -> int:
-    """Return the item of largest gain, the first of equals; gains computed on the way replace bounds."""
-    best = int(np.argmax(bounds))
-    bounds[best] = dot(left, near[best])
-    for i in range(bounds.shape[0]):
-        if bounds[i] > bounds[best] or (bounds[i] == bounds[best] and i < best):
-            bounds[i] = dot(left, near[i])
-            if bounds[i] > bounds[best] or (bounds[i] == bounds[best] and i < best):
-                best = i
-    return best
+def _is_before(a: int, b: int, bounds: Float32s) -> bool:
+    return bool(bounds[a] > bounds[b] or (bounds[a] == bounds[b] and a < b))
+
+
+@kernel
+def _sift(heap: Int32s, n: int, bounds: Float32s) -> None:
+    """Put the top of a heap, whose bound has fallen, in its place among the first ``n``."""
+    item, at = heap[0], 0
+    while 2 * at + 1 < n:
+        child = 2 * at + 1
+        if child + 1 < n and _is_before(heap[child + 1], heap[child], bounds):
+            child += 1
+        if _is_before(item, heap[child], bounds):
+            break
+        heap[at] = heap[child]
+        at = child
+    heap[at] = item
 
 
 @kernel
@@ -60,12 +67,19 @@ def choose(near: Float32s, weights: Float64s, saturation: float, chosen: Int32s,
         int32 and float32 ``(n,)``.
     """
     left, covered = weights.astype(np.float32), np.zeros(weights.shape[0])
-    bounds = np.full(near.shape[0], np.inf, np.float32)
-    n = min(chosen.shape[0], near.shape[0])
+    n_left = near.shape[0]
+    bounds, known_at = np.full(n_left, np.inf, np.float32), np.full(n_left, -1)
+    heap = np.arange(n_left).astype(np.int32)  # largest bound on top, the first of equals
+    n = min(chosen.shape[0], n_left)
     for k in range(n):
-        best = _best(near, left, bounds)
+        while known_at[heap[0]] < k:
+            bounds[heap[0]], known_at[heap[0]] = dot(left, near[heap[0]]), k
+            _sift(heap, n_left, bounds)
+        best = heap[0]
         chosen[k], gains[k] = best, bounds[best]
-        bounds[best] = -1.0  # below every gain
+        n_left -= 1
+        heap[0] = heap[n_left]
+        _sift(heap, n_left, bounds)
         for a in range(weights.shape[0]):
             covered[a] += near[best, a]
             left[a] = weights[a] / (1.0 + saturation * covered[a])
@@ -73,10 +87,16 @@ def choose(near: Float32s, weights: Float64s, saturation: float, chosen: Int32s,
 
 
 @kernel
-def _nearness(candidates: Float32s, vectors: Float32s, sharpness: float, out: Float32s) -> None:
+def nearness(cosine: float, sharpness: float) -> float:
+    """Return ``k`` of a pair; all in float32, which takes half the time of float64."""
+    return float(np.exp(sharpness * (cosine - np.float32(1.0))))
+
+
+@kernel
+def _nearness(candidates: Float32s, vectors: Float32s, sharpness: Any, out: Float32s) -> None:
     for i in range(candidates.shape[0]):
         for a in range(vectors.shape[0]):
-            out[i, a] = np.exp(sharpness * (dot(vectors[a], candidates[i]) - 1.0))
+            out[i, a] = nearness(dot(vectors[a], candidates[i]), sharpness)
 
 
 def unit_rows(vectors: Float32s) -> Float32s:
@@ -113,7 +133,7 @@ def balanced(
     weights = history.shares
     near = np.empty((len(ordered), len(weights)), np.float32)
     candidates, vectors = (unit_rows(as_float32(embeddings, which)) for which in (ordered, history.rows))
-    _nearness(candidates, vectors, sharpness, near)
+    _nearness(candidates, vectors, np.float32(sharpness), near)
     n = min(k, len(ordered))
     chosen, gains = np.empty(n, np.int32), np.empty(n, np.float32)
     choose(near, weights, saturation, chosen, gains)

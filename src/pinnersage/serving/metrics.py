@@ -23,6 +23,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.values import MutexValue, ValueClass
 
 STAGES = ("parse", "queue", "commit", "interests", "retrieve", "encode")
+_OF_EACH = ("process_start_time_seconds", "process_max_fds")
 _BUCKETS_S = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
 )  # fmt: skip
@@ -97,7 +98,7 @@ class Metrics:
             if family.type == "counter":
                 self._grow(family.name, told, value)
             else:
-                self._set(family.name, told, value, "livemax" if "start_time" in family.name else "livesum")
+                self._set(family.name, told, value, "livemax" if family.name in _OF_EACH else "livesum")
 
     def status(self, facts: Mapping[str, Any], prefix: str = "pinnersage_") -> None:
         """Set a gauge for every number of the model's status; what a cache found, or not, is counted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,23 @@ from pinnersage.evaluation.cosines import Cosines, cosine
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import barred, decayed_weights
-from pinnersage.retrieval._scores import as_matrix
-from pinnersage.retrieval.balance import choose, unit_rows
+from pinnersage.retrieval._scores import as_matrix, dot
+from pinnersage.retrieval.balance import choose, nearness, unit_rows
+
+
+@kernel
+def _fill(near: Float32s, rows: Int32s, mine: Int32s, sharpness: Any, cosines: Cosines) -> None:
+    """Fill ``near[i, a]`` along what is together in memory: a row of the table, or an item's embedding."""
+    table = cosines.table
+    if table.shape[0] > 0:
+        for a in range(mine.shape[0]):
+            of_action = table[mine[a]]
+            for i in range(rows.shape[0]):
+                near[i, a] = nearness(of_action[rows[i]], sharpness)
+        return
+    for i in range(rows.shape[0]):
+        for a in range(mine.shape[0]):
+            near[i, a] = nearness(dot(cosines.matrix[mine[a]], cosines.matrix[rows[i]]), sharpness)
 
 
 @kernel
@@ -31,9 +47,7 @@ def _choose_all(
         rows = wide[u][wide[u] >= 0]
         mine = own[offsets[u] : offsets[u + 1]]
         near = np.empty((rows.shape[0], mine.shape[0]), np.float32)
-        for i in range(rows.shape[0]):
-            for a in range(mine.shape[0]):
-                near[i, a] = np.exp(sharpness * (cosine(cosines, mine[a], rows[i]) - 1.0))
+        _fill(near, rows, mine, np.float32(sharpness), cosines)
         n = choose(near, weights[offsets[u] : offsets[u + 1]], saturation, chosen, gains)
         for k in range(n):
             out[u, k] = rows[chosen[k]]

@@ -131,7 +131,7 @@ def page_of(values: dict[str, Any], *, plots: bool = True) -> str:
         title=_TITLE, lead=_lead(summary), sections=sections, families=FAMILIES,
         svgs={key: Markup(svg) for key, svg in (svgs or {}).items()},
         css=Markup(environment.get_template("style.css").render()),
-        alarm=summary.about.more("leak") or "",
+        alarm=summary.about.more("leak") or "", notes=summary.about.more("notes") or [],
         missing=_MISSING if svgs is None else "", install=install_command(EXTRA),
     )  # fmt: skip
 

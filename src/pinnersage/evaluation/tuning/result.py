@@ -122,9 +122,9 @@ class TuningResult:
 
     @property
     def warnings(self) -> list[str]:
-        """What makes the figures untrustworthy, in words."""
+        """What makes the figures untrustworthy, or a second stage worse, in words."""
         leak = self.about.get("leak")
-        return [leak] if leak else []
+        return [*([leak] if leak else []), *self.about.get("notes", [])]
 
     def toml(self) -> str:
         """Return :attr:`config` as a file for ``--config``: what differs from the defaults, and why."""

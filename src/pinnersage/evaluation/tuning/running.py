@@ -37,10 +37,12 @@ from pinnersage.evaluation.tuning.search import Progress, Search
 from pinnersage.evaluation.tuning.settings import TuningSettings
 from pinnersage.evaluation.tuning.shared import shared_parts
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
+from pinnersage.ranking.leaks import ranker_leak
 from pinnersage.retrieval._scores import as_matrix
 from pinnersage.retrieval.balance import unit_rows
 
 HELD_OUT = "held-out days"
+_NO_RANKER = "tune without --ranker (fit_ranker=False)"
 
 
 def tune_log(
@@ -85,6 +87,7 @@ def tune_log(
     users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
     said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak) | (about or {})
     said = _about(known, until_ms, judged_ms, days, tuning) | said
+    said["notes"] = _notes(log, days[0].start_ms, default) if with_ranker else []
     too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
     if too_little:
         return _nothing_chosen(said, default, with_ranker, too_little)
@@ -104,6 +107,11 @@ def tune_log(
     said["seconds"] = round(clock() - started, 3)
     told = words.summary(said, choices, held_out)
     return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
+
+
+def _notes(log: ReplayLog, first_ms: int, default: BuildConfig) -> list[str]:
+    leak = ranker_leak(log.origin, first_ms, default.ranking, _NO_RANKER)
+    return [] if leak is None else [f"Of the second stage: {leak}."]
 
 
 def _clock_of(tuning: TuningSettings, clock: Callable[[], float], started: float) -> Callable[[], bool]:
