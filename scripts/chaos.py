@@ -17,7 +17,8 @@ disk-full      the writer's files may not grow any more; then they may
 gone           the model's directory is moved away while the service runs; then back
 power-cut      the writer is frozen at a random point and the directory copied as it is; then what was not
                on the disk for certain is dropped or garbled: pages behind the last commit, and the last
-               commit of the store. The copy must hold all that was acknowledged before
+               commit of the store. The copy must hold all that was acknowledged before, and of the
+               request under way all or nothing
 torn           the same copy, its files cut short or garbled in use: right answers, or a refusal
 """
 
@@ -35,12 +36,12 @@ from pathlib import Path
 from typing import Any
 
 from chaos_faults import Chaos
+from chaos_world import FIGURES
 
 FAULTS = (
     "kill", "storm", "build", "kill-build", "kill-both", "clock-back", "disk-full", "gone", "power-cut",
     "torn",
 )  # fmt: skip
-FIGURES = ("lost", "doubled", "doubled_in_exports", "differing", "verify_differing")
 RESULT = Path(__file__).parents[1] / "benchmarks" / "results" / "chaos.json"
 
 

@@ -6,11 +6,14 @@ import random
 import threading
 import time
 from collections import Counter
+from copy import deepcopy
 
 from chaos_world import DAY_MS, N_ITEMS, N_LATER, VECTORS, Events, Ledger, item_id
 from chaos_writers import UnansweredError, Writer
 
 from pinnersage.streaming.events import NewAction
+
+_AT_ONCE = 200
 
 
 class Client:
@@ -46,6 +49,20 @@ class Client:
                 self.failure = error
                 return
 
+    def possible(self) -> list[Ledger]:
+        """Return the ledger, and what it is if what is sent and not answered has been taken in.
+
+        One request is one commit: it is there as a whole or not at all.
+        """
+        without, taken = deepcopy(self.ledger), deepcopy(self.ledger)
+        if self._change is not None:
+            number, is_put = self._change
+            (taken.catalogue.add if is_put else taken.catalogue.discard)(number)
+        else:
+            latest_ms = time.time_ns() // 1_000_000 + DAY_MS
+            taken.acked += [a for a in self.waiting[:_AT_ONCE] if a.time_ms < latest_ms]
+        return [without, taken]
+
     def drain(self, writer: Writer) -> None:
         """Send what has no answer yet."""
         if self._change is not None:
@@ -59,7 +76,7 @@ class Client:
             self._change = None
         later: list[NewAction] = []
         while self.waiting:
-            batch = self.waiting[:200]
+            batch = self.waiting[:_AT_ONCE]
             for action, (status, reason) in zip(batch, writer.actions(batch), strict=True):
                 self.outcomes[status] += 1
                 if status != "rejected":
@@ -68,5 +85,5 @@ class Client:
                     if "time_in_future" not in str(reason):
                         raise AssertionError(f"{action}: rejected, {reason}")
                     later.append(action)
-            self.waiting = self.waiting[200:]
+            self.waiting = self.waiting[_AT_ONCE:]
         self.waiting = later

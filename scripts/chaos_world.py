@@ -33,6 +33,7 @@ N_ITEMS, N_LATER, N_TOPICS, DIM, N_USERS, N_LOGGED = 60, 12, 6, 8, 40, 600
 DAY_MS, HOUR_MS, WINDOW_DAYS = 86_400_000, 3_600_000, 30.0
 KINDS = ("", "click", "save")
 CONFIG = BuildConfig(interests=InterestConfig(window_days=WINDOW_DAYS, max_merge_cost=0.7))
+FIGURES = ("lost", "doubled", "doubled_in_exports", "differing", "verify_differing")
 Identity = tuple[Any, ...]
 
 
