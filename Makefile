@@ -14,7 +14,7 @@ help:
 	@echo "make demo           the main job on real purchases, end to end"
 	@echo "make test           all quick tests"
 	@echo "make check          lint, types, architecture and public-name tests"
-	@echo "make bench          every benchmark at full size (half an hour, 20 GB of disk); writes the results"
+	@echo "make bench          every benchmark that needs no log of yours, at full size (hours, 20 GB of disk)"
 	@echo "make bench-quick    every benchmark at its quick size, prints only"
 	@echo "make results DATA=D every log of docs/results.md below the directory D, all arms (hours)"
 	@echo "make docs           API pages into docs/_build"

@@ -71,22 +71,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
+    if (arguments.items is None) != (arguments.actions is None):
+        parser.error("expected both --items and --actions, or neither")
     if arguments.quick or arguments.items is None:
         with tempfile.TemporaryDirectory() as folder:
             result = run(*small_world(Path(folder)), None, arguments.threads)
     else:
         result = run(arguments.items, arguments.actions, arguments.first_day, arguments.threads)
-        save("study", {"command": f"{_command(arguments)}", **result})
+        save("study", {"command": _command(arguments), **result})
     print(json.dumps(result, indent=2))
 
 
 def _command(arguments: argparse.Namespace) -> str:
     """Return the command, with the names of the tables' directory alone."""
     folder = arguments.items.parent.name
-    return (
-        f"python benchmarks/bench_study.py --items {folder}/{arguments.items.name} "
-        f"--actions {folder}/{arguments.actions.name} --from {arguments.first_day}"
-    )
+    given = f"--items {folder}/{arguments.items.name} --actions {folder}/{arguments.actions.name}"
+    first_day = "" if arguments.first_day is None else f" --from {arguments.first_day}"
+    return f"python benchmarks/bench_study.py {given}{first_day}"
 
 
 if __name__ == "__main__":

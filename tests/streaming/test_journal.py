@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from pinnersage.errors import StoredFormatError, UsageError
+from pinnersage.store._environment import Environment
 from pinnersage.streaming.journal import Journal
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 from pinnersage.streaming.memory_journal import MemoryJournal
@@ -94,3 +97,20 @@ def test_a_closed_journal_says_so(tmp_path: Path) -> None:
     journal.close()
     with pytest.raises(UsageError, match="closed"):
         journal.heads()
+
+
+def test_a_journal_that_waits_for_the_disk_does_so_beside_one_that_does_not(tmp_path: Path) -> None:
+    watched = patch.object(Environment, "sync", autospec=True, side_effect=Environment.sync)
+    hasty = LmdbJournal(tmp_path, durability="process")
+    with hasty, LmdbJournal(tmp_path) as safe, watched as synced:
+        hasty.append([action(1)])
+        assert not synced.called
+        safe.append([action(2)])
+        assert synced.call_count == 1
+
+
+@pytest.mark.parametrize("durability", ["Disk", "sync", "", None])
+def test_a_misspelt_durability_is_refused_before_anything_is_made(tmp_path: Path, durability: Any) -> None:
+    with pytest.raises(UsageError, match="expected durability 'disk' or 'process', got"):
+        LmdbJournal(tmp_path / "j", durability=durability)
+    assert not (tmp_path / "j").exists()

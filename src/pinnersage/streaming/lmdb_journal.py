@@ -60,9 +60,12 @@ class LmdbJournal(Journal):
     durability
         ``disk``: an append returns when the disk has it. ``process``: when the operating system has
         it; a killed process loses nothing, a power cut may lose the last second or damage the file.
+        Journals of one file in one process each keep their own word.
 
     Raises
     ------
+    UsageError
+        There is no such durability.
     StoredFormatError
         The file is damaged or of a newer layout.
     """
@@ -70,11 +73,13 @@ class LmdbJournal(Journal):
     _environment: Environment | None = None
 
     def __init__(self, path: str | Path, *, create: bool = True, durability: str = "disk") -> None:
-        directory = Path(path)
+        if durability not in ("disk", "process"):
+            raise UsageError(f"expected durability 'disk' or 'process', got {durability!r}")
+        directory, self._waits = Path(path), durability == "disk"
         if create:
             directory.mkdir(parents=True, exist_ok=True)
         self._environment = acquire(
-            directory, create=create, bulk=False, map_bytes=MAP_BYTES, sync=durability == "disk"
+            directory, create=create, bulk=False, map_bytes=MAP_BYTES, sync=self._waits
         )
         try:
             self._check_layout(create)
@@ -266,7 +271,11 @@ class LmdbJournal(Journal):
         return self._opened().read(lambda txn, _: work(txn))
 
     def _write(self, work: Callable[[Any], T]) -> T:
-        return self._opened().write(lambda txn, _: work(txn))
+        environment = self._opened()
+        result = environment.write(lambda txn, _: work(txn))
+        if self._waits and environment.sync_level is not True:  # Opened before by one that does not wait.
+            environment.sync()
+        return result
 
     def _opened(self) -> Environment:
         if self._environment is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.replay import Mode, ReplayLog
 from pinnersage.evaluation.tuning.facade import tune
+from pinnersage.evaluation.tuning.running import tune_log
 from pinnersage.evaluation.tuning.shared import RecentRecords, shared_parts
+from pinnersage.items.origin import EmbeddingOrigin
 
 CUT = 50 * DAY
 K = 10
@@ -123,6 +126,23 @@ def test_a_tuned_configuration_serves_what_was_measured() -> None:
     config = tune(items, actions, tuning=QUICK, until=UNTIL).config
     assert config != BuildConfig()
     assert assert_equal_lists(items, actions, config, UNTIL, "first_time") > 0
+
+
+def test_a_second_stage_that_learns_from_what_the_embeddings_know_is_told() -> None:
+    pytest.importorskip("sklearn")
+    log, _, _ = read_log(*tables(), wall_clock_ms=400 * DAY)
+    first_ms = CUT - (QUICK.held_out_days + QUICK.train_days) * DAY
+    learns_from_ms = first_ms - TREES["n_moments"] * TREES["horizon_days"] * DAY
+    for until_ms, with_ranker in ((first_ms, True), (first_ms, False), (learns_from_ms, True)):
+        config = BuildConfig.model_validate({"ranking": TREES | {"fit_ranker": with_ranker}})
+        known = replace(log, origin=EmbeddingOrigin("log", until_ms, "1"))
+        found = tune_log(
+            known, config=config, tuning=QUICK.model_copy(update={"max_trials": 1}), until_ms=CUT
+        )
+        assert found.held_out is not None
+        is_told = with_ranker and until_ms > learns_from_ms
+        assert len(found.warnings) == is_told
+        assert ("# Of the second stage: the embeddings were learnt" in found.toml()) == is_told
 
 
 def test_days_may_be_asked_in_any_order_and_for_other_users() -> None:

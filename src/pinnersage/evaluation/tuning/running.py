@@ -87,11 +87,11 @@ def tune_log(
     users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
     said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak) | (about or {})
     said = _about(known, until_ms, judged_ms, days, tuning) | said
-    said["notes"] = _notes(log, days[0].start_ms, default) if with_ranker else []
     too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
     if too_little:
         return _nothing_chosen(said, default, with_ranker, too_little)
     measure = _measure(known, default, tuning, days[0], with_ranker=with_ranker)
+    said["notes"] = _notes(log, days[0].start_ms, default) if with_ranker else []
     said["n_items_per_list"] = measure.n_items
     asked = drawn_users(users, tuning.max_users, tuning.seed)
     scores = Scores(known.before(judged_ms), moments, asked, measure)
