@@ -1,8 +1,8 @@
 """Properties that act together: combinations of what the worlds of one property at a time have shown to help.
 
 All combinations have users who act seldom and have interests without rests, as they may be where a decay
-of 0.01 a day was found best, tight topics and no outliers. What else is combined is tried in worlds of 100,000 items;
-the combination that shows most orderings is then drawn anew with a million.
+of 0.01 a day was found best, tight topics and no outliers. What else is combined is tried in worlds of
+100,000 items; the combination that shows most orderings is then drawn anew with a million.
 """
 
 from __future__ import annotations
