@@ -1,6 +1,6 @@
 """The paper's table and orderings on worlds with planted interests, by the evaluation itself.
 
-    python benchmarks/bench_planted.py            writes benchmarks/results/planted.json (half an hour)
+    python benchmarks/bench_planted.py            writes benchmarks/results/planted.json (an hour)
     python benchmarks/bench_planted.py --quick    one small world, prints only
 
 The base world has a million items; its numbers say what the properties mean (``planted_world.py``)
