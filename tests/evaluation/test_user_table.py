@@ -126,6 +126,55 @@ def test_whole_floats_are_named_as_integers_and_codes_keep_their_zeros(tmp_path:
     assert told(found["score"]) == [1.5, 19.5]
 
 
+@pytest.mark.parametrize("cell", ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "\t- "])
+def test_a_missing_value_as_others_spell_it_is_unknown(cell: str, tmp_path: Path) -> None:
+    rows = [*(f"u{i},{20 + i},p{i % 2}" for i in range(40)), f"x,{cell},{cell}"]
+    (tmp_path / "users.csv").write_text("\n".join(["user_id,age,plan", *rows]) + "\n")
+    lines = [json.dumps(dict(zip(("user_id", "age", "plan"), row.split(","), strict=True))) for row in rows]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    names = [*(f"p{i % 2}" for i in range(40)), cell]
+    typed = pa.table({"user_id": [*(f"u{i}" for i in range(40)), "x"], "plan": names})
+    for source in (tmp_path / "users.csv", tmp_path / "users.jsonl"):
+        found = columns_of(source, ["age", "plan"], ["u0", "u39", "x"])
+        assert told(found["age"]) == [20, 59, None]
+        assert told(found["plan"]) == ["p0", "p1", None]
+    assert told(columns_of(typed, "plan", ["u0", "x"])["plan"]) == ["p0", None]
+
+
+def csv_of(path: Path, values: Sequence[str]) -> Path:
+    (path / "users.csv").write_text("\n".join(["user_id,x", *(f"u{i},{v}" for i, v in enumerate(values))]))
+    return path / "users.csv"
+
+
+@pytest.mark.parametrize(
+    ("n_numbers", "others", "is_refused"),
+    [(40, ["?"], True), (13, ["?", "old"], True), (40, ["1e999", "?"], True), (12, ["?"], False),
+     (20, list("abcdefgh"), False), (0, ["?"], False)],
+)  # fmt: skip
+def test_numbers_with_a_few_other_values_are_refused(
+    n_numbers: int, others: list[str], is_refused: bool, tmp_path: Path
+) -> None:
+    source = csv_of(tmp_path, [*map(str, range(n_numbers)), *others])
+    if not is_refused:
+        assert columns_of(source, "x", ["u0"])["x"].names is not None
+        return
+    said = f"{len(others)} of {n_numbers + len(others)} different values of x are no numbers, such as "
+    with pytest.raises(DataError, match=f"expected numbers or names, found both: {said}") as error:
+        columns_of(source, "x", ["u0"])
+    assert repr(min(others)) in str(error.value)
+    assert "u4" not in str(error.value)
+
+
+def test_numbers_are_numbers_however_they_are_written(tmp_path: Path) -> None:
+    odd = ["+5", ".5", "-.5", "7.", "1e2", "\t2.50", "2.5\u00a0", "-0"]
+    source = csv_of(tmp_path, [*odd, *(f"{i}.25" for i in range(20))])
+    ids = [f"u{i}" for i in range(len(odd))]
+    assert told(columns_of(source, "x", ids)["x"]) == [5, 0.5, -0.5, 7, 100, 2.5, 2.5, 0]
+    few = columns_of(csv_of(tmp_path, odd), "x", ids)["x"]
+    assert told(few) == ["5", "0.5", "-0.5", "7", "100", "2.5", "2.5", "0"]
+    assert few.names == ("-0.5", "0", "0.5", "2.5", "5", "7", "100")
+
+
 def test_how_many_values_there_are_is_asked_of_the_table_and_not_of_the_log() -> None:
     table = pa.table({"user_id": [f"u{i}" for i in range(30)], "age": list(range(30))})
     assert columns_of(table, "age", ["u3"])["age"].names is None

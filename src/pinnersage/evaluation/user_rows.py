@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
-from pinnersage._tables.columns import quoted, resolve_columns
+from pinnersage._tables.columns import literal, quoted, resolve_columns
 from pinnersage._tables.engine import Progress, run
 from pinnersage._tables.idcolumns import id_column
 from pinnersage._tables.parts import (
@@ -31,7 +31,9 @@ STAGED = "staged_users"
 
 _STAGE = "reading users"
 _WIDE = ("HUGEINT", "UHUGEINT")
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_SPACES = r"[\s\v\pZ]+"
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "-")
 _EXACT = 2**53
 
 
@@ -108,26 +110,41 @@ def _value_sql(table: str, column: str, sql_type: str) -> tuple[str, str]:
     """Return SQL for a value as text, NULL where there is none, and as a number, NULL where it is none."""
     c = quoted(column)
     if sql_type in (TEXT, "VARCHAR", "UUID") or sql_type.startswith("ENUM("):
-        text = f"nullif(trim({c}::VARCHAR), '')"
+        text = _known_sql(f"{c}::VARCHAR")
         if sql_type != TEXT:
             return text, "NULL::DOUBLE"
-        number = f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) END)"
-        return _name_sql(number, text), number
+        value = f"TRY_CAST({text} AS DOUBLE)"
+        number = f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') AND isfinite({value}) THEN {value} END)"
+        return _name_sql(number, text, f"{number}::VARCHAR"), number
     if sql_type == "BOOLEAN":
         return f"{c}::VARCHAR", "NULL::DOUBLE"
     if is_number(sql_type) or sql_type in _WIDE:
         number = f"(CASE WHEN isfinite({c}::DOUBLE) THEN {c}::DOUBLE END)"
-        return f"CASE WHEN {number} IS NOT NULL THEN {_name_sql(number, f'{c}::VARCHAR')} END", number
+        broken = f"{c}::VARCHAR" if sql_type == "FLOAT" else f"{number}::VARCHAR"
+        return f"CASE WHEN {number} IS NOT NULL THEN {_name_sql(number, f'{c}::VARCHAR', broken)} END", number
     raise SchemaError(
         f"{table}: expected texts, booleans or numbers to group users by in column {column}, found "
         f"{sql_type}. Convert the column: to text for named groups, to a number for thirds."
     )
 
 
-def _name_sql(number: str, text: str) -> str:
-    """Return SQL for a text in which 31.0 reads 31: a missing value makes floats of whole numbers."""
+def _known_sql(text: str) -> str:
+    """Return SQL for a text without white space around it; NULL where it says that nothing is known."""
+    bare = f"regexp_replace({text}, '^{_SPACES}|{_SPACES}$', '', 'g')"
+    return f"(CASE WHEN lower({bare}) NOT IN ({', '.join(map(literal, _MISSING))}) THEN {bare} END)"
+
+
+def _name_sql(number: str, text: str, broken: str) -> str:
+    """Return SQL for a text in which 31.0 reads 31 (a missing value makes floats of whole numbers).
+
+    ``broken`` is SQL for one that is not whole: 2.50 reads 2.5. Numbers too large for float64 stay as they
+    are.
+    """
     is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT}"
-    return f"CASE WHEN {is_whole} THEN {number}::BIGINT::VARCHAR ELSE {text} END"
+    return (
+        f"CASE WHEN {is_whole} THEN {number}::BIGINT::VARCHAR WHEN {number} <> trunc({number}) "
+        f"THEN {broken} ELSE {text} END"
+    )
 
 
 def _report(
