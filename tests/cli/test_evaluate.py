@@ -199,8 +199,10 @@ def test_users_are_grouped_by_columns_of_their_own(call: Run, world: Path) -> No
 
     again = evaluated(call, world, *more, "--budget", 5)
     assert "done: 1/2 mean-0" in again.err
+    assert "5 of the 5 users measured stand in the table of users." in again.err
     plain = evaluated(call, world, "--arms", "mean-0,popular", "--budget", 5)
     assert plain.code == 0
+    assert "in the table of users" not in plain.err
     assert "by country" not in (world / "report" / "report.html").read_text()
 
 

@@ -208,6 +208,23 @@ def test_ids_of_the_logs_type_are_found(type_: pa.DataType, tmp_path: Path) -> N
         assert told(columns_of(tmp_path / "users.csv", "plan", ids)["plan"]) == ["y", "x"]
 
 
+def test_json_integers_are_users_of_a_log_of_texts_and_strings_none_of_integers(tmp_path: Path) -> None:
+    lines = [json.dumps({"user_id": user, "plan": f"p{user}"}) for user in (7, 8, "abc", "9")]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    (tmp_path / "integers.jsonl").write_text("\n".join(lines[:2]))
+    found = columns_of(tmp_path / "users.jsonl", "plan", ["8", "abc", "7", "9", "no"])["plan"]
+    assert told(found) == ["p8", "pabc", "p7", "p9", None]
+    assert told(columns_of(tmp_path / "integers.jsonl", "plan", ["7", "abc"])["plan"]) == ["p7", None]
+    assert told(columns_of(tmp_path / "users.jsonl", "plan", [7, 9])["plan"]) == ["p7", None]
+
+
+def test_who_stands_in_the_table_is_told_with_a_value_or_without() -> None:
+    for name in USERS.column_names[1:]:
+        in_table = columns_of(USERS, name, ["zoe", "b", "a"])[name].in_table
+        assert in_table is not None
+        assert in_table.tolist() == [False, True, True]
+
+
 def test_repeated_users_may_leave_a_value_out_but_not_contradict() -> None:
     users = ["a", "a", "b", "b", "stranger", "stranger"]
     table = pa.table({"user_id": users, "plan": ["x", None, "y", "y", "x", "y"]})

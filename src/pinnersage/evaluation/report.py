@@ -30,7 +30,7 @@ from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
 from pinnersage.evaluation.settings import main_budget
-from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups
+from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups, users_found
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -167,7 +167,7 @@ class Report:
         """Return the part that fits a screen: facts, verdict, figures of all arms, costs."""
         return {
             "format": FORMAT,
-            "about": self.about | {"main_budget": self.main_budget},
+            "about": self.about | {"main_budget": self.main_budget} | users_found(self.user_columns),
             "verdict": verdict,
             "results": [
                 row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)

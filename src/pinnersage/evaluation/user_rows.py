@@ -11,6 +11,7 @@ from pinnersage._tables.columns import literal, quoted, resolve_columns
 from pinnersage._tables.engine import Progress, run
 from pinnersage._tables.idcolumns import id_column
 from pinnersage._tables.parts import (
+    JSON_VALUE,
     TEXT,
     UNREADABLE,
     Part,
@@ -90,8 +91,8 @@ def _part_sql(part: Part, number: int, user: str, group_by: Sequence[str]) -> st
     table, sql_type = part.pieces[0].name, part.types[user]
     ids = id_column(table, "user_id", user, sql_type)
     is_integer = f"coalesce({ids.is_integer}, false)"
-    # In a format without types 7 may be either; elsewhere 7 and "7" are different users.
-    is_text = "true" if sql_type == TEXT else f"NOT {is_integer}"
+    # In CSV 7 may be either; in JSONL too where the log's own ids are texts, as 7 among "abc" is read there.
+    is_text = "true" if sql_type in (TEXT, JSON_VALUE) else f"NOT {is_integer}"
     unreadable = UNREADABLE if part.format == "jsonl" else "false"
     columns = [
         f"{number} AS part, row_number() OVER () AS row",

@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pinnersage._arrays import Bools, Float64s
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress, open_engine, translated
 from pinnersage._tables.sources import TableSource, resolve_source
@@ -122,9 +123,11 @@ class UserTable:
         with translated(", ".join(self.report.sources)):
             found = self._joined(user_ids)
         places = found["place"].to_numpy()
+        in_table = np.zeros(len(user_ids), bool)
+        in_table[places] = True
         return {
-            name: _column(found[f"text_{i}"], found[f"number_{i}"], places, len(user_ids), self._kinds[i])
-            for i, name in enumerate(self.group_by)
+            name: UserColumn(*_values(found[f"text_{i}"], found[f"number_{i}"], in_table, kind), in_table)
+            for i, (name, kind) in enumerate(zip(self.group_by, self._kinds, strict=True))
         }
 
     def _joined(self, user_ids: Sequence[str] | Sequence[int]) -> pa.Table:
@@ -184,15 +187,18 @@ def _kind(connection: duckdb.DuckDBPyConnection, i: int, name: str) -> _Kind:
     return _Kind(n_no_numbers == 0, n_different > MOST_NAMED)
 
 
-def _column(texts: Any, numbers: Any, places: Any, n_users: int, kind: _Kind) -> UserColumn:
-    values = np.full(n_users, np.nan)
+def _values(
+    texts: Any, numbers: Any, in_table: Bools, kind: _Kind
+) -> tuple[Float64s, tuple[str, ...] | None]:
+    """Return values and names of a :class:`UserColumn`, of rows in the order of the users that have one."""
+    values, places = np.full(len(in_table), np.nan), np.flatnonzero(in_table)
     if kind.are_numbers and kind.are_many:
         values[places] = numbers.to_numpy()
-        return UserColumn(values)
+        return values, None
     is_known = texts.is_valid()
     given = texts.filter(is_known).to_pylist()
     number_of = dict(zip(given, numbers.filter(is_known).to_pylist(), strict=True))
     names = sorted(number_of, key=lambda name: (number_of[name] if kind.are_numbers else 0, name))
     place_of = {name: place for place, name in enumerate(names)}
     values[places[is_known.to_numpy()]] = [place_of[text] for text in given]
-    return UserColumn(values, tuple(names))
+    return values, tuple(names)
