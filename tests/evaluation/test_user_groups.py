@@ -17,7 +17,7 @@ from tests.evaluation.test_running import Counting
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage.config import InterestConfig
-from pinnersage.errors import UsageError
+from pinnersage.errors import NotFoundError, UsageError
 from pinnersage.evaluation.contexts import evaluated_users
 from pinnersage.evaluation.fairness import GAP_METRICS, gap_rows
 from pinnersage.evaluation.page.fairness_sections import gaps_section
@@ -294,6 +294,13 @@ def test_other_groups_measure_no_arm_again(world: ReplayLog, tmp_path: Path) -> 
         assert {row["by"] for row in found["groups"]} == own | columns
         assert {row["by"] for row in found["utility_gaps"]} & {"country", "age"} == columns
     assert first["results"] == second["results"] == third["results"]
+
+
+def test_groups_by_what_is_not_there_are_refused_by_name(report: Report) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"no groups by 'contry' in this report; there are activity, .*, age"
+    ):
+        report.groups("contry")
 
 
 def test_what_every_report_has_may_not_be_a_column(report: Report) -> None:

@@ -250,6 +250,39 @@ def test_columns_that_cannot_be_are_refused(
         columns_of(USERS, group_by)
 
 
+@pytest.mark.parametrize("form", ["memory", "parquet", "arrow", "csv", "jsonl"])
+def test_names_that_differ_in_case_alone_are_refused_by_name(form: str, tmp_path: Path) -> None:
+    table = pa.table({"user_id": LOG, "Land": ["x"] * 4, "land": ["y"] * 4, "Age": [1] * 4})
+    path: Any = tmp_path / f"users.{form}"
+    if form == "parquet":
+        pa.parquet.write_table(table, path)
+    elif form == "arrow":
+        pyarrow.feather.write_feather(table, str(path), compression="uncompressed")
+    elif form == "csv":
+        table.to_pandas().to_csv(path, index=False)
+    elif form == "jsonl":
+        path.write_text("\n".join(map(json.dumps, table.to_pylist())))
+    source = table if form == "memory" else path
+    for group_by in ("land", ["Land", "land"]):
+        with pytest.raises(SchemaError, match="upper and lower case, found Land, land; rename"):
+            columns_of(source, group_by)
+    if form != "csv":
+        assert told(columns_of(source, "Age")["Age"]) == ["1"] * 4
+
+
+def test_a_column_that_appears_late_in_json_is_found(tmp_path: Path) -> None:
+    lines = [json.dumps({"user_id": f"u{i}"} | ({"plan": "x"} if i == 1_500 else {})) for i in range(2_000)]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    assert told(columns_of(tmp_path / "users.jsonl", "plan", ["u0", "u1500"])["plan"]) == [None, "x"]
+    with pytest.raises(UsageError, match=r"expected a column age .*besides user_id there is plan"):
+        columns_of(tmp_path / "users.jsonl", "age")
+
+
+def test_no_users_at_all_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected ids of users"):
+        columns_of(USERS, "country", [])
+
+
 def test_types_that_group_nobody_are_refused() -> None:
     table = pa.table({"user_id": LOG, "since": pa.array([0] * 4, pa.date32()), "tags": [["x"]] * 4})
     for name in ("since", "tags"):

@@ -161,6 +161,8 @@ class Report:
         """
         if by in self.user_columns:
             return self.user_columns[by].groups()
+        if by not in self.traits:
+            raise NotFoundError(f"no groups by {by!r} in this report; there are {', '.join(self.grouped_by)}")
         return third_groups(self.traits[by])
 
     def summary(self, verdict: list[str]) -> dict[str, Any]:
@@ -269,8 +271,8 @@ class Report:
             n_users = int(chosen.sum())
             who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for part in SLICES:
-                values, draws = within(self._table(budget, part)[0][:, :, columns], self.draws, chosen)
-                found = iter(means(values.reshape(len(values), -1), draws))
+                values = self._table(budget, part)[0][:, :, columns].reshape(len(chosen), -1)
+                found = iter(means(*within(values, self.draws, chosen)))  # no copy of draws outlives its use
                 for name in self.arms:
                     figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import duckdb
@@ -63,13 +64,14 @@ def stage_users(
     Raises
     ------
     UsageError, SchemaError
-        A column is missing, or of a type that cannot be used.
+        A column is missing, of a type that cannot be used, or called like another but for upper and lower
+        case.
     """
     selects = []
     for number, piece in enumerate(pieces):
-        found = column_names(piece)
+        found = column_names(piece, wanted=group_by)
         user = resolve_columns(piece.name, found, config.columns, ["user_id"])["user_id"]
-        _check_columns(piece.name, found, user, group_by)
+        _check_columns(piece, found, user, group_by)
         part = open_part(connection, [piece], [user, *group_by], [user])
         selects.append(_part_sql(part, number, user, group_by))
     n_bytes = sum(piece.n_bytes for piece in pieces)
@@ -77,13 +79,22 @@ def stage_users(
     return _report(connection, tuple(piece.name for piece in pieces), csv_rejects(connection))
 
 
-def _check_columns(table: str, found: Sequence[str], user: str, group_by: Sequence[str]) -> None:
+def _check_columns(piece: Piece, found: Sequence[str], user: str, group_by: Sequence[str]) -> None:
     others = [name for name in found if name != user]
     missing = [name for name in group_by if name not in others]
     if missing:
         raise UsageError(
-            f"{table}: expected a column {', '.join(missing)} to group users by (--group-by, from Python: "
-            f"group_by=); besides {user} there is {', '.join(others) or 'none'}"
+            f"{piece.name}: expected a column {', '.join(missing)} to group users by (--group-by, from "
+            f"Python: group_by=); besides {user} there is {', '.join(others) or 'none'}"
+        )
+    # The table engine takes names that differ in case for one; of CSV it needs those of all columns.
+    read = {name.lower() for name in (found if piece.format == "csv" else [user, *group_by])}
+    n_alike = Counter(name.lower() for name in found)
+    twins = [name for name in found if name.lower() in read and n_alike[name.lower()] > 1]
+    if twins:
+        raise SchemaError(
+            f"{piece.name}: expected names of columns that differ in more than upper and lower case, found "
+            f"{', '.join(twins)}; rename all but one"
         )
 
 

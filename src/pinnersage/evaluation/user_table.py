@@ -18,7 +18,7 @@ from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress, open_engine, translated
 from pinnersage._tables.sources import TableSource, resolve_source
 from pinnersage.config import ImportConfig
-from pinnersage.errors import DataError
+from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.user_groups import MOST_NAMED, UserColumn, check_group_by
 from pinnersage.evaluation.user_rows import STAGED, stage_users
 
@@ -117,9 +117,13 @@ class UserTable:
 
         Raises
         ------
+        UsageError
+            There are no users.
         DataError
             None of the users is in the table, or one stands there with different values.
         """
+        if not len(user_ids):
+            raise UsageError("expected ids of users to take the columns of, got none")
         with translated(", ".join(self.report.sources)):
             found = self._joined(user_ids)
         places = found["place"].to_numpy()
