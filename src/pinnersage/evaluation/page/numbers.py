@@ -78,7 +78,7 @@ def ends_of(least: float, most: float) -> str:
     Examples
     --------
     >>> ends_of(0.001, 0.049), ends_of(-12.345, 1234.5), ends_of(7.0, 7.0), ends_of(0.12341, 0.12349)
-    ('0.001 to 0.049', '-12.3 to 1,234', '7', '0.12341 to 0.12349')
+    ('0.001 to 0.049', '-12.3 to 1,234', '7', '0.1234 to 0.1235')
     """
     for n_digits in range(_DIGITS, _ALL_DIGITS + 1):
         ends = [_significant(end, n_digits) for end in (least, most)]
