@@ -101,6 +101,24 @@ def test_real_impressions_are_said(call: Run, world: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("user", "said"), [(7, "1 user, ids are integers"), ("secret", "1 user, ids are texts")]
+)
+def test_impressions_of_other_users_are_refused_without_naming_anyone(
+    call: Run, world: Path, user: int | str, said: str
+) -> None:
+    actions = pq.read_table(world / "actions.parquet")
+    at = actions.column_names.index("user_id")
+    pq.write_table(actions.set_column(at, "user_id", [[user] * len(actions)]), world / "shown.parquet")
+    ran = evaluated(call, world, "--impressions", world / "shown.parquet", "--json")
+    assert ran.code == 3
+    message = ran.error()["message"]
+    assert "expected users of the actions (6 users, ids are texts), found none of them" in message
+    assert f"those of the impressions ({said})" in message
+    assert "u0" not in message
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
     ("more", "code", "message"),
     [
         (("--budget", "0"), 2, "--budget like 400"),
@@ -199,8 +217,10 @@ def test_users_are_grouped_by_columns_of_their_own(call: Run, world: Path) -> No
 
     again = evaluated(call, world, *more, "--budget", 5)
     assert "done: 1/2 mean-0" in again.err
+    assert "5 of the 5 users measured stand in the table of users." in again.err
     plain = evaluated(call, world, "--arms", "mean-0,popular", "--budget", 5)
     assert plain.code == 0
+    assert "in the table of users" not in plain.err
     assert "by country" not in (world / "report" / "report.html").read_text()
 
 

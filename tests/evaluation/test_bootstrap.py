@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from pinnersage.evaluation.bootstrap import means, ratio, resamples, within
+from pinnersage.evaluation.gaps import gaps
 
 
 def test_every_resample_draws_as_many_users_as_there_are() -> None:
@@ -60,3 +63,14 @@ def test_figures_within_few_and_many_users_come_out_the_same(n_inside: int) -> N
         repeated = (counts @ column)[there] / counts.sum(axis=1)[there]
         assert [estimate.low, estimate.high] == pytest.approx(list(np.percentile(repeated, [2.5, 97.5])))
     assert within(values[:, :, None], draws, users)[0].shape[1:] == (2, 1)
+
+
+def test_of_two_groups_one_copy_of_the_draws_lives_at_a_time() -> None:
+    n_users, draws = 2_000, resamples(2_000, 400, seed=0)
+    values, low = np.random.default_rng(0).normal(size=(n_users, 1)), np.arange(n_users) % 2 == 0
+    tracemalloc.start()
+    gaps(values, low, ~low, draws)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    one_copy_bytes = draws.nbytes // 2
+    assert one_copy_bytes <= peak_bytes < 1.5 * one_copy_bytes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pinnersage.evaluation.arms.ranked import RANKED, ranked_arm
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.arms.tuned import TunedArm
 from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.leaks import notes_on_rankers
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.page.writing import page_of
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
@@ -26,6 +27,7 @@ from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
 from pinnersage.evaluation.saved import arm_digest
 from pinnersage.evaluation.settings import EvaluationConfig
+from pinnersage.items.origin import EmbeddingOrigin
 
 QUICK = EvaluationConfig(budgets=(10, 0.05), n_resamples=50)
 ARMS = ["last-item", "mean-0.01", "popular-30d", "sampled-3", "top-20", "oracle-past-items"]
@@ -257,6 +259,16 @@ def test_an_arm_of_a_group_that_cannot_learn_is_left_out_and_told(world: ReplayL
     assert "give a longer log" in report.about["arms_left_out"]["top-40-ranked"]
     with pytest.raises(DataError, match="give a longer log"):
         run(world, tmp_path / "named", arms=["top-40-ranked"], config=long)
+
+
+def test_arms_that_were_not_measured_are_not_called_worse(world: ReplayLog, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    knowing = replace(world, origin=EmbeddingOrigin("log", 40 * DAY, "1.0.0"))
+    long = BuildConfig(ranking=RankingConfig(horizon_days=900))
+    assert notes_on_rankers(["top-40-ranked"], knowing.origin, 40 * DAY, long.ranking)
+    report = run(knowing, tmp_path, arms=["popular", "ranked"], config=long)
+    assert "top-40-ranked" in report.about["arms_left_out"]
+    assert report.about["notes"] == []
 
 
 def test_no_arm_at_all_is_an_error_in_words(world: ReplayLog, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.evaluation.test_running import Counting
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage.config import InterestConfig
-from pinnersage.errors import UsageError
+from pinnersage.errors import NotFoundError, UsageError
 from pinnersage.evaluation.contexts import evaluated_users
 from pinnersage.evaluation.fairness import GAP_METRICS, gap_rows
 from pinnersage.evaluation.page.fairness_sections import gaps_section
@@ -296,6 +296,13 @@ def test_other_groups_measure_no_arm_again(world: ReplayLog, tmp_path: Path) -> 
     assert first["results"] == second["results"] == third["results"]
 
 
+def test_groups_by_what_is_not_there_are_refused_by_name(report: Report) -> None:
+    with pytest.raises(
+        NotFoundError, match=r"no groups by 'contry' in this report; there are activity, .*, age"
+    ):
+        report.groups("contry")
+
+
 def test_what_every_report_has_may_not_be_a_column(report: Report) -> None:
     assert report.basis is not None
     assert {*report.traits, *report.basis.traits} <= {*OWN_TRAITS}
@@ -304,8 +311,32 @@ def test_what_every_report_has_may_not_be_a_column(report: Report) -> None:
             check_group_by([name], has_users=True)
 
 
-def test_columns_of_other_users_are_refused(world: ReplayLog, tmp_path: Path) -> None:
-    short = UserColumn(np.zeros(N_USERS - 1), ("DE",))
-    with pytest.raises(UsageError, match="for each of the 120 users of the log, found 119"):
-        run(world, tmp_path, user_columns={"country": short})
-    assert not (tmp_path / "metrics.json").exists()
+def test_columns_of_other_users_are_refused_before_anything_is_done(world: ReplayLog, tmp_path: Path) -> None:
+    short, said = UserColumn(np.zeros(N_USERS - 1), ("DE",)), []
+    for name, message in (
+        ("country", "for each of the 120 users of the log, found 119"),
+        ("activity", "rename"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            run(
+                world,
+                tmp_path / "report",
+                user_columns={name: short},
+                progress=lambda *step: said.append(step),
+            )
+    assert not (tmp_path / "report").exists()
+    assert said == []
+
+
+def test_how_many_measured_users_stand_in_the_table_is_told(world: ReplayLog, tmp_path: Path) -> None:
+    days = walk(world, 40 * DAY, 8, window_ms=90 * DAY)
+    measured = {*np.concatenate([day.users for day in days]).tolist()}
+    in_table = np.arange(N_USERS) % 3 > 0
+    column = replace(countries(), in_table=in_table)
+    found = run(world, tmp_path, user_columns={"country": column}, arms=["popular"])
+    n_found = len(measured & {*np.flatnonzero(in_table).tolist()})
+    written = json.loads((tmp_path / "metrics.json").read_text())
+    assert written["about"]["n_users_in_table"] == n_found
+    text = f"{n_found:,} of the {len(measured):,} users measured stand in the table of users"
+    assert text in (tmp_path / "report.html").read_text()
+    assert len(measured) == found.about["measured"]["n_users"] > n_found

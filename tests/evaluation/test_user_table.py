@@ -126,6 +126,55 @@ def test_whole_floats_are_named_as_integers_and_codes_keep_their_zeros(tmp_path:
     assert told(found["score"]) == [1.5, 19.5]
 
 
+@pytest.mark.parametrize("cell", ["", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "-", "\t- "])
+def test_a_missing_value_as_others_spell_it_is_unknown(cell: str, tmp_path: Path) -> None:
+    rows = [*(f"u{i},{20 + i},p{i % 2}" for i in range(40)), f"x,{cell},{cell}"]
+    (tmp_path / "users.csv").write_text("\n".join(["user_id,age,plan", *rows]) + "\n")
+    lines = [json.dumps(dict(zip(("user_id", "age", "plan"), row.split(","), strict=True))) for row in rows]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    names = [*(f"p{i % 2}" for i in range(40)), cell]
+    typed = pa.table({"user_id": [*(f"u{i}" for i in range(40)), "x"], "plan": names})
+    for source in (tmp_path / "users.csv", tmp_path / "users.jsonl"):
+        found = columns_of(source, ["age", "plan"], ["u0", "u39", "x"])
+        assert told(found["age"]) == [20, 59, None]
+        assert told(found["plan"]) == ["p0", "p1", None]
+    assert told(columns_of(typed, "plan", ["u0", "x"])["plan"]) == ["p0", None]
+
+
+def csv_of(path: Path, values: Sequence[str]) -> Path:
+    (path / "users.csv").write_text("\n".join(["user_id,x", *(f"u{i},{v}" for i, v in enumerate(values))]))
+    return path / "users.csv"
+
+
+@pytest.mark.parametrize(
+    ("n_numbers", "others", "is_refused"),
+    [(40, ["?"], True), (13, ["?", "old"], True), (40, ["1e999", "?"], True), (12, ["?"], False),
+     (20, list("abcdefgh"), False), (0, ["?"], False)],
+)  # fmt: skip
+def test_numbers_with_a_few_other_values_are_refused(
+    n_numbers: int, others: list[str], is_refused: bool, tmp_path: Path
+) -> None:
+    source = csv_of(tmp_path, [*map(str, range(n_numbers)), *others])
+    if not is_refused:
+        assert columns_of(source, "x", ["u0"])["x"].names is not None
+        return
+    said = f"{len(others)} of {n_numbers + len(others)} different values of x are no numbers, such as "
+    with pytest.raises(DataError, match=f"expected numbers or names, found both: {said}") as error:
+        columns_of(source, "x", ["u0"])
+    assert repr(min(others)) in str(error.value)
+    assert "u4" not in str(error.value)
+
+
+def test_numbers_are_numbers_however_they_are_written(tmp_path: Path) -> None:
+    odd = ["+5", ".5", "-.5", "7.", "1e2", "\t2.50", "2.5\u00a0", "-0"]
+    source = csv_of(tmp_path, [*odd, *(f"{i}.25" for i in range(20))])
+    ids = [f"u{i}" for i in range(len(odd))]
+    assert told(columns_of(source, "x", ids)["x"]) == [5, 0.5, -0.5, 7, 100, 2.5, 2.5, 0]
+    few = columns_of(csv_of(tmp_path, odd), "x", ids)["x"]
+    assert told(few) == ["5", "0.5", "-0.5", "7", "100", "2.5", "2.5", "0"]
+    assert few.names == ("-0.5", "0", "0.5", "2.5", "5", "7", "100")
+
+
 def test_how_many_values_there_are_is_asked_of_the_table_and_not_of_the_log() -> None:
     table = pa.table({"user_id": [f"u{i}" for i in range(30)], "age": list(range(30))})
     assert columns_of(table, "age", ["u3"])["age"].names is None
@@ -159,6 +208,23 @@ def test_ids_of_the_logs_type_are_found(type_: pa.DataType, tmp_path: Path) -> N
         assert told(columns_of(tmp_path / "users.csv", "plan", ids)["plan"]) == ["y", "x"]
 
 
+def test_json_integers_are_users_of_a_log_of_texts_and_strings_none_of_integers(tmp_path: Path) -> None:
+    lines = [json.dumps({"user_id": user, "plan": f"p{user}"}) for user in (7, 8, "abc", "9")]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    (tmp_path / "integers.jsonl").write_text("\n".join(lines[:2]))
+    found = columns_of(tmp_path / "users.jsonl", "plan", ["8", "abc", "7", "9", "no"])["plan"]
+    assert told(found) == ["p8", "pabc", "p7", "p9", None]
+    assert told(columns_of(tmp_path / "integers.jsonl", "plan", ["7", "abc"])["plan"]) == ["p7", None]
+    assert told(columns_of(tmp_path / "users.jsonl", "plan", [7, 9])["plan"]) == ["p7", None]
+
+
+def test_who_stands_in_the_table_is_told_with_a_value_or_without() -> None:
+    for name in USERS.column_names[1:]:
+        in_table = columns_of(USERS, name, ["zoe", "b", "a"])[name].in_table
+        assert in_table is not None
+        assert in_table.tolist() == [False, True, True]
+
+
 def test_repeated_users_may_leave_a_value_out_but_not_contradict() -> None:
     users = ["a", "a", "b", "b", "stranger", "stranger"]
     table = pa.table({"user_id": users, "plan": ["x", None, "y", "y", "x", "y"]})
@@ -182,6 +248,39 @@ def test_columns_that_cannot_be_are_refused(
 ) -> None:
     with pytest.raises(error, match=message):
         columns_of(USERS, group_by)
+
+
+@pytest.mark.parametrize("form", ["memory", "parquet", "arrow", "csv", "jsonl"])
+def test_names_that_differ_in_case_alone_are_refused_by_name(form: str, tmp_path: Path) -> None:
+    table = pa.table({"user_id": LOG, "Land": ["x"] * 4, "land": ["y"] * 4, "Age": [1] * 4})
+    path: Any = tmp_path / f"users.{form}"
+    if form == "parquet":
+        pa.parquet.write_table(table, path)
+    elif form == "arrow":
+        pyarrow.feather.write_feather(table, str(path), compression="uncompressed")
+    elif form == "csv":
+        table.to_pandas().to_csv(path, index=False)
+    elif form == "jsonl":
+        path.write_text("\n".join(map(json.dumps, table.to_pylist())))
+    source = table if form == "memory" else path
+    for group_by in ("land", ["Land", "land"]):
+        with pytest.raises(SchemaError, match="upper and lower case, found Land, land; rename"):
+            columns_of(source, group_by)
+    if form != "csv":
+        assert told(columns_of(source, "Age")["Age"]) == ["1"] * 4
+
+
+def test_a_column_that_appears_late_in_json_is_found(tmp_path: Path) -> None:
+    lines = [json.dumps({"user_id": f"u{i}"} | ({"plan": "x"} if i == 1_500 else {})) for i in range(2_000)]
+    (tmp_path / "users.jsonl").write_text("\n".join(lines))
+    assert told(columns_of(tmp_path / "users.jsonl", "plan", ["u0", "u1500"])["plan"]) == [None, "x"]
+    with pytest.raises(UsageError, match=r"expected a column age .*besides user_id there is plan"):
+        columns_of(tmp_path / "users.jsonl", "age")
+
+
+def test_no_users_at_all_are_refused() -> None:
+    with pytest.raises(UsageError, match="expected ids of users"):
+        columns_of(USERS, "country", [])
 
 
 def test_types_that_group_nobody_are_refused() -> None:

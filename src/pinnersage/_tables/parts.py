@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -61,8 +61,15 @@ class Part:
         return self.pieces[0].format
 
 
-def column_names(piece: Piece) -> list[str]:
+def column_names(piece: Piece, wanted: Collection[str] = ()) -> list[str]:
     """Return the names of a piece's columns; of JSONL those in the first thousand lines.
+
+    Parameters
+    ----------
+    piece
+        Part of a table.
+    wanted
+        Columns that are looked for in JSONL until all are found, if need be to the end.
 
     Raises
     ------
@@ -78,7 +85,7 @@ def column_names(piece: Piece) -> list[str]:
             return list(_dataset(piece.file).schema.names)
         if piece.format == "csv":
             return csv_header(piece.file)[0]
-        return _json_keys(piece.file)
+        return _json_keys(piece.file, wanted)
 
 
 def open_part(
@@ -169,10 +176,12 @@ def _json_relation(names: str, types: dict[str, str]) -> str:
     )
 
 
-def _json_keys(path: Path) -> list[str]:
+def _json_keys(path: Path, wanted: Collection[str]) -> list[str]:
     keys: dict[str, None] = {}
     with _open_bytes(path) as file:
-        for number, line in zip(range(1, _SAMPLE_LINES + 1), file, strict=False):
+        for number, line in enumerate(file, 1):
+            if number > _SAMPLE_LINES and keys.keys() >= {*wanted}:
+                break
             try:
                 keys.update(dict.fromkeys(_keys_of(line)))
             except UnicodeDecodeError as error:

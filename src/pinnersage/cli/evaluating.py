@@ -171,13 +171,15 @@ def _check_words(
 
 def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
     from pinnersage.cli.evaluation_view import evaluation_view
-    from pinnersage.evaluation.about import days_told
+    from pinnersage.evaluation.about import days_told, found_told
 
     console().print(evaluation_view(found))
     if assumed:
         error_console().print(f"No --from was given: {assumed} of the log were measured.")
     if told := days_told(found["about"]):
         error_console().print(f"{told}.", style="yellow")
+    if told := found_told(found["about"]):
+        error_console().print(f"{told}.")
     for arm, why in found["about"]["arms_left_out"].items():
         error_console().print(f"Left out: {arm}, {why}.", markup=False)
     typer.echo(f"\nTo read: {out / 'report.html'}   All figures: {out / 'metrics.json'}")

@@ -60,13 +60,12 @@ def about_of(
     }
 
 
-def span_facts(log: ReplayLog, contexts: list[DayContext], first_ms: int, n_days: int) -> dict[str, Any]:
+def span_facts(log: ReplayLog, contexts: list[DayContext], days: list[Day]) -> dict[str, Any]:
     """Return how many days hold no action at all, and how many impressions were found."""
     acted = np.unique(log.times_ms // MS_PER_DAY)
-    first = first_ms // MS_PER_DAY
-    n_acted = int(((acted >= first) & (acted < first + n_days)).sum())
+    n_acted = int(np.isin([day.start_ms // MS_PER_DAY for day in days], acted).sum())
     return {
-        "n_days_without_actions": n_days - n_acted,
+        "n_days_without_actions": len(days) - n_acted,
         "impressions_found": impressions_found(contexts),
     }
 
@@ -79,6 +78,15 @@ def days_told(about: Mapping[str, Any]) -> str:
     newest, n_days = about["data"]["newest_action"][:10], about["span"]["n_days"]
     verb = "holds" if n_empty == 1 else "hold"
     return f"{n_empty:,} of these {n_days:,} days {verb} no action; the log ends on {newest}"
+
+
+def found_told(about: Mapping[str, Any]) -> str:
+    """Return how many of the users measured stand in the table of users; empty without such a table."""
+    n_found = about.get("n_users_in_table")
+    if n_found is None:
+        return ""
+    verb = "stands" if n_found == 1 else "stand"
+    return f"{n_found:,} of the {about['measured']['n_users']:,} users measured {verb} in the table of users"
 
 
 def impressions_told(about: Mapping[str, Any]) -> str:

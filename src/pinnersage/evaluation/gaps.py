@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float64s
+from pinnersage._arrays import Bools, Float64s, Int64s
 from pinnersage.evaluation.bootstrap import Estimate, interval, resampled_means, within
 
 GROUP_NAMES = ("low", "middle", "high")
@@ -39,12 +39,19 @@ def gaps(values: Float64s, low: Bools, high: Bools, draws: Float64s) -> list[Est
         From :func:`~pinnersage.evaluation.bootstrap.resamples`, of all users: both means are taken of
         the same draws, and so are all columns.
     """
-    (of_high, high_draws), (of_low, low_draws) = (within(values, draws, users) for users in (high, low))
-    resampled = resampled_means(of_high, high_draws) - resampled_means(of_low, low_draws)
-    counts = np.isfinite(of_high).sum(axis=0), np.isfinite(of_low).sum(axis=0)
+    (high_sums, high_counts, of_high), (low_sums, low_counts, of_low) = (
+        _of_group(values, draws, users) for users in (high, low)
+    )
+    resampled = of_high - of_low
     with np.errstate(invalid="ignore", divide="ignore"):
-        plain = np.nansum(of_high, axis=0) / counts[0] - np.nansum(of_low, axis=0) / counts[1]
+        plain = high_sums / high_counts - low_sums / low_counts
     return [
-        Estimate(float(plain[j]), *interval(resampled[:, j]), int(counts[0][j] + counts[1][j]))
+        Estimate(float(plain[j]), *interval(resampled[:, j]), int(high_counts[j] + low_counts[j]))
         for j in range(values.shape[1])
     ]
+
+
+def _of_group(values: Float64s, draws: Float64s, users: Bools) -> tuple[Float64s, Int64s, Float64s]:
+    """Return sums, counts and resampled means of some users; their copy of the draws is let go."""
+    own, drawn = within(values, draws, users)
+    return np.nansum(own, axis=0), np.isfinite(own).sum(axis=0), resampled_means(own, drawn)

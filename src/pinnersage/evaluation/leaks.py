@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pinnersage._times import rfc3339
@@ -54,9 +54,9 @@ def embeddings_said(
 
 
 def notes_on_rankers(
-    arms: Sequence[str], origin: EmbeddingOrigin | None, until_ms: int, config: RankingConfig
+    arms: Iterable[str], origin: EmbeddingOrigin | None, until_ms: int, config: RankingConfig
 ) -> list[str]:
-    """Return what to say of arms whose rankers learn from weeks that the embeddings have seen.
+    """Return what to say of those arms measured whose rankers learn from weeks that the embeddings have seen.
 
     They are no leak of what is measured; such rankers expect too much of the embeddings, and find less.
     """

@@ -83,7 +83,12 @@ def read_log(
     shown = logs[1] if len(logs) > 1 else None
     if shown is not None and not {*shown.user_ids} & {*logs[0].user_ids}:
         raise DataError(
-            f"impressions: expected users of the actions ({logs[0].user_ids[0]!r}, ...), found none of them "
-            f"({shown.user_ids[0]!r}, ...); give both tables the same ids, of the same type"
+            f"impressions: expected users of the actions ({_ids_told(logs[0])}), found none of them among "
+            f"those of the impressions ({_ids_told(shown)}); give both tables the same ids, of the same type"
         )
     return logs[0], shown, reports
+
+
+def _ids_told(log: ReplayLog) -> str:
+    kind = "integers" if isinstance(log.user_ids[0], int) else "texts"
+    return f"{log.n_users:,} user{'' if log.n_users == 1 else 's'}, ids are {kind}"

@@ -30,7 +30,7 @@ from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.page.writing import write_page
 from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_json
 from pinnersage.evaluation.settings import main_budget
-from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups
+from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups, users_found
 
 GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
@@ -161,13 +161,15 @@ class Report:
         """
         if by in self.user_columns:
             return self.user_columns[by].groups()
+        if by not in self.traits:
+            raise NotFoundError(f"no groups by {by!r} in this report; there are {', '.join(self.grouped_by)}")
         return third_groups(self.traits[by])
 
     def summary(self, verdict: list[str]) -> dict[str, Any]:
         """Return the part that fits a screen: facts, verdict, figures of all arms, costs."""
         return {
             "format": FORMAT,
-            "about": self.about | {"main_budget": self.main_budget},
+            "about": self.about | {"main_budget": self.main_budget} | users_found(self.user_columns),
             "verdict": verdict,
             "results": [
                 row for budget in self.budgets for part in SLICES for row in self._rows(budget, part)
@@ -269,8 +271,8 @@ class Report:
             n_users = int(chosen.sum())
             who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for part in SLICES:
-                values, draws = within(self._table(budget, part)[0][:, :, columns], self.draws, chosen)
-                found = iter(means(values.reshape(len(values), -1), draws))
+                values = self._table(budget, part)[0][:, :, columns].reshape(len(chosen), -1)
+                found = iter(means(*within(values, self.draws, chosen)))  # no copy of draws outlives its use
                 for name in self.arms:
                     figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})

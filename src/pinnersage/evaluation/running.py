@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
 from pinnersage.evaluation.state import KnownBefore, RecordCache
-from pinnersage.evaluation.user_groups import UserColumn, of_measured
+from pinnersage.evaluation.user_groups import UserColumn, check_columns
 from pinnersage.evaluation.vectors import VectorSource, vectors_of
 from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
@@ -103,11 +103,11 @@ def evaluate_log(
         The span holds nothing to measure.
     """
     config, evaluation = config or BuildConfig(), evaluation or EvaluationConfig()
-    start_ms = _first_day(log, first_day_ms, n_days)
-    days = _days(log, start_ms, n_days, config, evaluation)
-    budgets = _budgets(days, evaluation)
+    check_columns(user_columns or {}, log.n_users)
+    days = _days(log, _first_day(log, first_day_ms, n_days), n_days, config, evaluation)
+    start_ms, budgets = days[0].start_ms, _budgets(days, evaluation)
     names, left_out = _names(log, arms)
-    of_embeddings = _of_embeddings(log, start_ms, vectors, names, config, allowed=allow_leak)
+    of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions, vectors)
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
@@ -115,10 +115,10 @@ def evaluate_log(
     chosen = _with_more(make_arms(names, log, parts, [*budgets.values()], config), log, parts, more_arms)
     place = _place(Path(out_dir), said, log, resume=resume)
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
-    grouped = of_measured(user_columns, who.users, log.n_users)
+    grouped = {name: column.of(who.users) for name, column in (user_columns or {}).items()}
     results, unable = _results(chosen, arms, lambda arm, step: _result(arm, course, place, step, progress))
-    said |= of_embeddings | span_facts(log, course.contexts, start_ms, n_days)
-    said |= {"arms_left_out": left_out | unable} | (about or {})
+    said |= of_embeddings | _notes(results, log, start_ms, vectors, config)
+    said |= span_facts(log, course.contexts, days) | {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality, grouped)
@@ -131,15 +131,18 @@ def _written(report: Report, directory: Path, *, page: bool) -> Report:
     return report
 
 
-def _of_embeddings(
-    log: ReplayLog, start_ms: int, vectors: VectorSource, names: list[str], config: BuildConfig,
-    *, allowed: bool,
-) -> dict[str, Any]:  # fmt: skip
+def _of_embeddings(log: ReplayLog, start_ms: int, vectors: VectorSource, *, allowed: bool) -> dict[str, Any]:
     """Return what to say of the embeddings given; those that are learnt here have not seen the span."""
     instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
     origin = None if vectors == "log" else log.origin
-    said = embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
-    return said | {"notes": notes_on_rankers(names, origin, start_ms, config.ranking)}
+    return embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
+
+
+def _notes(
+    measured: Iterable[str], log: ReplayLog, start_ms: int, vectors: VectorSource, config: BuildConfig
+) -> dict[str, Any]:
+    origin = None if vectors == "log" else log.origin
+    return {"notes": notes_on_rankers(measured, origin, start_ms, config.ranking)}
 
 
 def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bool) -> saved.Place:

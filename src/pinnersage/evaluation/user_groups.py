@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -52,14 +52,18 @@ class UserColumn:
         float64 ``(n_users,)``: numbers, or places in ``names``; NaN where nothing is known.
     names
         Of the values; None: the values are numbers, and users are parted into thirds.
+    in_table
+        bool ``(n_users,)``: who stands in the table, with a value or without; None: not told.
     """
 
     values: Float64s
     names: tuple[str, ...] | None = None
+    in_table: Bools | None = field(default=None, repr=False)
 
     def of(self, users: Int32s) -> UserColumn:
         """Return the column of some users only."""
-        return UserColumn(self.values[users], self.names)
+        in_table = None if self.in_table is None else self.in_table[users]
+        return UserColumn(self.values[users], self.names, in_table)
 
     def groups(self) -> list[Group]:
         """Return groups that part the users: by name or from low to high, the unknown ones last.
@@ -131,17 +135,13 @@ def check_group_by(group_by: str | Sequence[str], *, has_users: bool) -> None:
         )
 
 
-def of_measured(
-    columns: Mapping[str, UserColumn] | None, users: Int32s, n_users: int
-) -> dict[str, UserColumn]:
-    """Return columns of the users measured.
+def check_columns(columns: Mapping[str, UserColumn], n_users: int) -> None:
+    """Refuse columns of other users than those of the log, and names that every report has.
 
     Parameters
     ----------
     columns
-        By name, of all users of the log; None: no columns.
-    users
-        Positions in the log of those measured.
+        By name, of all users of the log.
     n_users
         Of the log.
 
@@ -150,7 +150,6 @@ def of_measured(
     UsageError
         A column is of other users, or its name is taken.
     """
-    columns = columns or {}
     check_group_by(list(columns), has_users=bool(columns))
     for name, column in columns.items():
         if len(column.values) != n_users:
@@ -158,4 +157,9 @@ def of_measured(
                 f"expected a value of {name} for each of the {n_users:,} users of the log, "
                 f"found {len(column.values):,}; take UserTable.columns_of(log.user_ids)"
             )
-    return {name: column.of(users) for name, column in columns.items()}
+
+
+def users_found(columns: Mapping[str, UserColumn]) -> dict[str, int]:
+    """Return how many of the users measured stand in their table; nothing where that is not told."""
+    told = [column.in_table for column in columns.values() if column.in_table is not None]
+    return {"n_users_in_table": int(np.count_nonzero(told[0]))} if told else {}

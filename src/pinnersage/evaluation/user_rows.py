@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import duckdb
 
 from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
-from pinnersage._tables.columns import quoted, resolve_columns
+from pinnersage._tables.columns import literal, quoted, resolve_columns
 from pinnersage._tables.engine import Progress, run
 from pinnersage._tables.idcolumns import id_column
 from pinnersage._tables.parts import (
+    JSON_VALUE,
     TEXT,
     UNREADABLE,
     Part,
@@ -31,7 +33,9 @@ STAGED = "staged_users"
 
 _STAGE = "reading users"
 _WIDE = ("HUGEINT", "UHUGEINT")
-_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_NUMBER = r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_SPACES = r"[\s\v\pZ]+"
+_MISSING = ("", "na", "n/a", "nan", "null", "none", "-")
 _EXACT = 2**53
 
 
@@ -60,13 +64,14 @@ def stage_users(
     Raises
     ------
     UsageError, SchemaError
-        A column is missing, or of a type that cannot be used.
+        A column is missing, of a type that cannot be used, or called like another but for upper and lower
+        case.
     """
     selects = []
     for number, piece in enumerate(pieces):
-        found = column_names(piece)
+        found = column_names(piece, wanted=group_by)
         user = resolve_columns(piece.name, found, config.columns, ["user_id"])["user_id"]
-        _check_columns(piece.name, found, user, group_by)
+        _check_columns(piece, found, user, group_by)
         part = open_part(connection, [piece], [user, *group_by], [user])
         selects.append(_part_sql(part, number, user, group_by))
     n_bytes = sum(piece.n_bytes for piece in pieces)
@@ -74,13 +79,22 @@ def stage_users(
     return _report(connection, tuple(piece.name for piece in pieces), csv_rejects(connection))
 
 
-def _check_columns(table: str, found: Sequence[str], user: str, group_by: Sequence[str]) -> None:
+def _check_columns(piece: Piece, found: Sequence[str], user: str, group_by: Sequence[str]) -> None:
     others = [name for name in found if name != user]
     missing = [name for name in group_by if name not in others]
     if missing:
         raise UsageError(
-            f"{table}: expected a column {', '.join(missing)} to group users by (--group-by, from Python: "
-            f"group_by=); besides {user} there is {', '.join(others) or 'none'}"
+            f"{piece.name}: expected a column {', '.join(missing)} to group users by (--group-by, from "
+            f"Python: group_by=); besides {user} there is {', '.join(others) or 'none'}"
+        )
+    # The table engine takes names that differ in case for one; of CSV it needs those of all columns.
+    read = {name.lower() for name in (found if piece.format == "csv" else [user, *group_by])}
+    n_alike = Counter(name.lower() for name in found)
+    twins = [name for name in found if name.lower() in read and n_alike[name.lower()] > 1]
+    if twins:
+        raise SchemaError(
+            f"{piece.name}: expected names of columns that differ in more than upper and lower case, found "
+            f"{', '.join(twins)}; rename all but one"
         )
 
 
@@ -88,8 +102,8 @@ def _part_sql(part: Part, number: int, user: str, group_by: Sequence[str]) -> st
     table, sql_type = part.pieces[0].name, part.types[user]
     ids = id_column(table, "user_id", user, sql_type)
     is_integer = f"coalesce({ids.is_integer}, false)"
-    # In a format without types 7 may be either; elsewhere 7 and "7" are different users.
-    is_text = "true" if sql_type == TEXT else f"NOT {is_integer}"
+    # In CSV 7 may be either; in JSONL too where the log's own ids are texts, as 7 among "abc" is read there.
+    is_text = "true" if sql_type in (TEXT, JSON_VALUE) else f"NOT {is_integer}"
     unreadable = UNREADABLE if part.format == "jsonl" else "false"
     columns = [
         f"{number} AS part, row_number() OVER () AS row",
@@ -108,26 +122,41 @@ def _value_sql(table: str, column: str, sql_type: str) -> tuple[str, str]:
     """Return SQL for a value as text, NULL where there is none, and as a number, NULL where it is none."""
     c = quoted(column)
     if sql_type in (TEXT, "VARCHAR", "UUID") or sql_type.startswith("ENUM("):
-        text = f"nullif(trim({c}::VARCHAR), '')"
+        text = _known_sql(f"{c}::VARCHAR")
         if sql_type != TEXT:
             return text, "NULL::DOUBLE"
-        number = f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') THEN TRY_CAST({text} AS DOUBLE) END)"
-        return _name_sql(number, text), number
+        value = f"TRY_CAST({text} AS DOUBLE)"
+        number = f"(CASE WHEN regexp_full_match({text}, '{_NUMBER}') AND isfinite({value}) THEN {value} END)"
+        return _name_sql(number, text, f"{number}::VARCHAR"), number
     if sql_type == "BOOLEAN":
         return f"{c}::VARCHAR", "NULL::DOUBLE"
     if is_number(sql_type) or sql_type in _WIDE:
         number = f"(CASE WHEN isfinite({c}::DOUBLE) THEN {c}::DOUBLE END)"
-        return f"CASE WHEN {number} IS NOT NULL THEN {_name_sql(number, f'{c}::VARCHAR')} END", number
+        broken = f"{c}::VARCHAR" if sql_type == "FLOAT" else f"{number}::VARCHAR"
+        return f"CASE WHEN {number} IS NOT NULL THEN {_name_sql(number, f'{c}::VARCHAR', broken)} END", number
     raise SchemaError(
         f"{table}: expected texts, booleans or numbers to group users by in column {column}, found "
         f"{sql_type}. Convert the column: to text for named groups, to a number for thirds."
     )
 
 
-def _name_sql(number: str, text: str) -> str:
-    """Return SQL for a text in which 31.0 reads 31: a missing value makes floats of whole numbers."""
+def _known_sql(text: str) -> str:
+    """Return SQL for a text without white space around it; NULL where it says that nothing is known."""
+    bare = f"regexp_replace({text}, '^{_SPACES}|{_SPACES}$', '', 'g')"
+    return f"(CASE WHEN lower({bare}) NOT IN ({', '.join(map(literal, _MISSING))}) THEN {bare} END)"
+
+
+def _name_sql(number: str, text: str, broken: str) -> str:
+    """Return SQL for a text in which 31.0 reads 31 (a missing value makes floats of whole numbers).
+
+    ``broken`` is SQL for one that is not whole: 2.50 reads 2.5. Numbers too large for float64 stay as they
+    are.
+    """
     is_whole = f"{number} = trunc({number}) AND abs({number}) < {_EXACT}"
-    return f"CASE WHEN {is_whole} THEN {number}::BIGINT::VARCHAR ELSE {text} END"
+    return (
+        f"CASE WHEN {is_whole} THEN {number}::BIGINT::VARCHAR WHEN {number} <> trunc({number}) "
+        f"THEN {broken} ELSE {text} END"
+    )
 
 
 def _report(

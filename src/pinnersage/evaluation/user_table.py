@@ -7,19 +7,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from pinnersage._arrays import Bools, Float64s
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress, open_engine, translated
 from pinnersage._tables.sources import TableSource, resolve_source
 from pinnersage.config import ImportConfig
-from pinnersage.errors import DataError
+from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.user_groups import MOST_NAMED, UserColumn, check_group_by
 from pinnersage.evaluation.user_rows import STAGED, stage_users
+
+_SURELY_NUMBERS = 0.75
+"""With this share of its different values numbers, a column is meant as one of numbers."""
 
 
 @contextmanager
@@ -54,7 +58,8 @@ def opened_users(
     SchemaError
         There is no ``user_id``, or a column is of a type that groups no users.
     BadRowsError, DataError
-        Too many rows are bad, or a file is damaged or empty.
+        Too many rows are bad, a file is damaged or empty, or most values of a column are numbers and some
+        are not.
 
     Examples
     --------
@@ -75,7 +80,16 @@ def opened_users(
             if report.n_rows == 0:
                 raise DataError(f"{', '.join(sources)}: the table of users holds no rows")
             report.raise_if_too_many(imports)
-            yield UserTable(names, report, connection)
+            with translated(", ".join(sources)):
+                kinds = [_kind(connection, i, name) for i, name in enumerate(names)]
+            yield UserTable(names, report, kinds, connection)
+
+
+class _Kind(NamedTuple):
+    """Of a column: whether all values are numbers, and whether these are many."""
+
+    are_numbers: bool
+    are_many: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +106,7 @@ class UserTable:
 
     group_by: list[str]
     report: ImportReport
+    _kinds: list[_Kind]
     _connection: duckdb.DuckDBPyConnection
 
     def columns_of(self, user_ids: Sequence[str] | Sequence[int]) -> dict[str, UserColumn]:
@@ -102,16 +117,21 @@ class UserTable:
 
         Raises
         ------
+        UsageError
+            There are no users.
         DataError
             None of the users is in the table, or one stands there with different values.
         """
+        if not len(user_ids):
+            raise UsageError("expected ids of users to take the columns of, got none")
         with translated(", ".join(self.report.sources)):
             found = self._joined(user_ids)
-            known = {i: self._kind(i) for i in range(len(self.group_by))}
         places = found["place"].to_numpy()
+        in_table = np.zeros(len(user_ids), bool)
+        in_table[places] = True
         return {
-            name: _column(found[f"text_{i}"], found[f"number_{i}"], places, len(user_ids), *known[i])
-            for i, name in enumerate(self.group_by)
+            name: UserColumn(*_values(found[f"text_{i}"], found[f"number_{i}"], in_table, kind), in_table)
+            for i, (name, kind) in enumerate(zip(self.group_by, self._kinds, strict=True))
         }
 
     def _joined(self, user_ids: Sequence[str] | Sequence[int]) -> pa.Table:
@@ -153,24 +173,36 @@ class UserTable:
             f"{kinds[1]}; give both tables the same ids, of the same type"
         )
 
-    def _kind(self, i: int) -> tuple[bool, bool]:
-        """Return whether all values of a column are numbers, and whether they are many."""
-        sql = f"SELECT count(text_{i}) = count(number_{i}), count(DISTINCT text_{i}) FROM {STAGED}"
-        are_numbers, n_different = self._connection.execute(f"{sql} WHERE reason IS NULL").fetchall()[0]
-        return bool(are_numbers), n_different > MOST_NAMED
+
+def _kind(connection: duckdb.DuckDBPyConnection, i: int, name: str) -> _Kind:
+    """Tell numbers from names; numbers of which a few cells are none are neither."""
+    sql = (
+        f"SELECT count(DISTINCT text_{i}), count(DISTINCT text_{i}) FILTER (number_{i} IS NULL), "
+        f"min(text_{i}) FILTER (number_{i} IS NULL) FROM {STAGED} WHERE reason IS NULL"
+    )
+    n_different, n_no_numbers, example = connection.execute(sql).fetchall()[0]
+    n_numbers = n_different - n_no_numbers
+    if n_no_numbers and n_numbers > MOST_NAMED and n_numbers >= _SURELY_NUMBERS * n_different:
+        raise DataError(
+            f"users: expected numbers or names, found both: {n_no_numbers:,} of {n_different:,} different "
+            f"values of {name} are no numbers, such as {example!r}; leave these empty to have thirds of the "
+            "numbers, or put a letter before every number to have named groups"
+        )
+    return _Kind(n_no_numbers == 0, n_different > MOST_NAMED)
 
 
-def _column(
-    texts: Any, numbers: Any, places: Any, n_users: int, are_numbers: bool, are_many: bool
-) -> UserColumn:
-    values = np.full(n_users, np.nan)
-    if are_numbers and are_many:
+def _values(
+    texts: Any, numbers: Any, in_table: Bools, kind: _Kind
+) -> tuple[Float64s, tuple[str, ...] | None]:
+    """Return values and names of a :class:`UserColumn`, of rows in the order of the users that have one."""
+    values, places = np.full(len(in_table), np.nan), np.flatnonzero(in_table)
+    if kind.are_numbers and kind.are_many:
         values[places] = numbers.to_numpy()
-        return UserColumn(values)
+        return values, None
     is_known = texts.is_valid()
     given = texts.filter(is_known).to_pylist()
     number_of = dict(zip(given, numbers.filter(is_known).to_pylist(), strict=True))
-    names = sorted(number_of, key=lambda name: (number_of[name] if are_numbers else 0, name))
+    names = sorted(number_of, key=lambda name: (number_of[name] if kind.are_numbers else 0, name))
     place_of = {name: place for place, name in enumerate(names)}
     values[places[is_known.to_numpy()]] = [place_of[text] for text in given]
-    return UserColumn(values, tuple(names))
+    return values, tuple(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from tests.evaluation.page.reading import Page
 from tests.evaluation.page.values import ARMS, additions, values
 
 from pinnersage.evaluation.page import writing
@@ -103,6 +105,56 @@ def test_the_first_budget_stands_in_for_one_percent() -> None:
         row["budget"] = "40"
     told["about"]["budgets"] = {"40": 40}
     assert summary_of(told).budget == "40"
+
+
+def by_column(*columns: str, ends: dict[str, tuple[float, float]]) -> dict[str, Any]:
+    """The values in which users are grouped by columns, as they are by activity."""
+    told = values() | additions()
+    for key in ("groups", "group_lifts"):
+        for row in [row for row in told[key] if row["by"] == "activity"]:
+            least, most = ends[row["group"]]
+            told[key] += [row | {"by": column, "from": least, "to": most} for column in columns]
+    return told
+
+
+@pytest.mark.parametrize(
+    ("ends", "labels"),
+    [
+        ({"low": (0.001, 0.049), "middle": (0.05, 0.1), "high": (0.1234, 17.0)},
+         ["low\n0.001 to 0.049", "middle\n0.05 to 0.1", "high\n0.123 to 17"]),
+        ({"low": (-40.0, -12.25), "middle": (-3.0, -3.0), "high": (1_000.25, 23_456.75)},
+         ["low\n-40 to -12.2", "middle\n-3", "high\n1,000 to 23,457"]),
+    ],
+)  # fmt: skip
+def test_ends_of_thirds_are_read_on_the_page_and_below_the_plot(
+    ends: dict[str, tuple[float, float]], labels: list[str]
+) -> None:
+    summary = summary_of(by_column("score", ends=ends))
+    figure = figure_of(summary, "lift-score")
+    assert figure is not None
+    figure.draw_without_rendering()
+    assert [label.get_text() for label in figure.axes[-1].get_xticklabels()] == labels
+    found = group_lift(summary, "score")
+    assert found is not None
+    heads = [label.replace("\n", ": ") for label in labels]
+    assert [name.partition(" (")[0] for name in found.groups.values()] == heads
+
+
+def test_columns_of_any_name_are_drawn() -> None:
+    names = ["age group", "größe", "price $ in $", "column_0", '"><i>']
+    ends = {"low": (1.0, 2.0), "middle": (3.0, 4.0), "high": (5.0, 6.0)}
+    html = writing.page_of(by_column(*names, ends=ends))
+    page = Page(html)
+    assert not page.unbalanced
+    ids = re.findall(r' id="([^"]*)"', html)
+    assert len(ids) == len({*ids})
+    assert all(re.fullmatch(r"[\w.-]+", word, re.ASCII) for word in ids)
+    assert {*range(4)} == {
+        int(word.removeprefix("plot-lift-column-")) for word in ids if "plot-lift-column-" in word
+    }
+    text = " ".join(page.texts)
+    for name in names:
+        assert f"Lift by {name.replace('_', ' ')}" in text
 
 
 def test_lifts_by_group_are_those_of_the_values_or_else_ratios_of_means() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from pinnersage.evaluation.page.blocks import Plot, Table
@@ -9,9 +10,9 @@ from pinnersage.evaluation.page.charts import place_of
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
 from pinnersage.evaluation.page.families import family_of
 from pinnersage.evaluation.page.figures import Figure
-from pinnersage.evaluation.page.groups_section import group_names
+from pinnersage.evaluation.page.groups_section import group_ends, group_names
 from pinnersage.evaluation.page.summary import FIRST_TIME, GroupResult, Summary
-from pinnersage.evaluation.page.words import metric_name, trait_name
+from pinnersage.evaluation.page.words import TRAITS, metric_name, trait_name
 
 LIFTED = ("relevance", "recall")
 _BASES = ("mean-0.01", "last-item")
@@ -34,12 +35,15 @@ class GroupLift(NamedTuple):
         The arm that others are divided by.
     groups
         Group -> its name in words, from low to high.
+    ends
+        Group -> its least and most, without their unit.
     lines
         Metric -> arm -> lift in each group.
     """
 
     base: str
     groups: dict[str, str]
+    ends: dict[str, str]
     lines: dict[str, dict[str, list[Figure]]]
 
 
@@ -82,7 +86,7 @@ def group_lift(summary: Summary, by: str) -> GroupLift | None:
         m: {arm: [_lift(summary, rows, arm, base, g, m) for g in groups] for arm in arms} for m in LIFTED
     }
     there = any(figure.value is not None for line in lines.values() for f in line.values() for figure in f)
-    return GroupLift(base, groups, lines) if len(groups) > 1 and there else None
+    return GroupLift(base, groups, group_ends(rows), lines) if len(groups) > 1 and there else None
 
 
 def _lift(summary: Summary, rows: list[GroupResult], arm: str, base: str, group: str, metric: str) -> Figure:
@@ -113,4 +117,13 @@ def lift_plot(summary: Summary, by: str) -> Plot | None:
     has_interval = any(f.low is not None for m in found.lines.values() for line in m.values() for f in line)
     text = f"Each group's mean divided by that of {found.base} in the same group; above 1 is better. "
     text += "Bars are paired 95 % intervals." if has_interval else "Ratios of means; they have no intervals."
-    return Plot(f"lift-{by}", title, text, table)
+    return Plot(f"lift-{lift_slugs(summary)[by]}", title, text, table)
+
+
+def lift_slugs(summary: Summary) -> dict[str, str]:
+    """Return what users are grouped by -> a word that may be part of an id on the page, each its own."""
+    traits = dict.fromkeys([*TRAITS, *(row.by for row in summary.groups)])
+    plain = [by for by in traits if re.fullmatch(r"\w+", by, re.ASCII)]
+    others = [by for by in traits if by not in plain]
+    # A dash stands in none of the plain ones.
+    return {by: by for by in plain} | {by: f"column-{i}" for i, by in enumerate(others)}

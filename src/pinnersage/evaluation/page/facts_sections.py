@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pinnersage.evaluation.about import days_told, impressions_told, origin_told
+from pinnersage.evaluation.about import days_told, found_told, impressions_told, origin_told
 from pinnersage.evaluation.page.blocks import Block, Command, Facts, Folded, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
 from pinnersage.evaluation.page.figures import Figure
@@ -62,8 +62,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
             f"{_day(data.get('oldest_action'))} to {_day(data.get('newest_action'))}"
         ),
     )
-    for name, table in (about.more("tables") or {}).items():
-        yield f"Table of {name}", _table_facts(table)
+    yield from _tables(about)
     yield (
         "Left out",
         "; ".join(f"{count_of(about.measured.get(key))} {name}" for key, name in _LEFT_OUT.items()),
@@ -90,6 +89,13 @@ def _days(summary: Summary) -> str:
     empty = days_told(about.facts())
     days = f"{_day(about.span.from_)} to {_day(about.span.until)} (not included), UTC"
     return f"{days}. {empty}." if empty else days
+
+
+def _tables(about: About) -> Iterator[tuple[str, str]]:
+    for name, table in (about.more("tables") or {}).items():
+        yield f"Table of {name}", _table_facts(table)
+    if in_table := found_told(about.facts()):
+        yield "Users found", in_table
 
 
 def _table_facts(table: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pinnersage.evaluation.page.blocks import Block, Folded, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of, mark_best
 from pinnersage.evaluation.page.figures import Figure
-from pinnersage.evaluation.page.numbers import count_of
+from pinnersage.evaluation.page.numbers import ends_of
 from pinnersage.evaluation.page.summary import FIRST_TIME, GroupResult, Summary
 from pinnersage.evaluation.page.words import (
     TRAITS,
@@ -65,15 +65,16 @@ def group_names(rows: Sequence[GroupResult], by: str) -> dict[str, str]:
     by
         The trait.
     """
-    return {row.group: f"{row.group}{_ends(row, by)}{users_told(row.n_users)}" for row in rows}
+    unit = f" {trait_unit(by)}" if by in TRAITS else ""
+    told = {group: f": {ends}{unit}" if ends else "" for group, ends in group_ends(rows).items()}
+    return {row.group: f"{row.group}{told[row.group]}{users_told(row.n_users)}" for row in rows}
 
 
-def _ends(row: GroupResult, by: str) -> str:
-    if row.from_ is None or row.to is None:
-        return ""
-    least, most = count_of(round(row.from_, 1)), count_of(round(row.to, 1))
-    ends = least if least == most else f"{least} to {most}"
-    return f": {ends} {trait_unit(by)}" if by in TRAITS else f": {ends}"
+def group_ends(rows: Sequence[GroupResult]) -> dict[str, str]:
+    """Return group -> its least and most without their unit; empty for named groups."""
+    return {
+        row.group: "" if row.from_ is None or row.to is None else ends_of(row.from_, row.to) for row in rows
+    }
 
 
 def users_told(n_users: int | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 DASH = "\N{EN DASH}"
 _FALLBACK = 3
+_DIGITS, _ALL_DIGITS = 3, 17
 
 
 def decimals_of(values: Iterable[float | None]) -> int:
@@ -67,3 +68,27 @@ def count_of(value: object) -> str:
     if isinstance(value, float):
         return f"{int(value):,}" if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
     return str(value)
+
+
+def ends_of(least: float, most: float) -> str:
+    """Return both ends of a group, or the one that they are, with as many digits as keep them apart.
+
+    Whole numbers are told in full, others with three significant digits or as whole numbers.
+
+    Examples
+    --------
+    >>> ends_of(0.001, 0.049), ends_of(-12.345, 1234.5), ends_of(7.0, 7.0), ends_of(0.12341, 0.12349)
+    ('0.001 to 0.049', '-12.3 to 1,234', '7', '0.1234 to 0.1235')
+    """
+    for n_digits in range(_DIGITS, _ALL_DIGITS + 1):
+        ends = [_significant(end, n_digits) for end in (least, most)]
+        if ends[0] != ends[1]:
+            return " to ".join(ends)
+    return _significant(least, _DIGITS)
+
+
+def _significant(value: float, n_digits: int) -> str:
+    """Return a number with some significant digits; all digits before the point."""
+    if float(value).is_integer() or abs(float(f"{value:.{n_digits}g}")) >= 10**n_digits:
+        return count_of(float(round(value)))
+    return f"{value:,.{n_digits}g}"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pinnersage.evaluation.page.blocks import Block, Folded, Legend, Plot, Plots, Section, Text
 from pinnersage.evaluation.page.charts import cost_plot, diversity_plot, interests_plot, place_of
-from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, shown_arms
+from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, lift_slugs, shown_arms
 from pinnersage.evaluation.page.charts_more import (
     calibration_plot,
     calibrations,
@@ -16,18 +16,16 @@ from pinnersage.evaluation.page.charts_more import (
 )
 from pinnersage.evaluation.page.families import FAMILIES, family_of
 from pinnersage.evaluation.page.summary import Summary
-from pinnersage.evaluation.page.words import TRAITS
 
 _MAX_DRAWN = 6
 
 
 def plots_section(summary: Summary) -> Section | None:
     """Return the main plots; None where no arms allow one."""
-    traits = dict.fromkeys([*TRAITS, *(row.by for row in summary.groups)])
     rows = [
         _there([interests_plot(summary, metric) for metric in ("relevance", "recall")]),
         _there([diversity_plot(summary), cost_plot(summary)]),
-        _there([lift_plot(summary, by) for by in traits if by.isidentifier()]),
+        _there([lift_plot(summary, by) for by in lift_slugs(summary)]),
     ]
     if not any(rows):
         return None

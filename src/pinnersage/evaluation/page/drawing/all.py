@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.blocks import Plot
+from pinnersage.evaluation.page.charts_lift import lift_slugs
 from pinnersage.evaluation.page.charts_more import calibrations, knobs
 from pinnersage.evaluation.page.drawing.bars import draw_calibration, draw_ranker
 from pinnersage.evaluation.page.drawing.groups import draw_lift
@@ -22,7 +23,7 @@ Draws = Callable[[Summary, str], Drawing | None]
 _ONE: dict[str, Draw] = {"diversity": draw_diversity, "cost": draw_cost, "ranker": draw_ranker}
 _OF: dict[str, Draws] = {
     "interests": draw_interests,
-    "lift": draw_lift,
+    "lift": lambda summary, slug: draw_lift(summary, _by_slug(summary).get(slug, slug)),
     "calibration": lambda summary, n: draw_calibration(summary, calibrations(summary)[int(n)].arm),
     "knob": lambda summary, n: draw_knob(summary, knobs(summary)[int(n)]),
 }
@@ -37,11 +38,16 @@ def figure_of(summary: Summary, key: str) -> Drawing | None:
         From :func:`~pinnersage.evaluation.page.summary.summary_of`.
     key
         ``diversity``, ``cost``, ``ranker``, ``interests-relevance``, ``interests-recall``, ``lift-activity``
-        (or another trait), ``calibration-0``, ``knob-0``.
+        (or another trait or column, see :func:`~pinnersage.evaluation.page.charts_lift.lift_slugs`),
+        ``calibration-0``, ``knob-0``.
     """
     with style():
         kind, _, of = key.partition("-")
         return _ONE[key](summary) if key in _ONE else _OF[kind](summary, of)
+
+
+def _by_slug(summary: Summary) -> dict[str, str]:
+    return {slug: by for by, slug in lift_slugs(summary).items()}
 
 
 def drawn(summary: Summary, plots: Iterable[Plot]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from pinnersage.evaluation.page.charts_lift import GroupLift, group_lift
+from pinnersage.evaluation.page.charts_lift import group_lift
 from pinnersage.evaluation.page.drawing.style import MUTED, blank, heights, short, whiskers
 from pinnersage.evaluation.page.drawing.ticks import plain_log
 from pinnersage.evaluation.page.families import FAMILIES, family_of
@@ -27,8 +27,9 @@ def draw_lift(summary: Summary, by: str) -> Drawing | None:
     for axes, (metric, lines) in zip(panels, found.lines.items(), strict=True):
         _panel(axes, summary, lines)
         axes.set_title(f"{metric_name(metric)}, times that of {short(found.base)}")
-    panels[-1].set_xticks(range(len(found.groups)), _ends(found), color=MUTED)
-    panels[-1].set_xlabel(trait_unit(by).capitalize())
+    ends = [f"{group}\n{told}" for group, told in found.ends.items()]
+    panels[-1].set_xticks(range(len(ends)), ends, color=MUTED)
+    panels[-1].set_xlabel(trait_unit(by).capitalize(), parse_math=False)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, labelcolor=MUTED)
     return figure
@@ -59,12 +60,3 @@ def _line(axes: Axes, arm: str, key: str, dashes: str, figures: list[Figure], sh
             [x], heights([figure]), yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2,
             alpha=0.6, zorder=2,
         )  # fmt: skip
-
-
-def _ends(found: GroupLift) -> list[str]:
-    """Return the ends of the groups without their units, which the axis names."""
-    names = []
-    for group, name in found.groups.items():
-        ends = name.removeprefix(f"{group}: ").split()
-        names.append(f"{group}\n{' '.join(word for word in ends if word[0].isdigit() or word == 'to')}")
-    return names
