@@ -131,3 +131,15 @@ def test_a_decision_shows_the_committed_comparison(
     kept = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
     text = (ROOT / "docs" / "adr" / page).read_text(encoding="utf-8")
     assert f"<!-- {name} -->\n{made.table(kept)}\n<!-- end of {name} -->" in text
+
+
+def test_the_time_of_the_whole_study_is_the_committed_one() -> None:
+    kept = json.loads((ROOT / "benchmarks" / "results" / "study.json").read_text())
+    text = " ".join((ROOT / "docs" / "results.md").read_text(encoding="utf-8").split())
+    wall_s, cpu_s = round(kept["wall_s"]), round(kept["cpu_s"])
+    assert f"{wall_s // 60} min {wall_s % 60} s by the clock for {kept['n_arms']} arms" in text
+    assert (
+        f"({cpu_s // 60} min {cpu_s % 60} s of processor time, {kept['peak_mb'] / 1e3:.1f} GB at most)"
+        in text
+    )
+    assert f"`{kept['command']}`" in text
