@@ -60,7 +60,6 @@ class LmdbJournal(Journal):
     durability
         ``disk``: an append returns when the disk has it. ``process``: when the operating system has
         it; a killed process loses nothing, a power cut may lose the last second or damage the file.
-        Journals of one file in one process each keep their own word.
 
     Raises
     ------
@@ -75,12 +74,10 @@ class LmdbJournal(Journal):
     def __init__(self, path: str | Path, *, create: bool = True, durability: str = "disk") -> None:
         if durability not in ("disk", "process"):
             raise UsageError(f"expected durability 'disk' or 'process', got {durability!r}")
-        directory, self._waits = Path(path), durability == "disk"
+        folder, self._waits = Path(path), durability == "disk"
         if create:
-            directory.mkdir(parents=True, exist_ok=True)
-        self._environment = acquire(
-            directory, create=create, bulk=False, map_bytes=MAP_BYTES, sync=self._waits
-        )
+            folder.mkdir(parents=True, exist_ok=True)
+        self._environment = acquire(folder, create=create, bulk=False, map_bytes=MAP_BYTES, sync=self._waits)
         try:
             self._check_layout(create)
         except BaseException:
