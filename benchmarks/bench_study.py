@@ -25,6 +25,7 @@ from common import save, unit_vectors, write_actions, write_items
 from http_load import COMMAND
 
 N_DAYS, ARMS = 14, "untrained"
+_LOAD_BEFORE = round(os.getloadavg()[0], 1)
 
 
 def small_world(folder: Path) -> tuple[Path, Path]:
@@ -56,9 +57,6 @@ def run(items: Path, actions: Path, first_day: str | None, n_threads: int) -> di
         "arms": {arm: round(cost["recommend_seconds"], 1) for arm, cost in report["costs"].items()},
         "load_average_before": _LOAD_BEFORE,
     }  # fmt: skip
-
-
-_LOAD_BEFORE = round(os.getloadavg()[0], 1)
 
 
 def main() -> None:
