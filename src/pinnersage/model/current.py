@@ -140,7 +140,7 @@ class CurrentGeneration:
             return False
         if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
             return True
-        return any(at > applied for at, _ in self._journal.of_user(user_id, newest=1))
+        return bool(self._journal.of_user(user_id, after=applied))
 
     def _landed(self) -> tuple[OpenedGeneration, Stamp]:
         """Return the generation that is current on the disk, opened."""

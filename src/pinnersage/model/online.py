@@ -70,7 +70,7 @@ def waiting_for_build(opened: OpenedGeneration, journal: Journal, entries: Seque
     applied = store_applied(opened.store)
     since: dict[UserId, set[tuple[Any, ...]]] = {}
     for user_id in {entry.user_id for entry in entries if entry.retract}:
-        own = [e for at, e in journal.of_user(user_id) if at > applied]
+        own = [entry for _, entry in journal.of_user(user_id, after=applied)]
         own += [entry for entry in entries if entry.user_id == user_id]
         since[user_id] = {entry.identity for entry in own if not entry.retract}
     return {
@@ -81,7 +81,7 @@ def waiting_for_build(opened: OpenedGeneration, journal: Journal, entries: Seque
 def _since_build(opened: OpenedGeneration, journal: Journal, user_id: UserId) -> list[ActionEntry]:
     """Return the actions of a user that the build does not know, oldest first."""
     applied = store_applied(opened.store)
-    since = [entry for at, entry in journal.of_user(user_id) if at > applied]
+    since = [entry for _, entry in journal.of_user(user_id, after=applied)]
     taken_back = {entry.identity for entry in since if entry.retract}
     rows = opened.items.vocabulary.rows_of([entry.item_id for entry in since]).tolist() if since else []
     kept = [

@@ -96,6 +96,7 @@ class Upkeep:
         """
         with self._write_lock.held():
             self.recover()
+            self._journal.settle()
             opened = self._current.caught_up()
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")

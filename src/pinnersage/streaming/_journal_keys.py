@@ -4,7 +4,7 @@ Keys begin with a byte that says what they are::
 
     0 n "head", "items", "parked", "layout"     numbers of the whole journal
     1 SEQUENCE                          an entry
-    2 USER SEQUENCE                     which entries concern a user
+    2, 8                                which entries concern a user: see _user_index
     3 SEQUENCE                          which entries concern items
     4 ITEM SEQUENCE                     actions on an item that a generation did not know; b"" while they wait
     5 USER                              preferences, JSON
@@ -22,26 +22,28 @@ from typing import Any
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
+from pinnersage.streaming._key_ranges import listed, number_of, sequence_bytes
+from pinnersage.streaming._user_index import delete_user_entry, user_entry_key
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry, shortened
 
-ENTRY, OF_USER, OF_ITEMS, PARKED = b"\1", b"\2", b"\3", b"\4"
+ENTRY, OF_ITEMS, PARKED = b"\1", b"\3", b"\4"
 PREFERENCES, RETRACTED, ERASED = b"\5", b"\6", b"\7"
 N_PARKED = b"\0nparked"
 WAITING, APPLIED = b"", b"\1"
 _DIGEST_BYTES = 16
 
 
-def indexed(entry: Entry, at: bytes, *, is_parked: bool) -> Iterator[bytes]:
-    """Yield the keys under which an entry is found again."""
+def put_entry(txn: Any, sequence: int, entry: Entry, data: bytes) -> None:
+    """Write an encoded entry and the keys that lead to it, but for that of a parked action."""
+    at = sequence_bytes(sequence)
+    txn.put(ENTRY + at, data)
     if isinstance(entry, ItemEntry):
-        yield OF_ITEMS + at
+        txn.put(OF_ITEMS + at, b"")
         return
     digest = user_digest(entry.user_id)
-    yield OF_USER + digest + at
+    txn.put(user_entry_key(digest, sequence), b"")
     if entry.retract:
-        yield RETRACTED + digest + at
-    if is_parked:
-        yield parked_key(entry, at)
+        txn.put(RETRACTED + digest + at, b"")
 
 
 def parked_key(entry: Entry, at: bytes) -> bytes:
@@ -52,11 +54,17 @@ def parked_key(entry: Entry, at: bytes) -> bytes:
 def delete_entry(txn: Any, sequence: int, entry: Entry, *, keep_retraction: bool) -> None:
     """Delete an entry and the keys that lead to it."""
     at = sequence_bytes(sequence)
-    if isinstance(entry, ActionEntry) and txn.get(parked_key(entry, at)) == WAITING:
+    txn.delete(ENTRY + at)
+    if isinstance(entry, ItemEntry):
+        txn.delete(OF_ITEMS + at)
+        return
+    digest = user_digest(entry.user_id)
+    delete_user_entry(txn, digest, sequence)
+    if not keep_retraction:
+        txn.delete(RETRACTED + digest + at)
+    if txn.get(parked_key(entry, at)) == WAITING:
         count_parked(txn, -1)
-    for key in (ENTRY + at, *indexed(entry, at, is_parked=True)):
-        if not (keep_retraction and key.startswith(RETRACTED)):
-            txn.delete(key)
+    txn.delete(parked_key(entry, at))
 
 
 def trim_items(txn: Any, before: int) -> int:
@@ -127,24 +135,6 @@ def count_parked(txn: Any, n_more: int) -> None:
     txn.put(N_PARKED, sequence_bytes(number_of(txn.get(N_PARKED)) + n_more))
 
 
-def listed(txn: Any, prefix: bytes, after: int = 0) -> Iterator[int]:
-    """Yield the sequence numbers at the ends of the keys with a prefix, ascending."""
-    for key in keys_of(txn, prefix, after):
-        yield number_of(key[-8:])
-
-
-def keys_of(txn: Any, prefix: bytes, after: int = 0) -> Iterator[bytes]:
-    """Yield the keys with a prefix, ascending; those after a sequence number if one is given."""
-    cursor = txn.cursor()
-    more = cursor.set_range(prefix + sequence_bytes(after + 1) if after else prefix)
-    while more:
-        key = bytes(cursor.key())
-        if not key.startswith(prefix):
-            return
-        yield key
-        more = cursor.next()
-
-
 def entries_after(txn: Any, after: int) -> Iterator[tuple[int, Entry]]:
     """Yield the entries after a sequence number, ascending."""
     cursor = txn.cursor()
@@ -182,16 +172,6 @@ def user_digest(user_id: UserId) -> bytes:
 def item_digest(item_id: ItemId) -> bytes:
     """Return what stands for an item in keys."""
     return blake2b(str(item_id).encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-
-
-def sequence_bytes(sequence: int) -> bytes:
-    """Return a sequence number as it stands in keys."""
-    return sequence.to_bytes(8, "big")
-
-
-def number_of(value: bytes | memoryview | None) -> int:
-    """Return the number in some bytes, 0 for none."""
-    return 0 if value is None else int.from_bytes(value, "big")
 
 
 def copied(value: bytes | memoryview | None) -> bytes | None:

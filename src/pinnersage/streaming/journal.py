@@ -66,8 +66,13 @@ class Journal(ABC):
         """Return all entries about items after a sequence number, ascending."""
 
     @abstractmethod
-    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
-        """Return the entries about a user, ascending; only the last ``newest`` if given."""
+    def of_user(
+        self, user_id: UserId, *, newest: int | None = None, after: int = 0
+    ) -> list[tuple[int, ActionEntry]]:
+        """Return the entries about a user after a sequence number, ascending.
+
+        Only the last ``newest`` of the user's entries are looked at if that is given.
+        """
 
     @abstractmethod
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
@@ -159,6 +164,9 @@ class Journal(ABC):
         item stays. Of the others it is kept what decides which rows a replay gives to items: see
         :func:`~pinnersage.streaming.entries.shortened`.
         """
+
+    def settle(self) -> None:  # noqa: B027 - a journal that has nothing to rearrange does nothing.
+        """Rearrange what was appended, so that :meth:`of_user` is quick for many users; answers stay."""
 
     @abstractmethod
     def compact(self) -> None:

@@ -14,11 +14,9 @@ from pinnersage.store._data_file import DataFile, rewrite_beside
 from pinnersage.store._durable import sync_path
 from pinnersage.store._environment import Environment, acquire, release
 from pinnersage.streaming._journal_keys import (
-    ENTRY,
     ERASED,
     N_PARKED,
     OF_ITEMS,
-    OF_USER,
     PARKED,
     PREFERENCES,
     RETRACTED,
@@ -27,25 +25,23 @@ from pinnersage.streaming._journal_keys import (
     delete_entry,
     entries_after,
     entries_at,
-    indexed,
     item_digest,
-    keys_of,
     let_find,
-    listed,
-    number_of,
     park,
-    sequence_bytes,
+    put_entry,
     trim_items,
     trimmed,
     unpark,
     user_digest,
 )
+from pinnersage.streaming._key_ranges import keys_of, listed, number_of, sequence_bytes
+from pinnersage.streaming._user_index import sequences_of_user, settle_block
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, encode_entry
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
 T = TypeVar("T")
 
-LAYOUT_VERSION = b"2"
+LAYOUT_VERSION, ALL_SETTLED = b"3", b"2"
 MAP_BYTES = 1 << 28
 _LAYOUT, _HEAD, _ITEMS_HEAD = b"\0nlayout", b"\0nhead", b"\0nitems"
 
@@ -96,15 +92,13 @@ class LmdbJournal(Journal):
             sequence = number_of(txn.get(_HEAD))
             for position, (entry, data) in enumerate(zip(entries, encoded, strict=True)):
                 sequence += 1
-                at = sequence_bytes(sequence)
-                txn.put(ENTRY + at, data, append=False)
-                for key in indexed(entry, at, is_parked=False):
-                    txn.put(key, b"")
+                put_entry(txn, sequence, entry, data)
                 if position in parked:
                     park(txn, sequence, entry)
                 if isinstance(entry, ItemEntry):
-                    txn.put(_ITEMS_HEAD, at)
+                    txn.put(_ITEMS_HEAD, sequence_bytes(sequence))
             txn.put(_HEAD, sequence_bytes(sequence))
+            txn.put(_LAYOUT, LAYOUT_VERSION)
             return sequence
 
         return self._write(work)
@@ -123,15 +117,14 @@ class LmdbJournal(Journal):
             ]
         )
 
-    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
+    def of_user(
+        self, user_id: UserId, *, newest: int | None = None, after: int = 0
+    ) -> list[tuple[int, ActionEntry]]:
         """See the base class."""
-        prefix = OF_USER + user_digest(user_id)
-
-        def work(txn: Any) -> list[tuple[int, ActionEntry]]:
-            own = list(listed(txn, prefix))
-            return about_user(txn, own[-newest:] if newest else own, user_id)
-
-        return self._read(work)
+        digest = user_digest(user_id)
+        return self._read(
+            lambda txn: about_user(txn, sequences_of_user(txn, digest, newest=newest, after=after), user_id)
+        )
 
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
         """See the base class."""
@@ -198,7 +191,7 @@ class LmdbJournal(Journal):
         digest = user_digest(user_id)
 
         def work(txn: Any) -> Forgotten:
-            own = about_user(txn, list(listed(txn, OF_USER + digest)), user_id)
+            own = about_user(txn, sequences_of_user(txn, digest), user_id)
             for sequence, entry in own:
                 delete_entry(txn, sequence, entry, keep_retraction=False)
             txn.put(ERASED + digest, b"")
@@ -234,8 +227,14 @@ class LmdbJournal(Journal):
         self._opened().check_present()
         super().check_present()
 
+    def settle(self) -> None:
+        """See the base class; block after block, so that whoever appends waits for one only."""
+        while self._write(settle_block):
+            pass
+
     def compact(self) -> None:
         """See the base class."""
+        self.settle()
         self._opened().write(rewrite_beside)
 
     @property
@@ -288,7 +287,7 @@ class LmdbJournal(Journal):
             self._write(lambda txn: txn.put(_LAYOUT, LAYOUT_VERSION))
         elif layout is None and self.heads().all == 0:
             return  # Somebody makes it at this moment.
-        elif layout != LAYOUT_VERSION:
+        elif layout not in (LAYOUT_VERSION, ALL_SETTLED):
             raise StoredFormatError(
                 f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
                 "use the pinnersage that wrote it, or a newer one (pip install --upgrade pinnersage)"

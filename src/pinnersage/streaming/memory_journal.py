@@ -55,10 +55,12 @@ class MemoryJournal(Journal):
         """See the base class."""
         return [(at, e) for at, e in self._all() if at > after and isinstance(e, ItemEntry)]
 
-    def of_user(self, user_id: UserId, *, newest: int | None = None) -> list[tuple[int, ActionEntry]]:
+    def of_user(
+        self, user_id: UserId, *, newest: int | None = None, after: int = 0
+    ) -> list[tuple[int, ActionEntry]]:
         """See the base class."""
         own = [(at, e) for at, e in self._all() if isinstance(e, ActionEntry) and _is_of(e, user_id)]
-        return own[-newest:] if newest else own
+        return [(at, e) for at, e in (own[-newest:] if newest else own) if at > after]
 
     def parked_of(self, item_id: ItemId) -> list[tuple[int, ActionEntry]]:
         """See the base class."""

@@ -58,8 +58,8 @@ def operations(draw: st.DrawFn) -> list[tuple[str, object]]:
     trims = st.tuples(st.sampled_from(["trim", "trim items"]), st.integers(0, 5))
     prefers = st.tuples(st.just("prefer"), st.sampled_from(USERS))
     unparks = st.tuples(st.just("unpark"), st.integers(1, 12))
-    begins = st.tuples(st.just("begin"), st.none())
-    return draw(st.lists(st.one_of(appends, forgets, trims, prefers, unparks, begins), max_size=12))
+    others = st.tuples(st.sampled_from(["begin", "settle"]), st.none())
+    return draw(st.lists(st.one_of(appends, forgets, trims, prefers, unparks, others), max_size=12))
 
 
 def view(journal: Journal) -> list[object]:
@@ -70,6 +70,8 @@ def view(journal: Journal) -> list[object]:
         [(at, comparable(entry)) for at, entry in journal.read_items(0)],
         [journal.of_user(user) for user in USERS],
         [journal.of_user(user, newest=2) for user in USERS],
+        [journal.of_user(user, after=3) for user in USERS],
+        [journal.of_user(user, newest=2, after=3) for user in USERS],
         [journal.parked_of(one) for one in ITEMS],
         journal.n_parked(),
         journal.retractions(USERS),
@@ -104,6 +106,9 @@ def apply(journal: Journal, step: tuple[str, object]) -> object:
         return journal.set_parked(remove=[at for at, _ in journal.parked_of("b")][:value])
     if name == "begin":
         return journal.forget_erasures()
+    if name == "settle":
+        journal.settle()
+        return None
     assert isinstance(value, (str, int))
     if name == "prefer":
         kept = {"a": "muted", "b": {"preference": "pinned", "item_ids": ["b", "é"]}}
