@@ -3,10 +3,10 @@
     python benchmarks/bench_journal.py            writes benchmarks/results/journal.json
     python benchmarks/bench_journal.py --quick    a smaller journal, prints only
 
-The key that leads from a user to a new entry goes into the newest block of keys (``blocks``); the plain way
-would be its place among all users (``settled``). Both are filled with the same actions of many users; then
-groups of 10, 30 and 100 are appended to each in turn, and one user after another is asked for, before and
-after the blocks are settled.
+The key that leads from a user to a new entry goes into the newest block of keys (``blocks``) or, in mode
+``recent``, to its place among all users (``settled``). Two journals are filled with the same actions of many
+users; then groups of 10, 30 and 100 are appended to each in turn, one user after another is asked for, and
+the blocks are settled.
 """
 
 from __future__ import annotations
@@ -16,14 +16,10 @@ import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from common import measure_and_keep, median_ratio, seconds, side_by_side
-from pinnersage.streaming import _journal_keys
-from pinnersage.streaming._key_ranges import sequence_bytes
-from pinnersage.streaming._user_index import SETTLED
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
@@ -41,20 +37,12 @@ class Filled:
         """Append ``n`` actions of random users in one commit."""
         users = self._rng.integers(self._n_users, size=n).tolist()
         entries = [ActionEntry(f"u{u}", f"i{u % 97}", 1_000 + u, "click", 1.0, u, 2_000) for u in users]
-        if self._new_keys == "blocks":
-            self.journal.append(entries)
-            return
-        with patch.object(_journal_keys, "user_entry_key", _settled_key):
-            self.journal.append(entries)
+        self.journal.append(entries, often_asked=self._new_keys == "settled")
 
     def ask(self, n: int) -> None:
         """Ask for the entries of ``n`` random users."""
         for user in self._rng.integers(self._n_users, size=n).tolist():
             self.journal.of_user(f"u{user}")
-
-
-def _settled_key(digest: bytes, sequence: int) -> bytes:
-    return SETTLED + digest + sequence_bytes(sequence)
 
 
 def run(quick: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from tests.interests import naive, worlds
 
 from pinnersage.config import MS_PER_DAY, InterestConfig
-from pinnersage.interests.build import build_records
+from pinnersage.interests.build import _build, build_records
 from pinnersage.interests.extend import extend_records, nothing_new
 from pinnersage.interests.record import UserRecord
 
@@ -101,6 +102,18 @@ def test_users_do_not_touch_each_other() -> None:
     for u, own in enumerate(found):
         alone = build_records(worlds.batch([own]), x, config, NOW_MS)
         assert same_bits(together.record(u), alone.record(0))
+
+
+def test_embeddings_in_memory_and_on_disk_take_one_compilation() -> None:
+    """A mapped file may not be written, an array may: a second compilation would take half a minute."""
+    batch, embeddings = worlds.batch([[(NOW_MS, 1, 0, 1.0, 0)]]), worlds.embeddings(1)
+    build_records(batch, embeddings, InterestConfig(), NOW_MS)
+    kernel: Any = _build
+    n_before = len(kernel.signatures)
+    fixed = embeddings.copy()
+    fixed.flags.writeable = False
+    build_records(batch, fixed, InterestConfig(), NOW_MS)
+    assert len(kernel.signatures) == n_before
 
 
 @settings(max_examples=30, deadline=None)

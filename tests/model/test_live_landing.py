@@ -27,6 +27,8 @@ from pinnersage.model.live import LiveModel
 from pinnersage.store._build_lock import build_lock
 from pinnersage.store._generation_files import GENERATIONS, LOCK, STAGING, UNPUBLISHED
 from pinnersage.store.generations import GenerationDirectory, Staging
+from pinnersage.streaming._key_ranges import keys_of
+from pinnersage.streaming._user_index import IN_BLOCKS
 from pinnersage.streaming.events import NewAction
 from pinnersage.streaming.journal import Heads
 from pinnersage.streaming.lmdb_journal import LmdbJournal
@@ -282,3 +284,29 @@ def test_a_build_waits_for_an_erasure_that_removes_leftovers(tmp_path: Path) -> 
         time.sleep(0.3)
     waiting.join()
     assert GenerationDirectory(home).current().name == "00000002"
+
+
+@pytest.mark.parametrize("mode", ["exact", "recent"])
+def test_questions_about_a_user_look_into_what_came_since_the_build_at_most(
+    tmp_path: Path, mode: str
+) -> None:
+    home = tmp_path / "m"
+    config = CONFIG.model_copy(update={"online": CONFIG.online.model_copy(update={"online": mode})})
+
+    def n_in_blocks() -> int:
+        with LmdbJournal(home / "journal", create=False) as journal:
+            return journal._read(lambda txn: len(list(keys_of(txn, IN_BLOCKS))))
+
+    build(home, log(), config)
+    with LiveModel(home) as live:
+        live.add_actions(MINE)
+    assert n_in_blocks() == (len(MINE) if mode == "exact" else 0)
+    build(home, log(), config)
+    assert n_in_blocks() == 0
+    with LiveModel(home) as live:
+        assert [o.status for o in live.add_actions(MINE)] == ["duplicate"] * len(MINE)
+        live.add_actions([WORD])
+        assert n_in_blocks() == (mode == "exact")
+        if mode == "exact":
+            assert live.verify().n_differing == 0
+            assert n_in_blocks() == 0

@@ -56,7 +56,8 @@ def test_entries_of_many_blocks_are_found_as_in_memory(tmp_path: Path) -> None:
                 assert found == [oracle.of_user(user, **ask) for user in users[::13]], ask
 
         for one in (journal, oracle):
-            one.append(entries[:n_entries])
+            one.append(entries[:7_000])
+            one.append(entries[7_000:n_entries], often_asked=True)
         check()
         for one in (journal, oracle):
             one.forget("u3")

@@ -95,11 +95,17 @@ def _build(
 
 
 def _readable(embeddings: npt.NDArray[Any], item_rows: Int32s) -> tuple[npt.NDArray[Any], Int64s | None]:
-    """Return a matrix the kernels can read and which items its rows are (None: all items)."""
-    if embeddings.dtype == np.float32:
-        return embeddings, None
-    used = np.unique(item_rows).astype(np.int64)
-    return embeddings[used].astype(np.float32), used
+    """Return a matrix the kernels can read and which items its rows are (None: all items).
+
+    It is never writable: a kernel compiles once for what may be written and once for what may not.
+    """
+    used = None
+    if embeddings.dtype != np.float32:
+        used = np.unique(item_rows).astype(np.int64)
+        embeddings = embeddings[used].astype(np.float32)
+    source = embeddings.view()
+    source.flags.writeable = False
+    return source, used
 
 
 def build_records(

@@ -7,13 +7,13 @@ journal got meanwhile, and leaves out who was erased; only for the last of this,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage.config import MS_PER_DAY
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import StorageFullError, UnavailableError
 from pinnersage.model.home import WriteLock, journal_of, journal_path, open_journal
 from pinnersage.model.online import drop_windows
 from pinnersage.model.opened import OpenedGeneration
@@ -58,6 +58,7 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
     staged = _Staged(staging.path, manifest, home if _is_model(home) else None)
     try:
         staged.fold_journal()
+        staged.settle_journal()
         if manifest["config"]["online"]["online"] == "recent":
             staged.drop_windows()
         with _writers_kept_out(home):
@@ -118,6 +119,12 @@ class _Staged:
         if self._journal is not None and self._has_windows:
             catch_up(self._with_room(), self._journal, landing=True)
             sync_tree(self._path)
+
+    def settle_journal(self) -> None:
+        """Let questions about a user look into what came since this build only."""
+        if self._journal is not None:
+            with suppress(StorageFullError):
+                self._journal.settle()
 
     def check_users(self) -> None:
         """Refuse integers as ids of users, where a journal that began meanwhile may hold others.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from pinnersage._tables.engine import Progress
-from pinnersage.errors import UnavailableError, UsageError
+from pinnersage.errors import StorageFullError, UnavailableError, UsageError
 from pinnersage.model import answers
 from pinnersage.model.building import INDEX, ITEMS, STORE
 from pinnersage.model.current import CurrentGeneration
@@ -96,10 +97,11 @@ class Upkeep:
         """
         with self._write_lock.held():
             self.recover()
-            self._journal.settle()
             opened = self._current.caught_up()
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
+            with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
+                self._journal.settle()
             if items is None or actions is None:
                 found = verify_against_journal(opened, self._journal, progress)
             else:

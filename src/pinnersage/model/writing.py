@@ -70,13 +70,14 @@ def add_entries(
     if waiting - needless:
         outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
     kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]
-    if opened.config.online.online == "recent":
+    is_recent = opened.config.online.online == "recent"
+    if is_recent:
         late = waiting_for_build(opened, journal, entries)
         outcomes = [NEXT_BUILD if o == ACCEPTED and i in late else o for i, o in enumerate(outcomes)]
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
-        head = journal.append([entries[i] for i in kept], parked=parked)
-        if opened.config.online.online == "exact":
+        head = journal.append([entries[i] for i in kept], parked=parked, often_asked=is_recent)
+        if not is_recent:
             _put(opened.store, replace(state, applied=head), writes)
     return outcomes
 

@@ -33,7 +33,7 @@ WAITING, APPLIED = b"", b"\1"
 _DIGEST_BYTES = 16
 
 
-def put_entry(txn: Any, sequence: int, entry: Entry, data: bytes) -> None:
+def put_entry(txn: Any, sequence: int, entry: Entry, data: bytes, *, settled: bool) -> None:
     """Write an encoded entry and the keys that lead to it, but for that of a parked action."""
     at = sequence_bytes(sequence)
     txn.put(ENTRY + at, data)
@@ -41,7 +41,7 @@ def put_entry(txn: Any, sequence: int, entry: Entry, data: bytes) -> None:
         txn.put(OF_ITEMS + at, b"")
         return
     digest = user_digest(entry.user_id)
-    txn.put(user_entry_key(digest, sequence), b"")
+    txn.put(user_entry_key(digest, sequence, settled=settled), b"")
     if entry.retract:
         txn.put(RETRACTED + digest + at, b"")
 

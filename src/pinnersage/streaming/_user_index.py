@@ -1,14 +1,14 @@
 """Which entries of the LMDB journal concern a user.
 
-A key per user at its place among all users would change a page of the file for nearly every action, and
-each of them must reach the disk before the action is acknowledged. So new keys go into *blocks*, one per
-4,096 sequence numbers: what a commit adds lies on the few pages of the newest block. A question about one
-user looks into every block, newest first; :func:`settle_block` moves the keys of a block to where one look
-finds them all.
+A key per user at its place among all users changes a page of the file for nearly every action, and each of
+them must reach the disk before the action is acknowledged. So new keys may go into *blocks*, one per 4,096
+sequence numbers: what a commit adds lies on the few pages of the newest block. A question about one user
+then looks into every block; :func:`settle_some` moves keys to where one look finds them all.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from pinnersage.streaming._key_ranges import keys_of, listed, number_of, sequence_bytes
@@ -18,17 +18,19 @@ SETTLED, IN_BLOCKS = b"\2", b"\x08"
 
 _BLOCK_BITS = 12
 _BLOCK_BYTES = 8
+_SETTLED_AT_ONCE = 512
 
 
-def user_entry_key(digest: bytes, sequence: int) -> bytes:
+def user_entry_key(digest: bytes, sequence: int, *, settled: bool) -> bytes:
     """Return the key under which a new entry is found by its user."""
-    return _block_prefix(sequence >> _BLOCK_BITS) + digest + sequence_bytes(sequence)
+    prefix = SETTLED if settled else _block_prefix(sequence >> _BLOCK_BITS)
+    return prefix + digest + sequence_bytes(sequence)
 
 
 def delete_user_entry(txn: Any, digest: bytes, sequence: int) -> None:
     """Delete the key that leads from a user to an entry, wherever it is."""
-    if not txn.delete(user_entry_key(digest, sequence)):
-        txn.delete(SETTLED + digest + sequence_bytes(sequence))
+    if not txn.delete(user_entry_key(digest, sequence, settled=False)):
+        txn.delete(user_entry_key(digest, sequence, settled=True))
 
 
 def sequences_of_user(txn: Any, digest: bytes, *, newest: int | None = None, after: int = 0) -> list[int]:
@@ -41,25 +43,25 @@ def sequences_of_user(txn: Any, digest: bytes, *, newest: int | None = None, aft
     after
         Only those behind this sequence number.
     """
+    found = list(listed(txn, SETTLED + digest, after))
     first, last = _blocks(txn)
-    first = max(first, after >> _BLOCK_BITS)
-    newest_first: list[int] = []
-    cursor = txn.cursor()
-    for block in range(last, first - 1, -1):
-        if newest and len(newest_first) >= newest:
+    cursor, n_in_blocks = txn.cursor(), 0
+    for block in range(last, max(first, after >> _BLOCK_BITS) - 1, -1):
+        if newest and n_in_blocks >= newest:
             break
         prefix = _block_prefix(block) + digest
         if cursor.set_range(prefix) and bytes(cursor.key()).startswith(prefix):
-            newest_first += reversed(list(listed(txn, prefix, after)))
-    if not newest or len(newest_first) < newest:
-        newest_first += reversed(list(listed(txn, SETTLED + digest, after)))
-    return newest_first[:newest][::-1]
+            own = list(listed(txn, prefix, after))
+            found += own
+            n_in_blocks += len(own)
+    found.sort()
+    return found[-newest:] if newest else found
 
 
-def settle_block(txn: Any) -> bool:
-    """Move the keys of the oldest block to their users; tell whether there was one."""
+def settle_some(txn: Any) -> bool:
+    """Move some keys out of the oldest block; tell whether there was one."""
     first, last = _blocks(txn)
-    for key in list(keys_of(txn, _block_prefix(first))):
+    for key in list(islice(keys_of(txn, _block_prefix(first)), _SETTLED_AT_ONCE)):
         txn.put(SETTLED + key[1 + _BLOCK_BYTES :], b"")
         txn.delete(key)
     return first <= last

@@ -43,13 +43,18 @@ class Journal(ABC):
         """Return the newest sequence numbers; they never go back."""
 
     @abstractmethod
-    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+    def append(
+        self, entries: Sequence[Entry], *, parked: Collection[int] = (), often_asked: bool = False
+    ) -> int:
         """Write all these entries or none; return the last one's sequence number.
 
         Parameters
         ----------
         parked
             Positions of actions whose item is not known.
+        often_asked
+            These users will be asked for by :meth:`of_user` at once and often: make that quick rather than
+            this. Answers are the same.
 
         Raises
         ------
@@ -166,7 +171,13 @@ class Journal(ABC):
         """
 
     def settle(self) -> None:  # noqa: B027 - a journal that has nothing to rearrange does nothing.
-        """Rearrange what was appended, so that :meth:`of_user` is quick for many users; answers stay."""
+        """Rearrange what was appended, so that :meth:`of_user` is quick; answers stay the same.
+
+        Raises
+        ------
+        StorageFullError
+            There is no room; some may be rearranged.
+        """
 
     @abstractmethod
     def compact(self) -> None:

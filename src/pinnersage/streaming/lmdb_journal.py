@@ -35,7 +35,7 @@ from pinnersage.streaming._journal_keys import (
     user_digest,
 )
 from pinnersage.streaming._key_ranges import keys_of, listed, number_of, sequence_bytes
-from pinnersage.streaming._user_index import sequences_of_user, settle_block
+from pinnersage.streaming._user_index import sequences_of_user, settle_some
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, encode_entry
 from pinnersage.streaming.journal import Forgotten, Heads, Journal
 
@@ -84,7 +84,9 @@ class LmdbJournal(Journal):
         """See the base class."""
         return self._read(_heads)
 
-    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+    def append(
+        self, entries: Sequence[Entry], *, parked: Collection[int] = (), often_asked: bool = False
+    ) -> int:
         """See the base class."""
         encoded = [encode_entry(entry) for entry in entries]
 
@@ -92,7 +94,7 @@ class LmdbJournal(Journal):
             sequence = number_of(txn.get(_HEAD))
             for position, (entry, data) in enumerate(zip(entries, encoded, strict=True)):
                 sequence += 1
-                put_entry(txn, sequence, entry, data)
+                put_entry(txn, sequence, entry, data, settled=often_asked)
                 if position in parked:
                     park(txn, sequence, entry)
                 if isinstance(entry, ItemEntry):
@@ -228,13 +230,12 @@ class LmdbJournal(Journal):
         super().check_present()
 
     def settle(self) -> None:
-        """See the base class; block after block, so that whoever appends waits for one only."""
-        while self._write(settle_block):
+        """See the base class; in small steps, so that whoever appends meanwhile waits for one of them."""
+        while self._write(settle_some):
             pass
 
     def compact(self) -> None:
         """See the base class."""
-        self.settle()
         self._opened().write(rewrite_beside)
 
     @property
@@ -289,7 +290,7 @@ class LmdbJournal(Journal):
             return  # Somebody makes it at this moment.
         elif layout not in (LAYOUT_VERSION, ALL_SETTLED):
             raise StoredFormatError(
-                f"the journal has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
+                f"the journal has layout {layout!r}, this pinnersage reads up to {LAYOUT_VERSION!r}: "
                 "use the pinnersage that wrote it, or a newer one (pip install --upgrade pinnersage)"
             )
 

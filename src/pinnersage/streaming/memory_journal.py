@@ -29,7 +29,13 @@ class MemoryJournal(Journal):
         """See the base class."""
         return self._heads
 
-    def append(self, entries: Sequence[Entry], *, parked: Collection[int] = ()) -> int:
+    def append(
+        self,
+        entries: Sequence[Entry],
+        *,
+        parked: Collection[int] = (),
+        often_asked: bool = False,  # noqa: ARG002
+    ) -> int:
         """See the base class."""
         for entry in entries:
             if isinstance(entry, ActionEntry):

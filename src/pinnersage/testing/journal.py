@@ -69,7 +69,7 @@ def view(journal: Journal) -> list[object]:
         [(at, comparable(entry)) for at, entry in journal.read(0)],
         [(at, comparable(entry)) for at, entry in journal.read_items(0)],
         [journal.of_user(user) for user in USERS],
-        [journal.of_user(user, newest=2) for user in USERS],
+        [journal.of_user(user, newest=newest) for user in USERS for newest in (0, 2)],
         [journal.of_user(user, after=3) for user in USERS],
         [journal.of_user(user, newest=2, after=3) for user in USERS],
         [journal.parked_of(one) for one in ITEMS],
@@ -94,7 +94,7 @@ def apply(journal: Journal, step: tuple[str, object]) -> object:
     if name == "append":
         assert isinstance(value, list)
         parked = [i for i, e in enumerate(value) if isinstance(e, ActionEntry) and e.item_id == "b"]
-        return journal.append(value, parked=parked)
+        return journal.append(value, parked=parked, often_asked=len(value) == 1)
     if name == "trim":
         assert isinstance(value, int)
         return journal.trim(value, journal.heads().all)
