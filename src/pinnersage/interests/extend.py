@@ -35,17 +35,15 @@ def extend_records(
     embeddings, config, now_ms
         As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
     """
-    parts = [_columns_of(record, actions, u) for u, record in enumerate(records)]
-    offsets = _offsets([len(part.item_rows) for part in parts])
-    together = ActionBatch(
-        actions.user_ids,
-        offsets,
-        np.concatenate([part.item_rows for part in parts]),
-        np.concatenate([part.times_ms for part in parts]),
-        np.concatenate([part.weights for part in parts]),
-        np.concatenate([part.kinds for part in parts]),
-        np.concatenate([part.event_keys for part in parts]),
-    )
+    parts: list[UserRecord | Columns] = []
+    n_actions = []
+    for u, record in enumerate(records):
+        own = slice(actions.offsets[u], actions.offsets[u + 1])
+        new = Columns(*(getattr(actions, name)[own] for name in Columns._fields))
+        parts += [new] if record is None else [record, new]
+        n_actions.append(len(new.item_rows) + (0 if record is None else record.n_actions))
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in Columns._fields)
+    together = ActionBatch(actions.user_ids, _offsets(n_actions), *columns)
     seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
     seen_offsets = _offsets([len(rows) for rows in seen])
     return build_records(together, embeddings, config, now_ms, seen=(seen_offsets, np.concatenate(seen)))
@@ -61,24 +59,6 @@ def nothing_new(user_id: UserId) -> ActionBatch:
         np.empty(0, np.float32),
         np.empty(0, np.uint8),
         np.empty(0, np.uint64),
-    )
-
-
-def _columns_of(record: UserRecord | None, actions: ActionBatch, u: int) -> Columns:
-    """Return user ``u``'s new actions, after those of the record if there is one."""
-    own = slice(actions.offsets[u], actions.offsets[u + 1])
-    new = Columns(
-        actions.item_rows[own], actions.times_ms[own], actions.weights[own],
-        actions.kinds[own], actions.event_keys[own],
-    )  # fmt: skip
-    if record is None:
-        return new
-    return Columns(
-        np.concatenate((record.item_rows, new.item_rows)),
-        np.concatenate((record.times_ms, new.times_ms)),
-        np.concatenate((record.weights, new.weights)),
-        np.concatenate((record.kinds, new.kinds)),
-        np.concatenate((record.event_keys, new.event_keys)),
     )
 
 

@@ -76,6 +76,7 @@ class ItemEntry:
 
 
 Entry = ActionEntry | ItemEntry
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 DECISIVE_ATTRIBUTES = ("available", "quality")
 """Attributes that decide whether an item may be a candidate, and so which row it gets."""
 
@@ -100,7 +101,7 @@ def action_entry(action: NewAction, received_ms: int) -> ActionEntry:
 
 def encode_entry(entry: Entry) -> bytes:
     """Return an entry's bytes."""
-    body = json.dumps(_fields(entry), separators=(",", ":"), ensure_ascii=True).encode()
+    body = _ENCODER.encode(_fields(entry)).encode()
     return _HEAD.pack(_MAGIC, FORMAT_VERSION, zlib.crc32(body)) + body
 
 
