@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -60,6 +63,32 @@ def test_evaluate_refuses_what_has_seen_the_answers(call: Run, bare: Path) -> No
     assert told["about"]["leak"] in page
     shown = call(*given[:-1], "--allow-leak", COLUMNS="300")
     assert "Do not trust these figures" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_told"),
+    [
+        (("evaluate", "--arms", "mean-0,popular-ranked"), True),
+        (("evaluate", "--arms", "mean-0"), False),
+        (("tune", "--ranker", "--train-days", 3, "--held-out-days", 1), True),
+        (("tune", "--train-days", 3, "--held-out-days", 1), False),
+    ],
+    ids=str,
+)
+def test_who_is_refused_learns_at_once_what_a_ranker_would_need(
+    call: Run, bare: Path, asked: tuple[Any, ...], is_told: bool
+) -> None:
+    short = bare / "short.toml"
+    short.write_text("[ranking]\nhorizon_days = 1.0\nn_moments = 1\n")
+    out = bare / ("out.toml" if asked[0] == "tune" else "out")
+    given = (*tables(bare, embedded(call, bare)), "--out", out, "--config", short, "--json")
+    message = call(*asked, *given).error()["message"]
+    found = re.search(r"--until (\S+?)Z(?:; --until (\S+)Z for rankers)?", message)
+    assert found is not None
+    assert (found[2] is not None) == is_told
+    if is_told:
+        first, earlier = (np.datetime64(text) for text in found.groups())
+        assert first - earlier == np.timedelta64(1, "D")
 
 
 def test_evaluate_takes_what_was_learnt_before_and_says_from_what(call: Run, bare: Path) -> None:

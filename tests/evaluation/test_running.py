@@ -265,7 +265,7 @@ def test_arms_that_were_not_measured_are_not_called_worse(world: ReplayLog, tmp_
     pytest.importorskip("sklearn")
     knowing = replace(world, origin=EmbeddingOrigin("log", 40 * DAY, "1.0.0"))
     long = BuildConfig(ranking=RankingConfig(horizon_days=900))
-    assert notes_on_rankers(["top-40-ranked"], knowing.origin, 40 * DAY, long.ranking)
+    assert notes_on_rankers(["top-40-ranked"], knowing, "given", 40 * DAY, long.ranking)
     report = run(knowing, tmp_path, arms=["popular", "ranked"], config=long)
     assert "top-40-ranked" in report.about["arms_left_out"]
     assert report.about["notes"] == []

@@ -9,12 +9,21 @@ from pinnersage._times import rfc3339
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.names import GROUPS
+from pinnersage.evaluation.replay import ReplayLog
+from pinnersage.evaluation.vectors import VectorSource
 from pinnersage.items.origin import EmbeddingOrigin
+from pinnersage.ranking.fitting import training_moments
 from pinnersage.ranking.leaks import ranker_leak
 
 
 def embeddings_said(
-    origin: EmbeddingOrigin | None, first_ms: int, doing: str, *, allowed: bool, instead: str = ""
+    origin: EmbeddingOrigin | None,
+    first_ms: int,
+    doing: str,
+    *,
+    allowed: bool,
+    instead: str = "",
+    ranking: RankingConfig | None = None,
 ) -> dict[str, Any]:
     """Return what a report says of embeddings: their origin, and the ``leak`` in words where there is one.
 
@@ -30,6 +39,8 @@ def embeddings_said(
         Go on with such embeddings.
     instead
         A further way out.
+    ranking
+        Of the rankers that are fitted; None: none is.
 
     Raises
     ------
@@ -46,21 +57,50 @@ def embeddings_said(
     if allowed:
         leak = f"Do not trust these figures: {found}. They have seen the answers."
         return {"embeddings": origin.to_dict(), "leak": leak}
+    for_ranker = ""
+    if ranking is not None:
+        earlier = rfc3339(training_moments(first_ms, ranking)[0])
+        for_ranker = f"; --until {earlier} for rankers, which learn from the weeks before"
     raise UsageError(
         f"items: {found}: they have seen the answers, and all figures would be too good. Make embeddings "
-        f"that have not (pinnersage embed --until {first}){instead}, or {doing} all the same with "
-        "--allow-leak (from Python: allow_leak=True)"
+        f"that have not (pinnersage embed --until {first}{for_ranker}){instead}, or {doing} all the same "
+        "with --allow-leak (from Python: allow_leak=True)"
+    )
+
+
+def said_of_evaluated(
+    log: ReplayLog,
+    vectors: VectorSource,
+    first_ms: int,
+    arms: Iterable[str],
+    config: RankingConfig,
+    *,
+    allowed: bool,
+) -> dict[str, Any]:
+    """Return :func:`embeddings_said` of embeddings that ``evaluate`` is given for some arms."""
+    instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
+    ranking = config if _rankers_among(arms, config) else None
+    return embeddings_said(
+        _origin(log, vectors), first_ms, "evaluate", allowed=allowed, instead=instead, ranking=ranking
     )
 
 
 def notes_on_rankers(
-    arms: Iterable[str], origin: EmbeddingOrigin | None, until_ms: int, config: RankingConfig
+    arms: Iterable[str], log: ReplayLog, vectors: VectorSource, until_ms: int, config: RankingConfig
 ) -> list[str]:
     """Return what to say of those arms measured whose rankers learn from weeks that the embeddings have seen.
 
     They are no leak of what is measured; such rankers expect too much of the embeddings, and find less.
     """
-    with_ranker = {*GROUPS["ranked"], *(GROUPS["configured"] if config.fit_ranker else ())}
-    ranked = ", ".join(arm for arm in arms if arm in with_ranker)
-    found = ranker_leak(origin, until_ms, config, "leave these arms out") if ranked else None
+    ranked = ", ".join(_rankers_among(arms, config))
+    found = ranker_leak(_origin(log, vectors), until_ms, config, "leave these arms out") if ranked else None
     return [] if found is None else [f"Not at their best: {ranked}; {found}."]
+
+
+def _origin(log: ReplayLog, vectors: VectorSource) -> EmbeddingOrigin | None:
+    return None if vectors == "log" else log.origin
+
+
+def _rankers_among(arms: Iterable[str], config: RankingConfig) -> list[str]:
+    with_ranker = {*GROUPS["ranked"], *(GROUPS["configured"] if config.fit_ranker else ())}
+    return [arm for arm in arms if arm in with_ranker]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
-from pinnersage.evaluation.leaks import embeddings_said, notes_on_rankers
+from pinnersage.evaluation.leaks import notes_on_rankers, said_of_evaluated
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.quality import interest_quality
@@ -107,7 +107,7 @@ def evaluate_log(
     days = _days(log, _first_day(log, first_day_ms, n_days), n_days, config, evaluation)
     start_ms, budgets = days[0].start_ms, _budgets(days, evaluation)
     names, left_out = _names(log, arms)
-    of_embeddings = _of_embeddings(log, start_ms, vectors, allowed=allow_leak)
+    of_embeddings = said_of_evaluated(log, vectors, start_ms, names, config.ranking, allowed=allow_leak)
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions, vectors)
     vectors_at = vectors_of(log, vectors)
     log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
@@ -117,7 +117,7 @@ def evaluate_log(
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
     grouped = {name: column.of(who.users) for name, column in (user_columns or {}).items()}
     results, unable = _results(chosen, arms, lambda arm, step: _result(arm, course, place, step, progress))
-    said |= of_embeddings | _notes(results, log, start_ms, vectors, config)
+    said |= of_embeddings | {"notes": notes_on_rankers(results, log, vectors, start_ms, config.ranking)}
     said |= span_facts(log, course.contexts, days) | {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
     draws = evaluation.n_resamples, evaluation.seed
@@ -129,20 +129,6 @@ def _written(report: Report, directory: Path, *, page: bool) -> Report:
     values = report.to_dict(sentences(report), baselines(report), pairs(report))
     report.write(directory, values, page=page)
     return report
-
-
-def _of_embeddings(log: ReplayLog, start_ms: int, vectors: VectorSource, *, allowed: bool) -> dict[str, Any]:
-    """Return what to say of the embeddings given; those that are learnt here have not seen the span."""
-    instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
-    origin = None if vectors == "log" else log.origin
-    return embeddings_said(origin, start_ms, "evaluate", allowed=allowed, instead=instead)
-
-
-def _notes(
-    measured: Iterable[str], log: ReplayLog, start_ms: int, vectors: VectorSource, config: BuildConfig
-) -> dict[str, Any]:
-    origin = None if vectors == "log" else log.origin
-    return {"notes": notes_on_rankers(measured, origin, start_ms, config.ranking)}
 
 
 def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bool) -> saved.Place:

@@ -12,7 +12,7 @@ import numpy as np
 
 from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
-from pinnersage.config import MS_PER_DAY, BuildConfig
+from pinnersage.config import MS_PER_DAY, BuildConfig, RankingConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.bootstrap import means, resamples
@@ -85,14 +85,14 @@ def tune_log(
     moments = training_moments(known, judged_ms, tuning, default.interests.window_ms)
     days = [moment.day for moment in moments]
     users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
-    said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak) | (about or {})
-    said = _about(known, until_ms, judged_ms, days, tuning) | said
+    ranking = default.ranking if with_ranker else None
+    said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak, ranking=ranking)
+    said = _about(known, until_ms, judged_ms, days, tuning) | said | (about or {})
     too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
     if too_little:
         return _nothing_chosen(said, default, with_ranker, too_little)
     measure = _measure(known, default, tuning, days[0], with_ranker=with_ranker)
-    said["notes"] = _notes(log, days[0].start_ms, default) if with_ranker else []
-    said["n_items_per_list"] = measure.n_items
+    said |= {"notes": _notes(log, days[0].start_ms, ranking), "n_items_per_list": measure.n_items}
     asked = drawn_users(users, tuning.max_users, tuning.seed)
     scores = Scores(known.before(judged_ms), moments, asked, measure)
     pairs = Pairs(tuning.n_resamples, tuning.seed)
@@ -109,8 +109,8 @@ def tune_log(
     return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
 
 
-def _notes(log: ReplayLog, first_ms: int, default: BuildConfig) -> list[str]:
-    leak = ranker_leak(log.origin, first_ms, default.ranking, _NO_RANKER)
+def _notes(log: ReplayLog, first_ms: int, ranking: RankingConfig | None) -> list[str]:
+    leak = None if ranking is None else ranker_leak(log.origin, first_ms, ranking, _NO_RANKER)
     return [] if leak is None else [f"Of the second stage: {leak}."]
 
 
