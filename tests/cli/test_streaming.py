@@ -43,6 +43,23 @@ def test_ingest_counts_and_repeats_change_nothing(copy: Path, more: Path, call: 
     assert [interest["medoid_item_id"] for interest in interests] == ["i03"]
 
 
+def test_an_action_that_leaves_the_window_of_all_others_behind_is_warned_of(
+    copy: Path, more: Path, call: Run
+) -> None:
+    late = pq.read_table(more).slice(2, 1)
+    leap = pa.array([START_MS + 500 * DAY_MS], pa.timestamp("ms", tz="UTC"))
+    pq.write_table(late.set_column(2, "timestamp", leap), more)
+    assert call("interests", copy, "u0", "--json").object()["interests"]
+    ran = call("ingest", copy, more)
+    assert ran.code == 0
+    assert ran.err.startswith("WARNING: the newest action was of 2016-")
+    assert "is now of 2017-" in ran.err
+    assert "newcomer" not in ran.err
+    assert "No interests as of 2017-" in call("interests", copy, "u0").out
+    assert "Nothing to recommend" in call("recommend", copy, "u0").out
+    assert "Topic" in call("interests", copy, "newcomer").out
+
+
 @pytest.mark.parametrize("durability", ["disk", "process"])
 def test_ingest_waits_for_the_disk_as_asked(copy: Path, more: Path, call: Run, durability: str) -> None:
     args = ("ingest", copy, more, "--max-bad-share", 0.5, "--json", "--durability")

@@ -19,6 +19,7 @@ from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, ImportConfig, InterestConfig, OnlineConfig
 from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model.live import LiveModel
+from pinnersage.model.repeats import NEWEST_LOOKED_AT
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
@@ -126,6 +127,7 @@ def test_duplicates_are_not_written_again(live: LiveModel) -> None:
 def test_an_acknowledged_action_is_seen_by_other_processes(live: LiveModel, tmp_path: Path) -> None:
     code = f"""
 from pinnersage.model.live import LiveModel
+from pinnersage.model.repeats import NEWEST_LOOKED_AT
 with LiveModel({str(tmp_path / "m")!r}) as live:
     for line in iter(input, "end"):
         print(live.interests(line)["interests"][0]["n_actions"], flush=True)
@@ -390,6 +392,17 @@ def test_a_table_is_taken_in_and_again_changes_nothing(live: LiveModel, tmp_path
     assert (report.n_rows, counts) == (101, {"accepted": 100, "duplicate": 0, "parked": 1, "rejected": 0})
     assert records(live) == batch(tmp_path, log())
     assert live.add_table(table(log()[200:]))[1]["duplicate"] == 100
+
+
+def test_a_table_taken_in_again_is_known_however_much_a_user_did(live: LiveModel) -> None:
+    """Older than the window, so that no record tells, and more than is looked at for single actions."""
+    much = [NewAction("busy", name(n % 50), START_MS + n, "click") for n in range(NEWEST_LOOKED_AT + 200)]
+    live.add_actions([NewAction("u1", name(1), START_MS + 200 * DAY_MS)])
+    assert live.add_table(table(much))[1]["accepted"] == len(much)
+    for again in (much, much[:50]):
+        assert live.add_table(table(again))[1] == {
+            "accepted": 0, "duplicate": len(again), "parked": 0, "rejected": 0,
+        }  # fmt: skip
 
 
 def test_ids_of_another_type_are_refused(live: LiveModel) -> None:

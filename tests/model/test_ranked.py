@@ -172,6 +172,12 @@ def test_without_a_ranker(tmp_path: Path) -> None:
             model.recommend(7, mode="ranked")
 
 
+def test_a_build_whose_lists_would_need_a_ranker_is_refused_before_it_begins(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"mode 'ranked' needs a second stage: add --ranker"):
+        PinnerSage.build(*tables(), path=tmp_path / "model", mode="ranked")
+    assert not list(tmp_path.rglob("records-*"))
+
+
 def test_a_damaged_ranker_is_refused(built: Path, tmp_path: Path) -> None:
     with PinnerSage.open(built) as model:
         copy = model.save(tmp_path / "copy")

@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
-from tests.serving.conftest import Serve, Server, build_model
+from tests.serving.conftest import Serve, Server, action_table, build_model, item_table
+
+from pinnersage import PinnerSage
 
 TIME = "2026-11-20T10:00:00Z"
 
@@ -55,6 +58,23 @@ def test_what_was_acknowledged_is_there_after_sigterm_and_after_kill_9(serve: Se
     third = serve(directory=server.directory)
     assert third.client.get("/v1/users/k1/interests").json()["interests"][0]["item_ids"] == ["i05"]
     _red_when_gone(third)
+
+
+def test_an_action_that_leaves_the_window_of_all_others_behind_is_logged(
+    serve: Serve, tmp_path: Path
+) -> None:
+    old = [pa.array([1_600_000_000] * 120, pa.timestamp("s", "UTC"))]
+    log = action_table().set_column(2, "timestamp", old)
+    PinnerSage.build(item_table(), log, path=tmp_path / "old").close()
+    server = serve(directory=tmp_path / "old")
+    assert server.client.post("/v1/actions", json={"actions": [action("who-leaps")]}).status_code == 202
+    (line,) = [line for line in server.log_lines() if "all of the window before has passed" in line["event"]]
+    assert line["level"] == "warning"
+    assert "was of 2020-09-13T12:26:40" in line["event"]
+    assert "who-leaps" not in server.log_text()
+    for _ in range(2):
+        assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 202
+    assert server.log_text().count("all of the window before") == 1
 
 
 def _red_when_gone(server: Server) -> None:

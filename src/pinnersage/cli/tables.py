@@ -39,8 +39,10 @@ class Fitted:
         yield self._make(options.max_width)
 
 
-def interests_table(answer: Answer, title_of: TitleOf, *, n_shown: int | None = None) -> Fitted:
+def interests_table(answer: Answer, title_of: TitleOf, *, n_shown: int | None = None) -> Fitted | Text:
     """Return one user's interests, most important first; at most ``n_shown`` of them."""
+    if not answer["interests"]:
+        return Text(f"No interests as of {answer['as_of']}, the time of the model's newest action.")
     return Fitted(lambda width: _interests_table(answer, title_of, n_shown, width))
 
 
@@ -80,8 +82,10 @@ def share_text(share: float, largest: float) -> Text:
     return Text.assemble((bar, "cyan"), f" {share:4.0%}")
 
 
-def recommendations_table(answer: Answer, title_of: TitleOf) -> Table:
+def recommendations_table(answer: Answer, title_of: TitleOf) -> Table | Text:
     """Return one user's recommendations, each beside the interest it comes from."""
+    if not answer["items"]:
+        return Text("Nothing to recommend: see `pinnersage interests` for what there is to go by.")
     table = stretched_table(
         "#", "Item", "Id", "Score", "From the interest", stretch={"Item": 3, "Id": 2, "From the interest": 3}
     )

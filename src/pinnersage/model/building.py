@@ -21,6 +21,7 @@ from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
 from pinnersage.model.ranking import RANKER, WholeLog, leak_of, whole_log, write_ranker
+from pinnersage.ranking.required import check_ranker_wanted
 from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
 
@@ -71,6 +72,7 @@ def write_generation(
 
     ``users_as_text`` keeps the ids of users as text also where this log has integers alone.
     """
+    check_ranker_wanted(config)
     watch = Stopwatch()
     with watch.measure("items_s"):
         table, items_report = import_items(

@@ -187,7 +187,9 @@ class LiveModel(Answering, Upkeep):
                 with self._write_lock.held():
                     opened = self._current.caught_up()
                     own = [entry for _, entry in of_this_log(opened, list(enumerate(entries)))]
-                    outcomes = add_entries(opened, self._journal, own, max_parked=self._max_parked)
+                    outcomes = add_entries(
+                        opened, self._journal, own, max_parked=self._max_parked, look_back=None
+                    )
                 counts["rejected"] += len(entries) - len(own)
                 for outcome in outcomes:
                     counts[outcome.status] += 1

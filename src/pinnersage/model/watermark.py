@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 
 from pinnersage._ids import UserId
+from pinnersage._times import rfc3339
 from pinnersage.interests.record import UserRecord
 from pinnersage.store.base import InterestStore
 
 NOW_META = "now_ms"
 KINDS_META = "kinds"
 APPLIED_META = "applied"
+_log = logging.getLogger(__name__)
 
 
 def store_state(store: InterestStore, built_ms: int, built_kinds: list[str]) -> tuple[int, list[str], int]:
@@ -52,3 +55,16 @@ def _kinds(value: bytes | None, built: list[str]) -> list[str]:
         return built
     kinds: list[str] = json.loads(value)
     return kinds
+
+
+def warn_of_a_leap(before_ms: int, now_ms: int, window_ms: int) -> None:
+    """Log it when "now", the time of the newest action, leaves the whole window before it behind.
+
+    That is right for who acted since, and empties all others: on old data, one action of today does.
+    """
+    if now_ms - before_ms >= window_ms:
+        _log.warning(
+            "the newest action was of %s and is now of %s: all of the window before has passed, so whoever "
+            "has not acted since has no interests",
+            rfc3339(before_ms), rfc3339(now_ms),
+        )  # fmt: skip

@@ -8,22 +8,24 @@ records is folded in by whoever comes next (:func:`catch_up`). The watermark say
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from pinnersage._arrays import Float32s
-from pinnersage._ids import ItemId, UserId
+from pinnersage._ids import ItemId
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.repeats import NEWEST_LOOKED_AT, in_journal, not_in_records, repeated_in
 from pinnersage.model.watermark import (
     APPLIED_META,
     KINDS_META,
     NOW_META,
     store_applied,
     store_state,
+    warn_of_a_leap,
 )
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
@@ -32,7 +34,6 @@ from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 
 CHUNK = 100_000
-NEWEST_LOOKED_AT = 1_000
 
 NEXT_BUILD = Outcome(
     "accepted",
@@ -48,7 +49,12 @@ def state_of(opened: OpenedGeneration) -> State:
 
 
 def add_entries(
-    opened: OpenedGeneration, journal: Journal, entries: Sequence[ActionEntry], *, max_parked: int
+    opened: OpenedGeneration,
+    journal: Journal,
+    entries: Sequence[ActionEntry],
+    *,
+    max_parked: int,
+    look_back: int | None = NEWEST_LOOKED_AT,
 ) -> list[Outcome]:
     """Make actions durable and visible; return what became of each.
 
@@ -58,13 +64,17 @@ def add_entries(
         Checked; ids in the types of the model.
     max_parked
         More actions on unknown items than this are not taken.
+    look_back
+        Where a record does not tell, repeats are looked for among so many newest entries of its user; None:
+        all.
     """
-    known = _known(opened.store, journal, entries)
-    state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
+    known, before = _known(opened.store, journal, entries), state_of(opened)
+    state, writes = fold(before, entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
-    needless = _in_journal(journal, entries, writes.needless | waiting)
-    repeated = _repeated(journal, entries, _not_in_records(opened, entries, known, state.now_ms))
+    needless = in_journal(journal, entries, writes.needless | waiting, look_back)
+    untold = not_in_records(opened, entries, known, state.now_ms)
+    repeated = repeated_in(journal, entries, untold, look_back)
     outcomes = [DUPLICATE if i in repeated - waiting else o for i, o in enumerate(outcomes)]
     needless = needless | repeated
     if waiting - needless:
@@ -79,6 +89,7 @@ def add_entries(
         head = journal.append([entries[i] for i in kept], parked=parked, often_asked=is_recent)
         if not is_recent:
             _put(opened.store, replace(state, applied=head), writes)
+            warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
     return outcomes
 
 
@@ -167,60 +178,6 @@ def fold_again(
         _apply_parked(opened, journal, item_id, alone=alone)
     if items:
         opened.store.put_meta(APPLIED_META, str(applied).encode())
-
-
-def _in_journal(journal: Journal, entries: Sequence[ActionEntry], repeats: Set[int]) -> set[int]:
-    """Return which of the repeats the journal has already; the others it must take.
-
-    What only the records have came from the log of a build: the log of the next may not hold it.
-    """
-    held: dict[UserId, set[ActionEntry]] = {}
-    for user_id in {entries[position].user_id for position in repeats}:
-        own = journal.of_user(user_id, newest=NEWEST_LOOKED_AT)
-        held[user_id] = {replace(entry, user_id=user_id, received_ms=0) for _, entry in own}
-    found = set()
-    for position, entry in enumerate(entries):
-        if entry.user_id in held:
-            timeless = replace(entry, received_ms=0)
-            if position in repeats and timeless in held[entry.user_id]:
-                found.add(position)
-            held[entry.user_id].add(timeless)
-    return found
-
-
-def _not_in_records(
-    opened: OpenedGeneration, entries: Sequence[ActionEntry], known: Known, now_ms: int
-) -> list[int]:
-    """Return the positions of entries of which a record does not tell whether it knew them before.
-
-    That are all in mode ``recent``, and otherwise those older than the window or beyond the cap.
-    """
-    if opened.config.online.online == "recent":
-        return list(range(len(entries)))
-    config = opened.config.interests
-    full = {user_id: r for user_id, r in known.records.items() if r.n_actions >= config.max_actions}
-    return [
-        i
-        for i, entry in enumerate(entries)
-        if entry.time_ms <= now_ms - config.window_ms
-        or (entry.user_id in full and entry.time_ms <= full[entry.user_id].times_ms[0])
-    ]
-
-
-def _repeated(journal: Journal, entries: Sequence[ActionEntry], positions: Sequence[int]) -> set[int]:
-    """Return which of the positions hold an action that the journal has, or one before them."""
-    held: dict[UserId, set[tuple[Any, ...]]] = {}
-    found = set()
-    for position in positions:
-        entry = entries[position]
-        if entry.user_id not in held:
-            own = journal.of_user(entry.user_id, newest=NEWEST_LOOKED_AT)
-            held[entry.user_id] = {(old.retract, *old.identity) for _, old in own}
-        identity = (entry.retract, *entry.identity)
-        if identity in held[entry.user_id]:
-            found.add(position)
-        held[entry.user_id].add(identity)
-    return found
 
 
 def _append_item(opened: OpenedGeneration, journal: Journal, entry: ItemEntry) -> int:

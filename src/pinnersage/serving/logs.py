@@ -11,7 +11,7 @@ import structlog
 
 
 def configure_logs(level: str = "info") -> None:
-    """Send lines of this level and worse to stderr as JSON; the server's own lines among them."""
+    """Send lines of this level and worse to stderr as JSON; those of server and model among them."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -25,9 +25,9 @@ def configure_logs(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     handler = _ToStructlog()
-    for name in ("uvicorn", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler] if name == "uvicorn" else [], name != "uvicorn"
+    for name in ("pinnersage", "uvicorn", "uvicorn.error"):
+        logger, is_part = logging.getLogger(name), "." in name
+        logger.handlers, logger.propagate = [] if is_part else [handler], is_part
         logger.setLevel(max(number, logging.WARNING))
 
 

@@ -8,13 +8,13 @@ import numpy as np
 
 from pinnersage._arrays import Int32s, Int64s
 from pinnersage.config import BuildConfig
-from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.asking import Queries
 from pinnersage.evaluation.arms.balanced import Balanced
 from pinnersage.evaluation.arms.interests import Interests
 from pinnersage.evaluation.arms.ranked import Ranked
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog
+from pinnersage.ranking.required import check_ranker_wanted
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval.draw import seed_of_user
 
@@ -84,17 +84,13 @@ def served_arm(config: BuildConfig, parts: Parts, name: str = "as-configured") -
     retrieval, ranking = config.retrieval, config.ranking
     neighbors = parts.neighbors.with_near_duplicate_cosine(retrieval.near_duplicate_cosine)
     parts = replace(parts, neighbors=neighbors, config=config.interests, retrieval=retrieval)
+    check_ranker_wanted(config)
     if ranking.fit_ranker:
         return ServedRanked(
             name, "interests", parts, ranking, n_interests=ranking.n_proposing_interests,
             candidate_budget=retrieval.candidate_budget,
             near_duplicate_cosine=retrieval.near_duplicate_cosine,
         )  # fmt: skip
-    if retrieval.mode == "ranked":
-        raise UsageError(
-            "retrieval.mode 'ranked' needs a second stage; add --ranker (fit_ranker=True), or choose another "
-            "mode"
-        )
     if retrieval.mode == "balanced":
         return Balanced(
             name, neighbors, "proportional", "turns", parts.records, parts.config,

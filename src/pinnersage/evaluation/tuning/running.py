@@ -38,6 +38,7 @@ from pinnersage.evaluation.tuning.settings import TuningSettings
 from pinnersage.evaluation.tuning.shared import shared_parts
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
 from pinnersage.ranking.leaks import ranker_leak
+from pinnersage.ranking.required import check_ranker_wanted
 from pinnersage.retrieval._scores import as_matrix
 from pinnersage.retrieval.balance import unit_rows
 
@@ -126,19 +127,14 @@ def _default(config: BuildConfig, tuning: TuningSettings) -> tuple[bool, BuildCo
             "retrieval.exclude_seen is false, so lists may repeat what was seen; tune for such lists with "
             "--targets all (from Python: TuningSettings(targets='all'))"
         )
-    if mode == "ranked":
-        if not config.ranking.fit_ranker:
-            raise UsageError(
-                "mode 'ranked' needs a second stage: add --ranker (fit_ranker=True), or choose another mode"
-            )
-        mode = "sampled"
+    check_ranker_wanted(config)
     return config.ranking.fit_ranker, with_values(
         config,
         {
             "ranking.fit_ranker": False,
             "ranking.repeats": repeats,
             "retrieval.exclude_seen": not repeats,
-            "retrieval.mode": mode,
+            "retrieval.mode": "sampled" if mode == "ranked" else mode,
         },
     )
 
