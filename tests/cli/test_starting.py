@@ -26,8 +26,8 @@ def loaded(*args: object) -> set[str]:
     """Return the packages that are loaded once a command has run, in a process of its own."""
     program = (
         "import sys; from pinnersage.cli.app import invoke; from pinnersage.cli.exits import run\n"
-        "code = run(invoke, sys.argv[1:]); print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)\n"
-        "sys.exit(code)"
+        "code = run(invoke, sys.argv[1:])\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr); sys.exit(code)"
     )
     command = [sys.executable, "-c", program, *map(str, args)]
     done = subprocess.run(command, capture_output=True, text=True)
