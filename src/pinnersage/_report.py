@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pinnersage.config import ImportConfig
 from pinnersage.errors import BadRowsError
+
+if TYPE_CHECKING:
+    from pinnersage.config import ImportConfig
 
 N_EXAMPLES = 5
 MAX_SHOWN = 80

@@ -230,3 +230,43 @@ def test_other_names_are_mapped(world: Path, build: Build, call: Run) -> None:
     flags = [part for name in names for part in ("--map", name)]
     assert build(*flags, items=items, actions=actions).code == 0
     assert "Topic 0" in call("interests", world / "model", "u0").out
+
+
+@pytest.mark.parametrize("verb", ["validate", "build", "embed", "tune", "evaluate"])
+@pytest.mark.parametrize("pair", ["user_id=customer", "title=user_id", "item_id=asin"])
+def test_a_map_to_a_column_that_no_table_has_is_refused(world: Path, call: Run, verb: str, pair: str) -> None:
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    out = () if verb == "validate" else ("--out", world / "out")
+    before = sorted(world.iterdir())
+    refused_map(call(verb, *tables, *out, "--json", "--map", pair), pair, "parquet; found")
+    assert sorted(world.iterdir()) == before
+
+
+def test_ingest_refuses_a_map_to_a_column_that_is_not_there(world: Path, copy: Path, call: Run) -> None:
+    actions = world / "actions.parquet"
+    refused_map(call("ingest", copy, actions, "--json", "--map", "user_id=customer"), "user_id=customer")
+    assert call("ingest", copy, actions, "--json", "--map", "title=name").code == 0, "titles are of items"
+
+
+def refused_map(ran: Ran, *words: str) -> None:
+    assert ran.code == 2, ran.err
+    error = ran.error()
+    assert error["type"] == "UsageError"
+    assert all(word in error["message"] for word in words), error
+
+
+@pytest.mark.parametrize("renamed", ["items", "actions"])
+def test_a_map_that_fits_one_of_the_tables_is_taken(build: Build, renamed: str) -> None:
+    tables = {"items": item_table(), "actions": action_table()}
+    names = ["asin" if name == "item_id" else name for name in tables[renamed].column_names]
+    tables[renamed] = tables[renamed].rename_columns(names)
+    assert build("--map", "item_id=asin", **tables).code == 0
+
+
+def test_a_map_is_taken_that_fits_only_late_lines(world: Path, build: Build) -> None:
+    lines = [row | {"timestamp": row["timestamp"].isoformat()} for row in action_table().to_pylist()] * 40
+    lines[-1]["strength"] = 2.0
+    path = world / "actions.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert len(lines) > 1_000
+    assert build("--map", "weight=strength", actions=path).code == 0

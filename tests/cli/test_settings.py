@@ -1,5 +1,6 @@
 """Precedence: flags, environment, file, a verb's own defaults, the library's defaults."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -88,10 +89,29 @@ def test_service_links_of_kubernetes_are_not_settings(name: str, monkeypatch: py
     assert load_config(None, {}) == BuildConfig()
 
 
-def test_a_near_miss_is_pointed_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("interests.decay_per_days", "interests.decay_per_day"),
+        ("interests.decay", "interests.decay_per_day"),
+        ("interest.window_days", "interests"),
+        ("threads", "n_threads"),
+        ("interests.alfa", "interests.max_merge_cost"),
+        ("interests.lambda", "interests.decay_per_day"),
+    ],
+)
+def test_a_near_miss_is_pointed_out(tmp_path: Path, written: str, meant: str) -> None:
     path = tmp_path / "settings.toml"
-    path.write_text("[interests]\ndecay_per_days = 1")
-    with pytest.raises(UsageError, match=r"did you mean interests\.decay_per_day\?"):
+    path.write_text(f"{written} = 1")
+    with pytest.raises(UsageError, match=rf"did you mean {re.escape(meant)}\?"):
+        load_config(path, {})
+
+
+@pytest.mark.parametrize("written", ["interests.fruit", "retrieval.xyz"])
+def test_nothing_is_pointed_to_where_nothing_is_near(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(f"{written} = 1")
+    with pytest.raises(UsageError, match=r"^unknown setting '[a-z.]+'; known are"):
         load_config(path, {})
 
 

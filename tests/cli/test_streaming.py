@@ -116,3 +116,32 @@ def test_they_read_well(copy: Path, more: Path, call: Run) -> None:
     assert "waiting for their item" in call("ingest", copy, more, "--max-bad-share", 0.5).out
     assert "Every record is what a batch builds" in call("verify", copy).out
     assert "actions removed" in call("compact", copy).out
+
+
+@pytest.fixture
+def strange(tmp_path: Path) -> Path:
+    """Write actions of which none is on an item of the model."""
+    table = pa.table({"user_id": ["u0"] * 20, "item_id": [f"other-{i}" for i in range(20)]})
+    times = pa.array([START_MS + 50 * DAY_MS + i for i in range(20)], pa.timestamp("ms", tz="UTC"))
+    pq.write_table(table.append_column("timestamp", times), tmp_path / "strange.parquet")
+    return tmp_path / "strange.parquet"
+
+
+@pytest.mark.parametrize(("max_parked", "told"), [(100, "20 of 20 actions"), (5, "15 more were rejected")])
+def test_a_table_on_items_that_nobody_knows_is_told(
+    copy: Path, strange: Path, call: Run, max_parked: int, told: str
+) -> None:
+    ran = call("ingest", copy, strange, "--max-parked", max_parked)
+    assert ran.code == 0
+    said = " ".join(ran.err.split())
+    assert said.startswith("Warning: ")
+    assert told in said
+    assert "items that the model does not know" in said
+
+
+def test_few_actions_on_unknown_items_are_no_warning(
+    copy: Path, more: Path, strange: Path, call: Run
+) -> None:
+    assert call("ingest", copy, more, "--max-bad-share", 0.2).err == "", "1 of 5"
+    assert call("ingest", copy, strange, "--max-bad-share", 1).err == ""
+    assert call("ingest", copy, strange, "--json").err == "", "programs read the counts"

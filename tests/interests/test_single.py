@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ def test_members_medoids_and_shares_refer_to_the_input() -> None:
     assert [i.members.tolist() for i in found] == [[3, 2, 0], [1]]
     assert [i.n_actions for i in found] == [3, 1]
     assert [i.share for i in found] == [3 / 4, 1 / 4]
+    assert "np." not in repr([replace(i, members=i.members.tolist()) for i in found])
     assert (found[0].oldest_ms, found[0].newest_ms) == (DAY, 3 * DAY)
     spread = [((x[[0, 2, 3]] - x[m]) ** 2).sum() for m in (0, 2, 3)]
     assert found[0].medoid == (0, 2, 3)[int(np.argmin(spread))]

@@ -337,7 +337,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
         SchemaError,
         "column item_id; found asin, embedding.*--map item_id=",
     ),
-    "no embedding": (lambda p: broken(p, "t.csv", b"item_id\nx\n"), SchemaError, r"\.npy file beside"),
+    "no embedding": (
+        lambda p: broken(p, "t.csv", b"item_id\nx\n"),
+        SchemaError,
+        r"\.npy file beside.*pinnersage embed",
+    ),
     "truncated": (truncated_parquet, DataError, r"cut\.parquet: cannot be read"),
     "latin1": (
         lambda p: broken(p, "t.csv", b"item_id,embedding\na,1 2\n\xe9,1 2\n"),

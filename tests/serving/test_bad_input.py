@@ -8,7 +8,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
@@ -17,6 +17,7 @@ from litestar.testing import TestClient
 from structlog.testing import capture_logs
 from tests.serving.conftest import Serve, Server
 
+from pinnersage.config import RecommendMode
 from pinnersage.model.live import LiveModel
 from pinnersage.serving.app import create_app
 from pinnersage.serving.keys import add_key
@@ -54,6 +55,16 @@ def problem(response: httpx.Response, status: int, field: str | None = None) -> 
 )  # fmt: skip
 def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str) -> None:
     problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, field)
+
+
+def test_a_wrong_mode_is_answered_with_the_modes(client: httpx.Client) -> None:
+    asked = (
+        client.get("/v1/users/u1/recommendations?mode=best"),
+        client.post("/v1/recommendations", json={"user_ids": ["u1"], "mode": "best"}),
+    )
+    for answer in asked:
+        (error,) = problem(answer, 400, "mode")["errors"]
+        assert all(mode in error["message"] for mode in get_args(RecommendMode))
 
 
 @pytest.mark.parametrize(

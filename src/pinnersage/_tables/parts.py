@@ -82,7 +82,7 @@ def column_names(piece: Piece, wanted: Collection[str] = ()) -> list[str]:
         if piece.format == "parquet":
             return list(pa.parquet.read_schema(piece.file).names)
         if piece.format == "arrow":
-            return list(_dataset(piece.file).schema.names)
+            return list(open_dataset(piece.file).schema.names)
         if piece.format == "csv":
             return csv_header(piece.file)[0]
         return _json_keys(piece.file, wanted)
@@ -123,7 +123,7 @@ def _arrow_part(connection: duckdb.DuckDBPyConnection, piece: Piece, wanted: Seq
     if piece.table is not None:
         connection.register(name, piece.table.select(list(wanted)))
     else:
-        connection.register(name, _dataset(piece.file))
+        connection.register(name, open_dataset(piece.file))
     return Part((piece,), name, _described(connection, name, wanted))
 
 
@@ -242,7 +242,7 @@ def true_rows(rows: Int64s, rejects: Sequence[tuple[int, str]]) -> Int64s:
     return shifted
 
 
-def _dataset(file: Path) -> Any:
+def open_dataset(file: Path) -> Any:
     """Open an Arrow file as a dataset; importing datasets imports pandas, which is slow to load."""
     import pyarrow.dataset  # noqa: PLC0415
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
@@ -139,6 +139,8 @@ SETTINGS = (
     _setting("retrieval.mode", "--mode", Mode, "How `recommend` draws unless told otherwise.", _INTERESTS),
 )
 
+# Which arguments of verbs are tables of items, and which have columns as actions have.
+_TABLES_READ = (("items",), ("actions", "file", "impressions", "users"))
 _MAP = Annotated[
     list[str] | None,
     _option("--map", metavar="NAME=COLUMN", panel=_TABLES, help="item_id=asin reads asin; repeatable."),
@@ -182,6 +184,14 @@ def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
     return columns or None
 
 
+def _check_map(columns: dict[str, str], given: Mapping[str, Any]) -> None:
+    """Refuse a flag for a column that is not there; a settings file may serve verbs with other tables."""
+    from pinnersage._tables.mapped import check_mapped
+
+    items, logs = ([given[name] for name in names if given.get(name)] for names in _TABLES_READ)
+    check_mapped(columns, items, logs)
+
+
 def with_settings(
     *, section: str | None = None, **defaults: Any
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -208,7 +218,9 @@ def _with_settings(
         from pinnersage.cli.settings import load_config
 
         flags = {setting.key: given.pop(setting.flag) for setting in settings}
-        flags["imports.columns"] = parse_map(map_columns)
+        flags["imports.columns"] = columns = parse_map(map_columns)
+        if columns is not None:
+            _check_map(columns, given)
         verb(config=load_config(config_file, flags, defaults), **given)
 
     parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in [*own, *added]]

@@ -84,6 +84,19 @@ def ingest_report(answer: Answer) -> Group:
     return Group(facts_table(facts), *_left_out([answer["report"]]))
 
 
+def unknown_items_told(answer: Answer, max_share: float) -> str:
+    """Return a warning where more than ``max_share`` of the rows of a table found no item; else nothing."""
+    n_rows, n_parked, n_rejected = answer["report"]["n_rows"], answer["parked"], answer["rejected"]
+    if n_parked + n_rejected <= max_share * n_rows:
+        return ""
+    rejected = f", {n_rejected:,} more were rejected (--max-parked)" if n_rejected else ""
+    return (
+        f"{n_parked:,} of {n_rows:,} actions are on items that the model does not know{rejected}: they count "
+        "once these items are there. If they should be there, check that this is the right file and that its "
+        "item ids are those of the items (--map item_id=COLUMN)"
+    )
+
+
 def verification_report(found: Answer) -> Group:
     """Return whether records are what a batch builds."""
     good = "Every record is what a batch builds of its actions, and holds every journalled one."

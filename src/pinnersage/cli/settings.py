@@ -19,6 +19,8 @@ from pinnersage.errors import UsageError
 ENVIRONMENT_PREFIX = "PINNERSAGE_"
 # Kubernetes puts these into every container beside a service called "pinnersage".
 _SERVICE_LINK = re.compile(r"^(SERVICE_HOST|SERVICE_PORT.*|PORT|PORT_.*)$")
+_NAMES_IN_THE_PAPER = {"alpha": "interests.max_merge_cost", "lambda": "interests.decay_per_day"}
+_LEAST_LIKENESS = 0.55
 
 Tree = dict[str, Any]
 
@@ -117,8 +119,11 @@ def _refuse_unknown(key: str, where: str = "") -> None:
 
 def _unknown(key: str, where: str = "") -> str:
     known = list(known_keys())
-    close = difflib.get_close_matches(key, known, n=1)
-    nearest = f" (did you mean {close[0]}?)" if close else ""
+    # Without the section: two keys of one section are alike for its name alone.
+    sections = {name.partition(".")[0]: name.partition(".")[0] for name in known}
+    names = sections | {name.rpartition(".")[2]: name for name in known} | _NAMES_IN_THE_PAPER
+    close = difflib.get_close_matches(key.rpartition(".")[2], names, n=1, cutoff=_LEAST_LIKENESS)
+    nearest = f" (did you mean {names[close[0]]}?)" if close else ""
     return f"unknown setting {key!r}{where}{nearest}; known are: {', '.join(known)}"
 
 

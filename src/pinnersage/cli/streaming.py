@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pinnersage.cli import options
-from pinnersage.cli.output import configure_log, console, progress_bars, write_json
+from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
 from pinnersage.errors import UsageError
 
 File = Annotated[Path, typer.Argument(metavar="F", help="Actions: Parquet, Arrow, CSV or JSONL.")]
@@ -61,13 +61,16 @@ def ingest(
     with progress_bars(shown=not as_json) as progress, live as model:
         report, counts = model.add_table(file, imports, progress)
         generation = model.generation
+        max_bad_share = imports.get("max_bad_share", model.config.imports.max_bad_share)
     answer = {"path": str(directory), "generation": generation, **counts, "report": report.to_dict()}
     if as_json:
         write_json(answer)
         return
-    from pinnersage.cli.reports import ingest_report
+    from pinnersage.cli.reports import ingest_report, unknown_items_told
 
     console().print(ingest_report(answer))
+    if told := unknown_items_told(answer, max_bad_share):
+        error_console().print(f"Warning: {told}.", style="bold red", markup=False)
 
 
 def verify(

@@ -131,7 +131,7 @@ def _checked(
 
 def _interests_of(record: UserRecord) -> list[Interest]:
     positions = record.event_keys.astype(np.int64) - 1
-    total = record.importances.sum() or 1.0
+    total = float(record.importances.sum()) or 1.0
     interests = []
     for k in range(record.n_interests):
         own = np.flatnonzero(record.labels == k)

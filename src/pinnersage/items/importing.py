@@ -170,7 +170,7 @@ def _give_matrices(layouts: list[PieceLayout], embeddings_npy: Any) -> None:
                     f"{layout.piece.name}: expected a column embedding, or a .npy file beside the table; "
                     f"found columns {', '.join(layout.found)}. If it has another name, map it: "
                     "--map embedding=<name in the table> (from Python: columns={'embedding': ...}, or "
-                    "embeddings_npy=)"
+                    "embeddings_npy=). If there are no embeddings yet, make them: pinnersage embed"
                 )
             layout.matrix, layout.matrix_name = open_matrix(path), str(path)
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.dataset
 import pyarrow.parquet
 
 from pinnersage._tables.columns import quoted
 from pinnersage._tables.engine import translated
 from pinnersage._tables.idcolumns import id_column
-from pinnersage._tables.parts import UNREADABLE, Rejects, csv_rejects, open_part
+from pinnersage._tables.parts import UNREADABLE, Rejects, csv_rejects, open_dataset, open_part
 from pinnersage._tables.sources import Piece
 from pinnersage.errors import SchemaError
 
@@ -59,7 +58,7 @@ def schema_of(piece: Piece, names: list[str]) -> pa.Schema:
         if piece.format == "parquet":
             return pa.parquet.read_schema(piece.file)
         if piece.format == "arrow":
-            return pa.dataset.dataset([str(piece.file)], format="ipc").schema
+            return open_dataset(piece.file).schema
         return pa.schema([(name, pa.large_string()) for name in names])
 
 

@@ -10,7 +10,7 @@ import re
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import structlog
@@ -25,6 +25,7 @@ from pinnersage.errors import (
     UnavailableError,
     UsageError,
 )
+from pinnersage.serving.shapes import Mode
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -32,6 +33,8 @@ MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, rep
 
 # Messages of the model begin with the field they are about, where there is one.
 _FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
+_NOT_A_CHOICE = "Invalid enum value "
+_CHOICES = {"mode": get_args(Mode)}
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
     (StoredFormatError, 503),
     (UsageError, 400),
@@ -129,12 +132,30 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """Answer for what the framework refuses: no such route, a parameter that is not a number."""
     errors = []
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        errors = [FieldError(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
+        errors = [_field_error(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
     named = ", ".join(e.field for e in errors)
     detail = f"cannot read {named}" if named else str(error.detail)
     if str(error.detail) == "client disconnected prematurely":
         return _respond(request, 400, "the connection ended before the body was complete")
     return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
+
+
+def _field_error(field: str, message: str) -> FieldError:
+    return FieldError(field, with_choices(field, message))
+
+
+def with_choices(field: str, message: str) -> str:
+    """Return the message of the decoder with the values that a field may have, where it leaves them out.
+
+    Examples
+    --------
+    >>> with_choices("mode", "Invalid enum value 'best'")
+    "expected mode sampled, budgeted, balanced or ranked, got 'best'"
+    """
+    if field not in _CHOICES or not message.startswith(_NOT_A_CHOICE):
+        return message
+    *others, last = _CHOICES[field]
+    return f"expected {field} {', '.join(others)} or {last}, got {message.removeprefix(_NOT_A_CHOICE)}"
 
 
 def on_large_body(request: Request[Any, Any, Any], _: HTTPException) -> Response[bytes]:
