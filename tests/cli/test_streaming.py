@@ -52,7 +52,7 @@ def test_an_action_that_leaves_the_window_of_all_others_behind_is_warned_of(
     assert call("interests", copy, "u0", "--json").object()["interests"]
     ran = call("ingest", copy, more)
     assert ran.code == 0
-    assert ran.err.startswith("WARNING: the newest action was of 2016-")
+    assert ran.err.startswith("Warning: the newest action was of 2016-")
     assert "is now of 2017-" in ran.err
     assert "newcomer" not in ran.err
     assert "No interests as of 2017-" in call("interests", copy, "u0").out

@@ -99,7 +99,7 @@ def configure_log(*, verbose: bool) -> None:
     import structlog
 
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(logging.Formatter("Warning: %(message)s."))
     own = logging.getLogger("pinnersage")
     own.handlers, own.propagate = [handler], False
     level = logging.INFO if verbose else logging.WARNING
