@@ -9,7 +9,7 @@ from pinnersage.cli import demo_data
 from pinnersage.cli.demo_mean import decayed_mean, nearest_unseen, unseen
 from pinnersage.cli.demo_words import slug, title, written_out
 from pinnersage.config import MS_PER_DAY
-from pinnersage.errors import NotFoundError
+from pinnersage.errors import UnavailableError
 from pinnersage.interests.record import UserRecord
 
 
@@ -69,7 +69,7 @@ def test_every_purchase_is_kept_or_counted(purchases: demo_data.DemoTables) -> N
 
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_data, "PACKAGE", "no_such_package_here")
-    with pytest.raises(NotFoundError, match=r"pip install '\.\[demo\]'"):
+    with pytest.raises(UnavailableError, match=r"pip install '\.\[demo\]'"):
         demo_data.load_purchases()
 
 

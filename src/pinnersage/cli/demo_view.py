@@ -44,6 +44,7 @@ def next_commands(directory: str, user: str, item: str, medoid: str) -> list[tup
         (f"pinnersage explain {directory} {user} {item}", "why this item"),
         (f"pinnersage similar {directory} {medoid}", "items like this one"),
         (f"pinnersage serve {directory}", f"all this as a page; before: {install_command('serve')}"),
+        ("pinnersage demo --tables DIR", "the same, and leaves these tables for the other commands"),
         ("pinnersage demo --items F --actions F", "the same with your own tables"),
         ("pinnersage build --items F --actions F --out DIR", "a model of your own"),
     ]

@@ -1,15 +1,15 @@
 """The one place where errors become messages and exit codes.
 
-=====  ==========================================================
+=====  =================================================================
 code   meaning
-=====  ==========================================================
+=====  =================================================================
 0      done
 2      usage: the call itself is wrong
 3      bad data: the input or a stored file cannot be used
 4      not found: no such model, user or item
-5      unavailable: busy, full or gone; try again later
+5      unavailable: busy, full or gone (try again later), or an extra is missing
 130    interrupted (Ctrl-C); 141: the reader of a pipe went away
-=====  ==========================================================
+=====  =================================================================
 
 Anything else is a defect of this program and shows its traceback.
 """

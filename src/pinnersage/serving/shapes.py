@@ -17,6 +17,20 @@ Time = Annotated[
 ]
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
+Score = Annotated[
+    float,
+    Meta(
+        description="A cosine in the modes sampled and budgeted, what an item adds to those before it in "
+        "balanced, log-odds in ranked; of popular items a count of users. Compare within one list only."
+    ),
+]
+RequestId = Annotated[
+    str,
+    Meta(
+        description="Names the question: equal when the same was asked of the same build with the same "
+        "newest action. Lists may differ all the same."
+    ),
+]
 
 
 class ActionIn(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +103,7 @@ class Recommended(Struct, frozen=True):
 
     rank: int
     item_id: Id
-    score: float
+    score: Score
     interest: Id | None
 
 
@@ -98,7 +112,7 @@ class Recommendations(Struct, frozen=True, omit_defaults=True):
 
     user_id: Id | None
     items: list[Recommended]
-    request_id: str
+    request_id: RequestId
     popular: bool = False
     n_unknown_items: Annotated[int, Meta(description="Sessions: actions on items that are not known.")] = 0
 
