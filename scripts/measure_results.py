@@ -33,21 +33,28 @@ SPANS = {
 }
 
 
+PROGRAM = [sys.executable, "-c", "from pinnersage.cli.app import main; main()"]
+
+
+def logs_in(data: str) -> list[str]:
+    """Return the logs that are there; end the program where none is."""
+    found = [name for name in SPANS if (Path(data) / name).is_dir()]
+    if not found:
+        sys.exit(f"{data}: expected a directory of some of {', '.join(SPANS)}; give the place of the logs")
+    return found
+
+
 def command(data: Path, name: str, vectors: str, out: Path) -> list[str]:
     """Return the command line of one run."""
     span, tables = SPANS[name], data / name
-    program = [sys.executable, "-c", "from pinnersage.cli.app import main; main()", "evaluate"]
     of_log = ["--items", str(tables / "items.parquet"), "--actions", str(tables / "actions.parquet")]
     of_span = ["--from", span.first_day, "--days", str(span.n_days)]
-    return [*program, *of_log, *of_span, "--vectors", vectors, "--arms", "all", "--out", str(out)]
+    return [*PROGRAM, "evaluate", *of_log, *of_span, "--vectors", vectors, "--arms", "all", "--out", str(out)]
 
 
 def main(data: str, work: str = "build/results") -> None:
     """Run what is there, one after the other, and write the page."""
-    found = [name for name in SPANS if (Path(data) / name).is_dir()]
-    if not found:
-        sys.exit(f"{data}: expected a directory of some of {', '.join(SPANS)}; give the place of the logs")
-    for name in found:
+    for name in logs_in(data):
         for vectors in results_page.VECTORS:
             out = Path(work) / f"{name}-{vectors}"
             subprocess.run(command(Path(data), name, vectors, out), check=True)

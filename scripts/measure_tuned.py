@@ -21,14 +21,13 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import compact_results
 import tuned_page
-from measure_results import SPANS
+from measure_results import PROGRAM, SPANS, logs_in
 
 TUNED_DAYS = 28 + 14
 """Training and held-out days of `tune`."""
 ASKED = {"1%": ["--budget", "1%"], "400": ["--budget", "400"], "ranker": ["--ranker"]}
 MEASURED_AT = {"1%": ["1%"], "400": ["400"], "ranker": ["1%", "400"]}
 MEAN = "mean-0.01"
-PROGRAM = [sys.executable, "-c", "from pinnersage.cli.app import main; main()"]
 
 
 def embed_command(tables: Path, name: str, out: Path) -> list[str]:
@@ -111,11 +110,10 @@ def main(data: str, work: str = "build/tuned", *names: str) -> None:
     """Measure what is there, one after the other, and write the page."""
     Path(work).mkdir(parents=True, exist_ok=True)
     kept = {(row["data"], row["vectors"], row["tuned_for"]): row for row in tuned_page.read()}
-    for name in names or SPANS:
-        if (Path(data) / name).is_dir():
-            for vectors in ("given", "fused"):
-                for row in measure(Path(data), Path(work), name, vectors):
-                    kept[row["data"], row["vectors"], row["tuned_for"]] = row
+    for name in names or logs_in(data):
+        for vectors in ("given", "fused"):
+            for row in measure(Path(data), Path(work), name, vectors):
+                kept[row["data"], row["vectors"], row["tuned_for"]] = row
     order = [(name, v, asked) for name in SPANS for v in ("given", "fused") for asked in ASKED]
     tuned_page.write([kept[key] for key in order if key in kept])
 

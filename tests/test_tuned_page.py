@@ -54,6 +54,12 @@ def test_nothing_of_the_span_is_read_before_it_is_measured(tmp_path: Path) -> No
                 assert {word for word in command if re.match("--[a-z]", word)} <= known
 
 
+def test_a_place_without_logs_is_refused_and_leaves_the_page(tmp_path: Path) -> None:
+    measuring: Any = importlib.import_module("measure_tuned")
+    with pytest.raises(SystemExit, match="expected a directory of some of completejourney"):
+        measuring.main(str(tmp_path / "empty"), str(tmp_path / "work"))
+
+
 def test_a_short_result_holds_the_choice_and_its_figures(tmp_path: Path) -> None:
     measuring: Any = importlib.import_module("measure_tuned")
     value = {"value": 0.5, "low": 0.4, "high": 0.6}

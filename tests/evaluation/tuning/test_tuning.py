@@ -109,6 +109,7 @@ def test_too_little_data_keeps_the_defaults_and_says_so() -> None:
         result.sentences
     )
     assert "# Nothing differs from the defaults." in result.toml()
+    assert result.about["notes"] == []
 
 
 def test_too_few_targets_are_said() -> None:

@@ -89,11 +89,11 @@ def tune_log(
     ranking = default.ranking if with_ranker else None
     said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak, ranking=ranking)
     said = _about(known, until_ms, judged_ms, days, tuning) | said | (about or {})
+    said["notes"] = _notes(log, days[0].start_ms, ranking)
     too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
     if too_little:
         return _nothing_chosen(said, default, with_ranker, too_little)
     measure = _measure(known, default, tuning, days[0], with_ranker=with_ranker)
-    said |= {"notes": _notes(log, days[0].start_ms, ranking), "n_items_per_list": measure.n_items}
     asked = drawn_users(users, tuning.max_users, tuning.seed)
     scores = Scores(known.before(judged_ms), moments, asked, measure)
     pairs = Pairs(tuning.n_resamples, tuning.seed)
@@ -105,7 +105,7 @@ def tune_log(
     held_out = _held_out(known, judged_ms, default, chosen, measure, pairs, progress)
     groups = {group.name: values_of(default, keys_of(group)) for group in (*SPACE, *SECOND_STAGE)}
     choices = choices_of(search.steps, groups)
-    said["seconds"] = round(clock() - started, 3)
+    said |= {"n_items_per_list": measure.n_items, "seconds": round(clock() - started, 3)}
     told = words.summary(said, choices, held_out)
     return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
 
