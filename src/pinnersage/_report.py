@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -76,7 +76,7 @@ class ImportReport:
             raise RowsRefusedError(
                 f"{self.table}: expected no bad rows (strict), found {self.n_bad:,} of {self.n_rows:,}",
                 self,
-                "Correct these rows, or import without --strict to leave them out.",
+                "Correct these rows, or leave them out: without --strict (strict=False).",
             )
         if self.n_bad > config.max_bad_share * self.n_rows:
             raise RowsRefusedError(
@@ -98,6 +98,33 @@ class RowsRefusedError(BadRowsError):
         shown = "".join(f"\n  {e.file} row {e.row}: {e.reason}: {e.value}" for e in first.values())
         super().__init__(f"{found} ({reasons}).{shown}\n{advice}")
         self.report = report
+        self.reports = {report.table: report}
+
+
+class TablesRefusedError(BadRowsError):
+    """What a check of several tables refuses; ``reports`` has each table's by its name, good ones too."""
+
+    def __init__(self, refused: Sequence[RowsRefusedError], reports: Sequence[ImportReport]) -> None:
+        super().__init__("\n".join(map(str, refused)))
+        self.reports = {report.table: report for report in reports}
+
+
+def refuse_together(reports: Sequence[ImportReport], config: ImportConfig) -> None:
+    """Refuse several tables in one error, where :meth:`ImportReport.raise_if_too_many` refuses one of them.
+
+    Raises
+    ------
+    TablesRefusedError
+        Says what each table's error would; carries the reports of all.
+    """
+    refused = []
+    for report in reports:
+        try:
+            report.raise_if_too_many(config)
+        except RowsRefusedError as error:
+            refused.append(error)
+    if refused:
+        raise TablesRefusedError(refused, reports)
 
 
 @dataclass(slots=True)

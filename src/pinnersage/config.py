@@ -6,9 +6,14 @@ receives them as arguments.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from pinnersage.errors import UsageError
+
+T = TypeVar("T", bound=BaseModel)
 
 MS_PER_DAY = 86_400_000
 MAX_INT32 = 2**31 - 1
@@ -230,3 +235,18 @@ class BuildConfig(_Frozen):
     retrieval: RetrievalConfig = RetrievalConfig()
     ranking: RankingConfig = RankingConfig()
     n_threads: int | None = Field(default=None, ge=1, le=MAX_THREADS)
+
+
+def validated(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Return settings of a kind, or say in one line what is wrong with each value.
+
+    Raises
+    ------
+    UsageError
+        A value is out of range or of another type, or there is no such setting.
+    """
+    try:
+        return kind.model_validate(dict(values))
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+        raise UsageError("; ".join(wrong)) from None

@@ -165,6 +165,24 @@ def test_validate_counts_without_building(world: Path, call: Run) -> None:
     assert sorted(path.name for path in world.iterdir()) == ["actions.parquet", "items.parquet"]
 
 
+def test_validate_tells_of_both_tables_when_both_are_bad(tmp_path: Path, call: Run) -> None:
+    pq.write_table(pa.table({"item_id": ["a", "b"], "embedding": [[1.0, 0.0], None]}), tmp_path / "i.parquet")
+    actions = {"user_id": ["u", "u"], "item_id": ["a", "no-such"], "timestamp": [10**12, 10**12]}
+    pq.write_table(pa.table(actions), tmp_path / "a.parquet")
+    tables = ("--items", tmp_path / "i.parquet", "--actions", tmp_path / "a.parquet", "--time-unit", "ms")
+    ran = call("validate", *tables, "--json")
+    told = ran.object()
+    assert (ran.code, told["ok"]) == (3, False)
+    assert {name: told[name]["n_bad"] for name in ("items", "actions")} == {"items": 1, "actions": 1}
+    message = ran.error()["message"]
+    assert "items: expected at most" in message
+    assert "actions: expected at most" in message
+    all_bad = actions | {"item_id": ["x", "y"]}
+    pq.write_table(pa.table(all_bad), tmp_path / "a.parquet")
+    told = call("validate", *tables, "--json").object()
+    assert {name: told[name]["n_bad"] for name in ("items", "actions")} == {"items": 1, "actions": 2}
+
+
 @pytest.mark.parametrize(
     "args",
     [

@@ -250,15 +250,18 @@ def test_oracles_bound_the_arms_they_know_more_than(world: ReplayLog, tmp_path: 
     assert oracle > report.mean("last-item", "recall", budget="10").value
 
 
-def test_an_arm_of_a_group_that_cannot_learn_is_left_out_and_told(world: ReplayLog, tmp_path: Path) -> None:
+def test_an_arm_that_cannot_learn_is_left_out_and_told(world: ReplayLog, tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     long = BuildConfig(ranking=RankingConfig(horizon_days=900))
     report = run(world, tmp_path / "group", arms=["popular", "ranked"], config=long)
     assert list(report.arms) == ["popular"]
     assert set(report.about["arms_left_out"]) == set(RANKED)
     assert "give a longer log" in report.about["arms_left_out"]["top-40-ranked"]
+    report = run(world, tmp_path / "named", arms=["popular", "top-40-ranked"], config=long)
+    assert list(report.arms) == ["popular"]
+    assert set(report.about["arms_left_out"]) == {"top-40-ranked"}
     with pytest.raises(DataError, match="give a longer log"):
-        run(world, tmp_path / "named", arms=["top-40-ranked"], config=long)
+        run(world, tmp_path / "alone", arms=["top-40-ranked"], config=long)
 
 
 def test_arms_that_were_not_measured_are_not_called_worse(world: ReplayLog, tmp_path: Path) -> None:

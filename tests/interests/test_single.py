@@ -48,6 +48,12 @@ def test_nothing_gives_nothing() -> None:
     assert build_interests(np.empty((0, 3)), []) == []
 
 
+def test_whole_numbers_may_be_of_any_type() -> None:
+    expected = build_interests(np.eye(2), [0, 1])
+    for times in ([0.0, 1.0], np.array([0, 1], np.uint8)):
+        assert [i.medoid for i in build_interests(np.eye(2), times)] == [i.medoid for i in expected]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -57,6 +63,11 @@ def test_nothing_gives_nothing() -> None:
         ({"weights": [1.0, -1.0]}, "weights"),
         ({"item_ids": ["a"]}, "item_ids"),
         ({"embeddings": [[np.nan], [0]]}, "finite"),
+        ({"times_ms": [0, 0.5]}, "integer milliseconds"),
+        ({"times_ms": ["1970-01-01", "1970-01-02"]}, "integer milliseconds"),
+        ({"decay_per_day": -1}, "decay_per_day"),
+        ({"decay": 0.1}, "decay: Extra inputs"),
+        ({"clustering": "kmeans"}, "n_clusters"),
     ],
 )
 def test_bad_arguments_are_refused(changes: dict[str, object], message: str) -> None:

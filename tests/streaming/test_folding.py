@@ -16,9 +16,10 @@ from pinnersage._ids import UserId
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveItems
 from pinnersage.streaming.entries import ActionEntry
-from pinnersage.streaming.events import ACCEPTED, DUPLICATE, Outcome
+from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, Outcome
 from pinnersage.streaming.extending import live_record
-from pinnersage.streaming.folding import MAX_KINDS, OTHER_KIND, Known, State, fold
+from pinnersage.streaming.folding import Known, State, fold
+from pinnersage.streaming.kinds import MAX_KINDS, OTHER_KIND
 
 DAYS = [0.0, 0.5, 1.0, 7.0, 11.5, 12.0]
 KINDS = ["", "click", "save"]
@@ -132,8 +133,18 @@ def test_what_is_taken_back_never_was(data: st.DataObject) -> None:
 def test_a_retraction_before_its_action_counts() -> None:
     folded = Folded(live_items())
     folded.take([entry("u", 1, 1.0), entry("u", 2, 1.0, retract=True)])
-    folded.take([entry("u", 2, 1.0)])
-    assert folded.told()["u"]["items"] == ["i01"]
+    assert folded.take([entry("u", 2, 1.0), entry("u", 1, 2.0)]) == [TAKEN_BACK, ACCEPTED]
+    assert folded.told()["u"]["items"] == ["i01", "i01"]
+
+
+def test_an_action_taken_back_is_told_so_whenever_it_comes_again() -> None:
+    folded = Folded(live_items())
+    folded.take([entry("u", 1, 1.0, key=7), entry("v", 1, 1.0, key=7)])
+    retraction = entry("u", 1, 1.0, key=7, retract=True)
+    assert folded.take([retraction, entry("u", 3, 2.0, key=7)]) == [ACCEPTED, TAKEN_BACK]
+    assert folded.take([entry("u", 1, 1.0, key=7)]) == [TAKEN_BACK]
+    assert folded.take([entry("v", 1, 1.0, key=7)]) == [DUPLICATE]  # another user's
+    assert (folded.told()["u"]["items"], folded.told()["v"]["items"]) == ([], ["i01"])
 
 
 def test_taking_back_the_last_action_leaves_an_empty_user() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pinnersage._report import RowsRefusedError
+from pinnersage._report import RowsRefusedError, TablesRefusedError
 from pinnersage._times import to_ms
 from pinnersage.cli import options
 from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
@@ -39,9 +39,9 @@ def validate(
             report = model.validate(
                 items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
             )
-    except RowsRefusedError as refused:
+    except (RowsRefusedError, TablesRefusedError) as refused:
         if as_json:
-            write_json({"ok": False, refused.report.table: refused.report.to_dict()})
+            write_json({"ok": False} | {name: one.to_dict() for name, one in refused.reports.items()})
         raise
     if as_json:
         write_json({"ok": True} | report)

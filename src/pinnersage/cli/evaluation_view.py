@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -42,8 +42,18 @@ def evaluation_view(summary: Answer) -> Group:
         "pool": f"{about['pool']['n_items_first_day']:,} items on the first day",
         "impressions": impressions_told(about),
         "embeddings": _VECTORS[about["vectors"]] + origin,
+        **_arms_left_out(about.get("arms_left_out") or {}),
     }
     return Group(*warned(about), facts_table(facts), *_tables(summary), *_verdict(summary["verdict"]))
+
+
+def _arms_left_out(why: Mapping[str, str]) -> dict[str, str]:
+    """Return a line of the facts, in which arms left out for one reason stand together."""
+    arms_of: dict[str, list[str]] = {}
+    for arm, reason in why.items():
+        arms_of.setdefault(reason.removeprefix(f"{arm}: "), []).append(arm)
+    told = [f"{', '.join(arms)} ({reason})" for reason, arms in arms_of.items()]
+    return {"arms left out": "; ".join(told)} if told else {}
 
 
 def warned(about: Answer) -> Iterator[Text]:

@@ -53,7 +53,13 @@ Targets = Annotated[
 MaxUsers = Annotated[int, _option("--max-users", min=1, panel=_BOUNDS, help="Users compared on, at most.")]
 MaxTrials = Annotated[
     int | None,
-    _option("--max-trials", min=1, panel=_BOUNDS, help="Settings tried, at most.", show_default=False),
+    _option(
+        "--max-trials",
+        min=1,
+        panel=_BOUNDS,
+        help="Settings tried besides the default, at most.",
+        show_default=False,
+    ),
 ]
 Seconds = Annotated[
     float | None,

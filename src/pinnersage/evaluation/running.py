@@ -116,7 +116,7 @@ def evaluate_log(
     place = _place(Path(out_dir), said, log, resume=resume)
     course, who, basis = _course(log, days, budgets, parts, config, evaluation, impressions)
     grouped = {name: column.of(who.users) for name, column in (user_columns or {}).items()}
-    results, unable = _results(chosen, arms, lambda arm, step: _result(arm, course, place, step, progress))
+    results, unable = _results(chosen, lambda arm, step: _result(arm, course, place, step, progress))
     said |= of_embeddings | {"notes": notes_on_rankers(results, log, vectors, start_ms, config.ranking)}
     said |= span_facts(log, course.contexts, days) | {"arms_left_out": left_out | unable} | (about or {})
     quality = _quality(log, days, who, config, evaluation, progress)
@@ -147,19 +147,19 @@ def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict
 
 
 def _results(
-    arms: Sequence[Arm], asked: Sequence[str] | None, measured: Callable[[Arm, str], saved.ArmResult]
+    arms: Sequence[Arm], measured: Callable[[Arm, str], saved.ArmResult]
 ) -> tuple[dict[str, saved.ArmResult], dict[str, str]]:
-    """Return results by name, and the arms of a group that could not learn here, with the reason.
+    """Return results by name, and the arms of ours that could not learn here, with the reason.
 
-    An arm that was asked for by its own name, or made by the caller, fails with the error itself.
+    What the others found is not lost with them; an arm made by the caller fails with the error itself.
     """
     results, unable = {}, {}
-    of_groups = {name for names in GROUPS.values() for name in names} - {*(asked or ())}
+    ours = {name for names in GROUPS.values() for name in names}
     for i, arm in enumerate(arms, 1):
         try:
             results[arm.name] = measured(arm, f"{i}/{len(arms)} {arm.name}")
         except DataError as error:
-            if arm.name not in of_groups:
+            if arm.name not in ours:
                 raise
             unable[arm.name] = str(error)
     if not results:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Int64s
 from pinnersage.actions.batch import ActionBatch
-from pinnersage.config import InterestConfig
+from pinnersage.config import InterestConfig, validated
 from pinnersage.errors import UsageError
 from pinnersage.interests.build import build_records
 from pinnersage.interests.record import UserRecord
@@ -81,7 +81,8 @@ def build_interests(
     Raises
     ------
     UsageError
-        When shapes do not match, or a value is not finite or negative.
+        When shapes do not match, a value is not finite, not an integer where one is needed, or negative, or
+        a setting is unknown or out of range.
 
     Examples
     --------
@@ -92,10 +93,10 @@ def build_interests(
 
     Source: KDD 2020 paper, Algorithm 2.
     """
+    config = validated(InterestConfig, (config or InterestConfig()).model_dump() | settings)
     points, times, loads = _checked(embeddings, times_ms, weights)
     if len(points) == 0:
         return []
-    config = InterestConfig(**{**(config or InterestConfig()).model_dump(), **settings})
     ids = np.arange(len(points)) if item_ids is None else np.asarray(item_ids)
     if ids.shape != times.shape:
         raise UsageError(f"item_ids: expected shape {times.shape}, got {ids.shape}")
@@ -113,7 +114,7 @@ def _checked(
     embeddings: npt.ArrayLike, times_ms: npt.ArrayLike, weights: npt.ArrayLike | None
 ) -> tuple[npt.NDArray[np.float32], Int64s, npt.NDArray[np.float32]]:
     points = np.ascontiguousarray(embeddings, dtype=np.float32)
-    times = np.ascontiguousarray(times_ms, dtype=np.int64)
+    times = _milliseconds(times_ms)
     loads = np.ones(len(times), np.float32) if weights is None else np.asarray(weights, np.float32)
     if points.ndim != 2:
         raise UsageError(f"embeddings: expected shape (n_actions, d), got {points.shape}")
@@ -127,6 +128,16 @@ def _checked(
     if not (np.isfinite(loads) & (loads >= 0)).all():
         raise UsageError("weights: expected finite numbers >= 0")
     return points, times, loads
+
+
+def _milliseconds(times_ms: npt.ArrayLike) -> Int64s:
+    given = np.asarray(times_ms)
+    is_whole = given.dtype.kind in "iu" or (given.dtype.kind == "f" and bool((given % 1 == 0).all()))
+    if not is_whole:
+        raise UsageError(
+            f"times_ms: expected integer milliseconds since 1970, got {given.dtype} {given!r:.80}"
+        )
+    return np.ascontiguousarray(given, dtype=np.int64)
 
 
 def _interests_of(record: UserRecord) -> list[Interest]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnersage._arrays import Bools
+from pinnersage._report import RowsRefusedError, refuse_together
 from pinnersage._tables.engine import Progress
 from pinnersage._times import rfc3339
 from pinnersage.actions.staging import stage_actions
@@ -220,20 +221,26 @@ def validate(
     Raises
     ------
     BadRowsError
-        When a build would refuse.
+        When a build would refuse; of both tables, unless nothing at all is left of the items.
     """
     imports = (config or BuildConfig()).imports
+    bearing = imports.model_copy(update={"strict": False, "max_bad_share": 1.0})
     with tempfile.TemporaryDirectory(prefix="pinnersage-validate-") as scratch:
         table, items_report = import_items(
-            items, Path(scratch) / ITEMS, imports, embeddings_npy=embeddings_npy, progress=progress
+            items, Path(scratch) / ITEMS, bearing, embeddings_npy=embeddings_npy, progress=progress
         )
-        with stage_actions(
-            actions, table.vocabulary, imports, now_ms=now, wall_clock_ms=wall_clock_ms(),
-            work_dir=scratch, progress=progress,
-        ) as log:  # fmt: skip
-            return {
-                "items": items_report.to_dict(),
-                "actions": log.report.to_dict(),
-                "oldest_action": rfc3339(log.oldest_ms),
-                "newest_action": rfc3339(log.newest_ms),
-            }
+        try:
+            with stage_actions(
+                actions, table.vocabulary, bearing, now_ms=now, wall_clock_ms=wall_clock_ms(),
+                work_dir=scratch, progress=progress,
+            ) as log:  # fmt: skip
+                actions_report, times = log.report, (log.oldest_ms, log.newest_ms)
+        except RowsRefusedError as error:  # Nothing is left of them.
+            actions_report = error.report
+    refuse_together([items_report, actions_report], imports)
+    return {
+        "items": items_report.to_dict(),
+        "actions": actions_report.to_dict(),
+        "oldest_action": rfc3339(times[0]),
+        "newest_action": rfc3339(times[1]),
+    }

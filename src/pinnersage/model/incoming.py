@@ -14,7 +14,7 @@ from pinnersage.errors import UserNotFoundError
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.streaming.entries import ActionEntry, action_entry
 from pinnersage.streaming.events import NewAction, Outcome
-from pinnersage.streaming.folding import MAX_KINDS
+from pinnersage.streaming.kinds import MAX_KINDS
 
 MAX_ID_BYTES = 1_024
 MAX_KIND_BYTES = 256

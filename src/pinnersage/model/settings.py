@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from pinnersage.config import BuildConfig
+from pinnersage.config import BuildConfig, validated
 from pinnersage.errors import UsageError
 
 
@@ -33,13 +31,4 @@ def config_with(config: BuildConfig | None, settings: Mapping[str, Any]) -> Buil
             tree[homes[name]][name] = value
         else:
             raise UsageError(f"unknown setting {name!r}: expected one of {', '.join(sorted(homes))}")
-    return _validated(tree)
-
-
-def _validated(tree: Mapping[str, Any]) -> BuildConfig:
-    """Return the settings, or say in one line what is wrong with each value."""
-    try:
-        return BuildConfig.model_validate(tree)
-    except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
-        raise UsageError("; ".join(wrong)) from None
+    return validated(BuildConfig, tree)

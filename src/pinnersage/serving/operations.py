@@ -51,7 +51,8 @@ async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     service = service_of(request)
     await service.slow(service.observe_status)
     text = await service.slow(service.metrics.text)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    # The framework adds the charset.
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 OPERATIONS = [live, ready, metrics]

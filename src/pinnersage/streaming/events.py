@@ -49,11 +49,12 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     status
-        ``accepted``: on the disk and in the user's record. ``duplicate``: known before, nothing
-        changed. ``parked``: on the disk, applied once its item appears. ``rejected``: nothing kept.
+        ``accepted``: on the disk and in the user's record. ``duplicate``: known before; of two that
+        differ under one event id one counts, the same in whatever order they come. ``parked``: on the
+        disk, applied once its item appears. ``rejected``: nothing kept.
     reason
-        Why it was rejected, or parked; or from when on an accepted one counts, where that is not now: a word,
-        or the field it is about, a colon, and a word or a sentence.
+        Why it was rejected, or parked; or from when on an accepted one counts, where that is not now, or
+        why it never does: a word, or the field it is about, a colon, and a word or a sentence.
     """
 
     status: Status
@@ -62,5 +63,6 @@ class Outcome(NamedTuple):
 
 ACCEPTED = Outcome("accepted")
 DUPLICATE = Outcome("duplicate")
+TAKEN_BACK = Outcome("accepted", "taken_back: it was taken back, and what was never counts again")
 TOO_MANY_PARKED = Outcome("rejected", "item_id: too_many_parked")
 """For now: there is room again once items come."""

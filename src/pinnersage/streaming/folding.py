@@ -6,12 +6,12 @@ however they come, the record is the one a batch over their union builds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Int32s
+from pinnersage._arrays import Bools
 from pinnersage._ids import UserId
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
@@ -19,15 +19,11 @@ from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveItems
 from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.streaming.entries import ActionEntry
-from pinnersage.streaming.events import ACCEPTED, DUPLICATE, Outcome
+from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, Outcome
 from pinnersage.streaming.extending import extended, without
+from pinnersage.streaming.kinds import NO_KIND, Codes, codes_of, with_new_kinds
 
 RowColumns = tuple[int, int, int, float]
-
-MAX_KINDS = 255
-NO_KIND = -1
-OTHER_KIND = "(other)"
-"""Stands for the kinds beyond the most a model may have; they come when parked actions find their item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +84,6 @@ class Writes:
     needless: frozenset[int]
 
 
-class _Codes(dict[str, int]):
-    """Kind -> code; that of :data:`OTHER_KIND` where a kind has none, :data:`NO_KIND` without that."""
-
-    def __missing__(self, kind: str) -> int:
-        return self.get(OTHER_KIND, NO_KIND)
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """An event as the columns of a record hold it; ``item_row`` is UNKNOWN for an item that is not there."""
@@ -141,9 +130,10 @@ def fold(
     """
     outcomes: list[Outcome] = [ACCEPTED] * len(events)
     rows = items.vocabulary.rows_of([event.item_id for event in events])
-    kinds = _with_new_kinds(state.kinds, events, rows)
-    code = _codes(kinds)
+    kinds = with_new_kinds(state.kinds, events, rows)
+    code = codes_of(kinds)
     by_user: dict[UserId, list[Row]] = {}
+    placed: list[tuple[int, Row]] = []
     before: dict[tuple[UserId, bool, int | RowColumns], set[RowColumns]] = {}
     needless: set[int] = set()
     for position, (event, row) in enumerate(zip(events, rows.tolist(), strict=True)):
@@ -158,7 +148,12 @@ def fold(
             needless |= {position} if same else set()
         before.setdefault(key, set()).add(mine.columns)
         by_user.setdefault(event.user_id, []).append(mine)
-    changed = _changed(by_user, known, items, code)
+        placed.append((position, mine))
+    taken_back = _taken_back(by_user, known, items, code)
+    for position, mine in placed if taken_back else ():
+        if not mine.entry.retract and mine.action in taken_back.get(mine.entry.user_id, ()):
+            outcomes[position] = TAKEN_BACK
+    changed = _changed(by_user, taken_back, known, items, code)
     taken = [row.entry.time_ms for own in by_user.values() for row in own if not row.entry.retract]
     now_ms = max([state.now_ms, *taken])
     records = _fold_users(changed, items, kinds, config, now_ms)
@@ -173,22 +168,36 @@ class _Change:
     joining: list[Row]
 
 
+def _taken_back(
+    by_user: Mapping[UserId, list[Row]], known: Known, items: LiveItems, code: Codes
+) -> dict[UserId, dict[int | RowColumns, Row]]:
+    """Return what these users ever took back, now or earlier; users without any are missing."""
+    found = {}
+    for user_id, own in by_user.items():
+        earlier = _rows(known.retractions.get(user_id, ()), items, code)
+        rows = [row for row in own if row.entry.retract] + earlier
+        if rows:
+            found[user_id] = {row.action: row for row in rows}
+    return found
+
+
 def _changed(
-    by_user: Mapping[UserId, list[Row]], known: Known, items: LiveItems, code: _Codes
+    by_user: Mapping[UserId, list[Row]],
+    taken_back: Mapping[UserId, Mapping[int | RowColumns, Row]],
+    known: Known,
+    items: LiveItems,
+    code: Codes,
 ) -> dict[UserId, _Change]:
     """Return what each user starts from, with all that was ever taken back left out."""
     changes = {}
     for user_id, own in by_user.items():
-        record = known.records.get(user_id)
-        earlier = _rows(known.retractions.get(user_id, ()), items, code)
-        taken_back = [row for row in own if row.entry.retract] + earlier
+        record, gone = known.records.get(user_id), taken_back.get(user_id)
         again = _rows(known.journalled.get(user_id, ()), items, code)
         again = [row for row in again if row.item_row != UNKNOWN and row.kind != NO_KIND]
         joining = [row for row in again + own if not row.entry.retract]
-        if taken_back:
-            gone = {row.action for row in taken_back}
+        if gone:
             joining = [row for row in joining if row.action not in gone]
-            record = record and _without_taken_back(record, taken_back, items)
+            record = record and _without_taken_back(record, gone.values(), items)
         if joining or record is not known.records.get(user_id):
             changes[user_id] = _Change(record, joining)
     return changes
@@ -219,28 +228,12 @@ def _fold_users(
     return dict(zip(users, extended(records, batch, items, kinds, config, now_ms), strict=True))
 
 
-def _with_new_kinds(kinds: tuple[str, ...], events: Sequence[ActionEntry], rows: Int32s) -> tuple[str, ...]:
-    new = dict.fromkeys(
-        event.kind
-        for event, row in zip(events, rows.tolist(), strict=True)
-        if row != UNKNOWN and not event.retract
-    )
-    together = kinds + tuple(kind for kind in new if kind not in kinds)
-    if len(together) <= MAX_KINDS or OTHER_KIND in kinds:
-        return together if len(together) <= MAX_KINDS else kinds
-    return (*(kind for kind in together[:MAX_KINDS] if kind != OTHER_KIND), OTHER_KIND)
-
-
 def as_rows(entries: Sequence[ActionEntry], items: LiveItems, kinds: Sequence[str]) -> list[Row]:
     """Return entries as the columns of records hold them."""
-    return _rows(entries, items, _codes(kinds))
+    return _rows(entries, items, codes_of(kinds))
 
 
-def _codes(kinds: Sequence[str]) -> _Codes:
-    return _Codes({kind: position for position, kind in enumerate(kinds)})
-
-
-def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: _Codes) -> list[Row]:
+def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: Codes) -> list[Row]:
     rows = items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
     return [Row(row, code[e.kind], e) for row, e in zip(rows, entries, strict=True)]
 
@@ -278,7 +271,7 @@ def marked(record: UserRecord, row: Row, items: LiveItems) -> Bools:
     return found
 
 
-def _without_taken_back(record: UserRecord, taken_back: Sequence[Row], items: LiveItems) -> UserRecord:
+def _without_taken_back(record: UserRecord, taken_back: Iterable[Row], items: LiveItems) -> UserRecord:
     gone = np.zeros(record.n_actions, np.bool_)
     for row in taken_back:
         gone |= marked(record, row, items)

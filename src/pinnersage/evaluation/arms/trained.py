@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
+from pinnersage._times import rfc3339
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.trained_matrices import best_rows, since_ms
@@ -58,8 +59,8 @@ class TrainedArm:
         first_ms = since_ms(until_ms, self.window_days)
         if not (known.times_ms >= first_ms).any():
             raise UsageError(
-                f"{self.name}: expected actions to learn from in the window before the first day, "
-                "found none; choose a later first day or a longer window"
+                f"{self.name}: expected actions to learn from {_window_told(self.window_days)}before "
+                f"{rfc3339(until_ms)}, found none; choose a later first day"
             )
         self._train(known, first_ms)
         self._fitted_ms = until_ms
@@ -128,3 +129,7 @@ class TrainedArm:
     def _popular(self, day: Day, log: ReplayLog) -> Int32s:
         counts = n_users_per_item(log, since_ms(day.start_ms, self.window_days))
         return np.argsort(-counts, kind="stable").astype(np.int32)
+
+
+def _window_told(window_days: int | None) -> str:
+    return "" if window_days is None else f"in the {window_days} days "

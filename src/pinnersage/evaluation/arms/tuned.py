@@ -62,7 +62,8 @@ class TunedArm:
             self._chosen = replace(found, arm=replace(found.arm, refit_days=self.refit_days))
             self._arm.fit(log, until_ms)
         except UsageError as error:
-            raise DataError(f"{self.name}: {error}") from error
+            told = str(error)
+            raise DataError(told if told.startswith(f"{self.name}:") else f"{self.name}: {told}") from error
 
     def fitted(self) -> dict[str, Any]:
         """Return the settings chosen, and the recall of every candidate on the days before the cut."""

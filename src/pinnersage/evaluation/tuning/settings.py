@@ -38,8 +38,8 @@ class TuningSettings(BaseModel):
     min_users, min_targets
         With fewer in the training days nothing is chosen, and the defaults stay.
     max_trials, max_seconds
-        Settings tried and time spent at most; None: no bound. With a bound on time the choice may
-        depend on the machine.
+        Settings tried besides the default, and time spent, at most; None: no bound. With a bound on time
+        the choice may depend on the machine.
     n_resamples
         Of the users, for intervals.
     seed
