@@ -148,6 +148,22 @@ def test_tune_refuses_and_its_file_warns(call: Run, bare: Path) -> None:
     assert "# Do not trust these figures" in file.read_text()
 
 
+def test_tune_learns_its_own_embeddings_from_the_log_alone(call: Run, bare: Path) -> None:
+    """So nothing is refused or said of the second stage; given ones are part of fused ones."""
+    short = bare / "short.toml"
+    short.write_text("[ranking]\nfit_ranker = true\nhorizon_days = 1.0\nn_moments = 1\n")
+    given = ("--train-days", 1, "--held-out-days", 1, "--config", short, "--json")
+    late = ("tune", *tables(bare, embedded(call, bare)), *given)
+    assert call(*late).code == call(*late, "--vectors", "fused").code == 2
+    told = call(*late, "--vectors", "log").object()
+    assert (told["about"]["leak"], told["about"]["notes"]) == (None, [])
+    until = told["about"]["train"]["from"]
+    early = ("tune", *tables(bare, embedded(call, bare, "--until", until)), *given)
+    (note,) = call(*early).object()["about"]["notes"]
+    assert "let tune learn them (--vectors log" in note
+    assert call(*early, "--vectors", "log").object()["about"]["notes"] == []
+
+
 def test_embeddings_made_of_given_ones_know_what_those_know(call: Run, bare: Path) -> None:
     from pinnersage.items.origin import origin_of_schema
 

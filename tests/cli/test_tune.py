@@ -11,12 +11,13 @@ import pytest
 from tests.cli.conftest import Run
 from tests.evaluation.tuning.tuning_worlds import close_topics_tables
 
-from pinnersage.cli import tuning
+from pinnersage.cli import evaluating, tuning
 from pinnersage.cli.evaluating import parse_budget
 from pinnersage.cli.settings import load_config
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.replay import Mode
 from pinnersage.evaluation.tuning.settings import Metric, TuningSettings
+from pinnersage.evaluation.vectors import VectorSource
 from pinnersage.model.live import LiveModel
 
 SPANS = ("--until", "1970-02-21", "--train-days", 14, "--held-out-days", 7, "--budget", 8)
@@ -78,6 +79,26 @@ def test_json_holds_choices_spans_and_races(call: Run, topics: Path) -> None:
     assert set(told["races"][0]["tried"][1]) == {"values", "mean", "gain", "n_users", "problem"}
 
 
+def test_embeddings_are_learnt_and_the_commands_told_next_build_with_such(call: Run, topics: Path) -> None:
+    file, told = topics / "tuned.toml", {}
+    given = ("tune", *tables(topics), *SPANS, "--max-trials", 3)
+    for vectors in ("given", "log", "fused"):
+        told[vectors] = call(*given, "--vectors", vectors, "--json").object()
+        assert told[vectors]["about"]["vectors"] == vectors
+    races = [found["races"] for found in told.values()]
+    assert races[0] != races[1] != races[2] != races[0]
+    ran = call(*given, "--vectors", "fused", "--out", file, COLUMNS="160")
+    assert ran.code == 0, ran.err
+    assert "fused with what the log says before each of these spans" in ran.out
+    assert "# Embeddings were learnt (fused)" in file.read_text()
+    embed, build = (line.partition(": pinnersage ")[2] for line in ran.out.splitlines()[-2:])
+    for command, more in ((embed, ()), (build, ("--json",))):
+        verb, *words = command.replace("E.parquet", str(topics / "E.parquet")).split()
+        ran = call(verb, *(word.replace("DIR", str(topics / "model")) for word in words), *more)
+        assert ran.code == 0, ran.err
+    assert (topics / "model").is_dir()
+
+
 def test_people_get_a_table_a_verdict_and_the_file(call: Run, topics: Path) -> None:
     ran = call("tune", *tables(topics), *SPANS, COLUMNS="160")
     assert ran.code == 0, ran.err
@@ -109,6 +130,7 @@ def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> No
         (("--held-out-days", -1), 2, "--held-out-days"),
         (("--budget", "0"), 2, "--budget like 400"),
         (("--metric", "luck"), 2, "--metric"),
+        (("--vectors", "luck"), 2, "--vectors"),
         (("--until", "soon"), 2, "expected a time"),
         (("--until", "1960-01-01"), 3, "nothing to tune on before 1960-01-01"),
         (("--out", "tuned.json"), 2, "out: expected a file ending in .toml"),
@@ -128,6 +150,7 @@ def test_errors_have_their_exit_codes(
 def test_choices_and_defaults_on_the_command_line_are_those_of_the_settings(call: Run) -> None:
     assert get_args(tuning.MetricName) == get_args(Metric)
     assert get_args(tuning.TargetsName) == get_args(Mode)
+    assert get_args(evaluating.VectorSource) == get_args(VectorSource)
     parameters: Any = tuning.tune.__signature__.parameters  # type: ignore[attr-defined]
     given = {name: parameters[name].default for name in ("train_days", "held_out_days", "metric", "targets")}
     given |= {name: parameters[name].default for name in ("max_users", "max_trials", "seed")}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from pinnersage.cli import options
-from pinnersage.cli.evaluating import parse_budget
+from pinnersage.cli.evaluating import VectorSource, parse_budget
 from pinnersage.cli.output import configure_log, console, error_console, progress_bars, write_json
 
 # The choices of pinnersage.evaluation once more, for a quick start; a test holds them together.
@@ -50,6 +50,13 @@ MetricOf = Annotated[MetricName, _option("--metric", help="What is to grow.")]
 Targets = Annotated[
     TargetsName, _option("--targets", help="Recommend only what is new to the user, or repeats too.")
 ]
+Vectors = Annotated[
+    VectorSource,
+    _option(
+        "--vectors",
+        help="Embeddings as given, or learnt from the log before the training days, then the held-out days.",
+    ),
+]
 MaxUsers = Annotated[int, _option("--max-users", min=1, panel=_BOUNDS, help="Users compared on, at most.")]
 MaxTrials = Annotated[
     int | None,
@@ -82,6 +89,7 @@ def tune(
     budget: Budget = "1%",
     metric: MetricOf = "recall",
     targets: Targets = "first_time",
+    vectors: Vectors = "given",
     max_users: MaxUsers = 2_000,
     max_trials: MaxTrials = None,
     seconds: Seconds = None,
@@ -100,7 +108,7 @@ def tune(
     what the default is; --ranker tunes a second stage, too, which takes minutes.
 
     Embeddings that were learnt from the actions of these days make all figures too good, and are refused
-    where they tell: learn them from what came before (`pinnersage embed --until`).
+    where they tell: learn them from what came before (`pinnersage embed --until`), or let --vectors do it.
     """
     configure_log(verbose=verbose)
     options.check_files(items, actions, embeddings=embeddings)
@@ -114,21 +122,18 @@ def tune(
     with progress_bars(shown=not as_json) as progress:
         result = run(
             items, actions, out=out, config=config, tuning=settings, until=until, embeddings_npy=embeddings,
-            progress=progress, allow_leak=allow_leak,
+            progress=progress, allow_leak=allow_leak, vectors=vectors,
         )  # fmt: skip
     found = result.to_dict() | {"out": None if out is None else str(out)}
-    if as_json:
-        write_json(found)
-    else:
-        _show(found, items, actions, out)
+    write_json(found) if as_json else _show(found, items, actions, out)
 
 
 def _show(found: dict[str, Any], items: Path, actions: Path, out: Path | None) -> None:
-    from pinnersage.cli.tuning_view import tuning_view
+    from pinnersage.cli.tuning_view import next_steps, tuning_view
 
     console().print(tuning_view(found))
     if out is None:
         typer.echo(f"\n{found['toml']}", nl=False)
         error_console().print("No --out was given: nothing was written.")
     else:
-        typer.echo(f"\nNext: pinnersage build --items {items} --actions {actions} --config {out} --out DIR")
+        typer.echo(f"\nNext: {next_steps(found, items, actions, out)}")

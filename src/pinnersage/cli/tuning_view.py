@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Group
@@ -11,7 +12,12 @@ from rich.text import Text
 from pinnersage.cli.evaluation_view import warned
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
-from pinnersage.evaluation.tuning.words import values_text
+from pinnersage.evaluation.tuning.words import embed_command, values_text
+
+_LEARNT = {
+    "log": "learnt from the log before each of these spans",
+    "fused": "as given, fused with what the log says before each of these spans",
+}
 
 
 def tuning_view(found: Answer) -> Group:
@@ -27,9 +33,21 @@ def tuning_view(found: Answer) -> Group:
         "measured on": f"{span(held_out['from'], held_out['until'])} (not included)",
         "metric": f"{tuning['metric']}, targets: {tuning['targets'].replace('_', '-')}, "
         f"{about['n_items_per_list']:,} items a list",
+        **({"embeddings": _LEARNT[about["vectors"]]} if about["vectors"] in _LEARNT else {}),
         "settings tried": f"{about['n_settings_tried']} in {about['seconds']:.0f} s",
     }
     return Group(*warned(about), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
+
+
+def next_steps(found: Answer, items: Path, actions: Path, out: Path) -> str:
+    """Return the commands that build with what was chosen, on embeddings like those it was chosen on."""
+    source = found["about"]["vectors"]
+    if source == "given":
+        return f"pinnersage build --items {items} --actions {actions} --config {out} --out DIR"
+    return (
+        f"pinnersage {embed_command(source)} --items {items} --actions {actions} --out E.parquet\n"
+        f"then: pinnersage build --items E.parquet --actions {actions} --config {out} --out DIR"
+    )
 
 
 def _table(choices: list[dict[str, Any]]) -> Table:

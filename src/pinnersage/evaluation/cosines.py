@@ -8,7 +8,8 @@ import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
-from pinnersage.retrieval._scores import Matrix, dot
+from pinnersage.retrieval._scores import Matrix, as_matrix, dot
+from pinnersage.retrieval.balance import unit_rows
 
 N_RANKS = 11
 """Interests by rank of importance: the first ten, and all others together."""
@@ -19,6 +20,11 @@ class Cosines(NamedTuple):
 
     matrix: Matrix
     table: Float32s
+
+
+def without_table(embeddings: Float32s) -> Cosines:
+    """Scale embeddings to unit length; products are made when asked for."""
+    return Cosines(as_matrix(unit_rows(embeddings)), np.empty((0, 0), np.float32))
 
 
 @kernel

@@ -15,6 +15,9 @@ from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.ranking.fitting import training_moments
 from pinnersage.ranking.leaks import ranker_leak
 
+_LEARN = "(--vectors log, from Python: vectors='log')"
+_OTHERWISE_TUNE = f"let tune learn them {_LEARN}, or tune without --ranker (fit_ranker=False)"
+
 
 def embeddings_said(
     origin: EmbeddingOrigin | None,
@@ -78,11 +81,30 @@ def said_of_evaluated(
     allowed: bool,
 ) -> dict[str, Any]:
     """Return :func:`embeddings_said` of embeddings that ``evaluate`` is given for some arms."""
-    instead = ", let the evaluation learn them (--vectors log, from Python: vectors='log')"
+    instead = f", let the evaluation learn them {_LEARN}"
     ranking = config if _rankers_among(arms, config) else None
     return embeddings_said(
         _origin(log, vectors), first_ms, "evaluate", allowed=allowed, instead=instead, ranking=ranking
     )
+
+
+def said_of_tuned(
+    log: ReplayLog, vectors: VectorSource, first_ms: int, ranking: RankingConfig | None, *, allowed: bool
+) -> dict[str, Any]:
+    """Return :func:`embeddings_said` of what ``tune`` is given, whose it takes, and ``notes`` on its ranker.
+
+    Parameters
+    ----------
+    first_ms
+        Start of the training days.
+    ranking
+        Of the second stage that is tried; None: none is.
+    """
+    origin = _origin(log, vectors)
+    instead = f", let tune learn them {_LEARN}"
+    said = embeddings_said(origin, first_ms, "tune", allowed=allowed, instead=instead, ranking=ranking)
+    leak = None if ranking is None else ranker_leak(origin, first_ms, ranking, _OTHERWISE_TUNE)
+    return said | {"vectors": vectors, "notes": [] if leak is None else [f"Of the second stage: {leak}."]}
 
 
 def notes_on_rankers(
@@ -98,6 +120,7 @@ def notes_on_rankers(
 
 
 def _origin(log: ReplayLog, vectors: VectorSource) -> EmbeddingOrigin | None:
+    """Return what the given embeddings tell, where they are used: as they are, or fused with the log."""
     return None if vectors == "log" else log.origin
 
 

@@ -28,7 +28,7 @@ from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
 from pinnersage.evaluation.state import KnownBefore, RecordCache
 from pinnersage.evaluation.user_groups import UserColumn, check_columns
-from pinnersage.evaluation.vectors import VectorSource, vectors_of
+from pinnersage.evaluation.vectors import VectorSource, embedded_at, vectors_of
 from pinnersage.evaluation.verdict import baselines, pairs, sentences
 
 Progress = Callable[[str, int, int | None], None]
@@ -110,7 +110,7 @@ def evaluate_log(
     of_embeddings = said_of_evaluated(log, vectors, start_ms, names, config.ranking, allowed=allow_leak)
     said = about_of(log, days, n_days, budgets, config, evaluation, impressions, vectors)
     vectors_at = vectors_of(log, vectors)
-    log = log if vectors_at is None else replace(log, embeddings=vectors_at(start_ms))
+    log = embedded_at(log, vectors_at, start_ms)
     parts = replace(_parts(log, config, evaluation, max(budgets.values())), vectors_at=vectors_at)
     chosen = _with_more(make_arms(names, log, parts, [*budgets.values()], config), log, parts, more_arms)
     place = _place(Path(out_dir), said, log, resume=resume)

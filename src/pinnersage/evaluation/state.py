@@ -25,6 +25,10 @@ class RecordCache:
     def __init__(self) -> None:
         self._records: dict[tuple[InterestConfig, int], RecordBatch] = {}
 
+    def fresh(self) -> RecordCache:
+        """Return an empty one of the same kind, for records over other embeddings."""
+        return RecordCache()
+
     def of_day(self, day: Day, log: ReplayLog, config: InterestConfig) -> RecordBatch:
         """Return the records of ``day.users`` as of the last millisecond before the day."""
         key = (config, day.start_ms)

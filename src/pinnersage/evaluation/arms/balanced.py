@@ -12,12 +12,12 @@ from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
 from pinnersage.config import RetrievalConfig
 from pinnersage.evaluation.arms.interests import Interests
-from pinnersage.evaluation.cosines import Cosines, cosine
+from pinnersage.evaluation.cosines import Cosines, cosine, without_table
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import barred, decayed_weights
-from pinnersage.retrieval._scores import as_matrix, dot
-from pinnersage.retrieval.balance import choose, nearness, unit_rows
+from pinnersage.retrieval._scores import dot
+from pinnersage.retrieval.balance import choose, nearness
 
 
 @kernel
@@ -115,7 +115,7 @@ class Balanced(Interests):
 
     def _all_cosines(self, log: ReplayLog) -> Cosines:
         if self.cosines is None:
-            self.cosines = Cosines(as_matrix(unit_rows(log.embeddings)), np.empty((0, 0), np.float32))
+            self.cosines = without_table(log.embeddings)
         return self.cosines
 
 

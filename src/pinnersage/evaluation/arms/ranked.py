@@ -20,6 +20,7 @@ from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
 from pinnersage.evaluation.clock import Stopwatch
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog
+from pinnersage.evaluation.vectors import embedded_at
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet, n_items_for, slots_for
@@ -173,8 +174,7 @@ class Ranked:
         return self._rankers[mode]
 
     def _past_moment(self, log: ReplayLog, moment_ms: int) -> Moment:
-        vectors = self.parts.vectors_at(moment_ms) if self.parts.vectors_at else log.embeddings
-        return self._moment_of(replace(log, embeddings=vectors), moment_ms)
+        return self._moment_of(embedded_at(log, self.parts.vectors_at, moment_ms), moment_ms)
 
     def _moment(self, day: Day, known: ReplayLog) -> Moment:
         today = self._today

@@ -65,7 +65,10 @@ class Parts:
         if self.vectors_at is None:
             return self
         return replace(
-            self, neighbors=self.neighbors.over(self.vectors_at(ms)), records=RecordCache(), cosines=None
+            self,
+            neighbors=self.neighbors.over(self.vectors_at(ms)),
+            records=self.records.fresh(),
+            cosines=None,
         )
 
     def links_at(self, log: ReplayLog, ms: int) -> Links:

@@ -15,6 +15,7 @@ from pinnersage.evaluation.tuning.result import TuningResult, check_out
 from pinnersage.evaluation.tuning.running import tune_log
 from pinnersage.evaluation.tuning.search import Progress
 from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.evaluation.vectors import VectorSource
 
 
 def tune(
@@ -29,12 +30,14 @@ def tune(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
     allow_leak: bool = False,
+    vectors: VectorSource = "given",
 ) -> TuningResult:
     """Choose alpha, lambda, number of interests and budget rule by replay of a log of actions.
 
     Embeddings that were learnt from the actions of the days replayed make every figure too good, and may
-    mislead the choice: learn them from what came before. Those of ``pinnersage embed`` tell up to when they
-    know the log, and are refused; of others nothing is known, so nothing is checked.
+    mislead the choice: learn them from what came before, or let ``vectors`` do it. Those of ``pinnersage
+    embed`` tell up to when they know the log, and are refused; of others nothing is known, so nothing is
+    checked.
 
     Parameters
     ----------
@@ -55,6 +58,10 @@ def tune(
         Seconds, for ``max_seconds``.
     allow_leak
         Go on with embeddings that have seen the days replayed; the result says so.
+    vectors
+        The items' own embeddings, or such as are learnt from the log (``log``), or the two fused: settings
+        are compared on what was learnt before the training days, and judged on what was learnt before the
+        held-out days; each moment that a second stage learns at has those from before that moment.
 
     Returns
     -------
@@ -64,7 +71,8 @@ def tune(
     Raises
     ------
     UsageError, SchemaError, BadRowsError, DataError, UnavailableError
-        The call or a table is wrong, there is nothing before ``until``, or an extra is missing.
+        The call or a table is wrong, there is nothing before ``until`` or to learn embeddings from, or an
+        extra is missing.
     """
     if out is not None:
         check_out(out)
@@ -76,7 +84,7 @@ def tune(
     )  # fmt: skip
     result = tune_log(
         log, config=config, tuning=tuning, until_ms=until_ms, about={"tables": reports}, progress=progress,
-        clock=clock, allow_leak=allow_leak,
+        clock=clock, allow_leak=allow_leak, vectors=vectors,
     )  # fmt: skip
     if out is not None:
         result.write(out)

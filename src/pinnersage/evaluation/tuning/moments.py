@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Int32s
+from pinnersage._arrays import Bools, Float32s, Int32s
 from pinnersage.config import MS_PER_DAY
 from pinnersage.evaluation.arms.trained_choice import span
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
@@ -29,6 +29,10 @@ class PastMoment(NamedTuple):
 
     day: Day
     known: ReplayLog
+
+    def with_embeddings(self, embeddings: Float32s) -> PastMoment:
+        """Return the same moment, the items known by other embeddings."""
+        return self._replace(known=replace(self.known, embeddings=embeddings))
 
 
 def training_moments(

@@ -6,23 +6,24 @@ import os
 import time
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pinnersage._arrays import Float64s
 from pinnersage._times import rfc3339
-from pinnersage.config import MS_PER_DAY, BuildConfig, RankingConfig
+from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.arms.served import served_arm
-from pinnersage.evaluation.bootstrap import means, resamples
-from pinnersage.evaluation.cosines import Cosines
-from pinnersage.evaluation.leaks import embeddings_said
+from pinnersage.evaluation.bootstrap import Estimate, means, resamples
+from pinnersage.evaluation.cosines import without_table
+from pinnersage.evaluation.leaks import said_of_tuned
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.settings import n_items_of
 from pinnersage.evaluation.tuning import words
 from pinnersage.evaluation.tuning.comparing import Pairs
 from pinnersage.evaluation.tuning.moments import (
+    PastMoment,
     drawn_users,
     held_out_days,
     n_targets_of,
@@ -33,17 +34,15 @@ from pinnersage.evaluation.tuning.moments import (
 )
 from pinnersage.evaluation.tuning.result import Choice, HeldOut, TuningResult, choices_of
 from pinnersage.evaluation.tuning.scoring import Measure, Scores, fit_before
-from pinnersage.evaluation.tuning.search import Progress, Search
+from pinnersage.evaluation.tuning.search import Progress, Search, Step
 from pinnersage.evaluation.tuning.settings import TuningSettings
 from pinnersage.evaluation.tuning.shared import shared_parts
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
-from pinnersage.ranking.leaks import ranker_leak
+from pinnersage.evaluation.vectors import VectorsAt, VectorSource, embedded_at, vectors_of
 from pinnersage.ranking.required import check_ranker_wanted
-from pinnersage.retrieval._scores import as_matrix
-from pinnersage.retrieval.balance import unit_rows
 
 HELD_OUT = "held-out days"
-_NO_RANKER = "tune without --ranker (fit_ranker=False)"
+_LATER = "fewer --train-days or a later --until (from Python: train_days, until=)"
 
 
 def tune_log(
@@ -56,6 +55,7 @@ def tune_log(
     progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
     allow_leak: bool = False,
+    vectors: VectorSource = "given",
 ) -> TuningResult:
     """Choose settings on a log.
 
@@ -63,7 +63,7 @@ def tune_log(
     ----------
     log
         All actions.
-    config, tuning, progress, clock, allow_leak
+    config, tuning, progress, clock, allow_leak, vectors
         As in :func:`~pinnersage.evaluation.tuning.facade.tune`.
     until_ms
         The cut, rounded down to midnight UTC. None: the end of the day of the newest action.
@@ -75,9 +75,9 @@ def tune_log(
     UsageError
         The embeddings have seen the days replayed, or the mode is ``ranked`` without a second stage.
     DataError
-        There is no action before the cut.
+        There is no action before the cut, or none before the training days to learn embeddings from.
     UnavailableError
-        A second stage is to be tried, and scikit-learn is not installed.
+        A second stage is to be tried, or embeddings are to be learnt, and a library is not installed.
     """
     started, tuning = clock(), tuning or TuningSettings()
     with_ranker, default = _default(config or BuildConfig(), tuning)
@@ -85,34 +85,60 @@ def tune_log(
     known, judged_ms = log.before(until_ms), until_ms - tuning.held_out_days * MS_PER_DAY
     moments = training_moments(known, judged_ms, tuning, default.interests.window_ms)
     days = [moment.day for moment in moments]
-    users, n_targets = users_of(days), n_targets_of(days, tuning.targets)
     ranking = default.ranking if with_ranker else None
-    said = embeddings_said(log.origin, days[0].start_ms, "tune", allowed=allow_leak, ranking=ranking)
+    first_ms = days[0].start_ms
+    said = said_of_tuned(log, vectors, first_ms, ranking, allowed=allow_leak)
     said = _about(known, until_ms, judged_ms, days, tuning) | said | (about or {})
-    said["notes"] = _notes(log, days[0].start_ms, ranking)
-    too_little = words.too_little(len(users), n_targets, tuning.min_users, tuning.min_targets)
-    if too_little:
+    if too_little := _too_little(days, tuning):
         return _nothing_chosen(said, default, with_ranker, too_little)
-    measure = _measure(known, default, tuning, days[0], with_ranker=with_ranker)
-    asked = drawn_users(users, tuning.max_users, tuning.seed)
-    scores = Scores(known.before(judged_ms), moments, asked, measure)
+    vectors_at = vectors_of(known, vectors, later=_LATER, n_kept=2 + default.ranking.n_moments)
+    trained = embedded_at(known, vectors_at, first_ms)
+    measure = _measure(trained, default, tuning, days[0], with_ranker=with_ranker, vectors_at=vectors_at)
     pairs = Pairs(tuning.n_resamples, tuning.seed)
     time_is_up = _clock_of(tuning, clock, started)
+    scores = _scores(trained, judged_ms, moments, measure)
     search = Search(scores, pairs, default, tuning.min_users, tuning.max_trials, time_is_up, progress)
-    chosen = search.run(with_ranker=with_ranker)
-    gain = pairs.gain(scores.of(chosen, scores.n_users), scores.of(default, scores.n_users))
+    found = _found(search, with_ranker=with_ranker)
     said |= {"n_users_asked": scores.n_users, "n_settings_tried": scores.n_trials}
-    held_out = _held_out(known, judged_ms, default, chosen, measure, pairs, progress)
-    groups = {group.name: values_of(default, keys_of(group)) for group in (*SPACE, *SECOND_STAGE)}
-    choices = choices_of(search.steps, groups)
+    del search, scores  # their neighbor lists make room for those over newer embeddings
+    measure, judged = measure.as_of(judged_ms), embedded_at(known, vectors_at, judged_ms)
+    held_out = _held_out(judged, judged_ms, default, found.config, measure, pairs, progress)
+    choices = _choices(found.steps, default)
     said |= {"n_items_per_list": measure.n_items, "seconds": round(clock() - started, 3)}
     told = words.summary(said, choices, held_out)
-    return TuningResult(said, default, chosen, choices, tuple(search.steps), gain, held_out, told)
+    return TuningResult(said, default, found.config, choices, tuple(found.steps), found.gain, held_out, told)
 
 
-def _notes(log: ReplayLog, first_ms: int, ranking: RankingConfig | None) -> list[str]:
-    leak = None if ranking is None else ranker_leak(log.origin, first_ms, ranking, _NO_RANKER)
-    return [] if leak is None else [f"Of the second stage: {leak}."]
+def _too_little(days: list[Day], tuning: TuningSettings) -> str | None:
+    n_users, n_targets = len(users_of(days)), n_targets_of(days, tuning.targets)
+    return words.too_little(n_users, n_targets, tuning.min_users, tuning.min_targets)
+
+
+def _scores(log: ReplayLog, judged_ms: int, moments: list[PastMoment], measure: Measure) -> Scores:
+    """Return figures of users drawn from the training days, with the embeddings of ``log``."""
+    tuning = measure.settings
+    asked = drawn_users(users_of(moment.day for moment in moments), tuning.max_users, tuning.seed)
+    moments = [moment.with_embeddings(log.embeddings) for moment in moments]
+    return Scores(log.before(judged_ms), moments, asked, measure)
+
+
+class _Found(NamedTuple):
+    """What the training days chose, how, and its gain over the default there."""
+
+    config: BuildConfig
+    steps: list[Step]
+    gain: Estimate
+
+
+def _found(search: Search, *, with_ranker: bool) -> _Found:
+    chosen, scores = search.run(with_ranker=with_ranker), search.scores
+    figures = [scores.of(config, scores.n_users) for config in (chosen, search.first_config)]
+    return _Found(chosen, search.steps, search.pairs.gain(*figures))
+
+
+def _choices(steps: list[Step], default: BuildConfig) -> tuple[Choice, ...]:
+    groups = {group.name: values_of(default, keys_of(group)) for group in (*SPACE, *SECOND_STAGE)}
+    return choices_of(steps, groups)
 
 
 def _clock_of(tuning: TuningSettings, clock: Callable[[], float], started: float) -> Callable[[], bool]:
@@ -159,11 +185,14 @@ def _measure(
     first_day: Day,
     *,
     with_ranker: bool,
+    vectors_at: VectorsAt | None = None,
 ) -> Measure:
     n_items = n_items_of(tuning.budget, int(first_day.pool.sum()))
-    shared = shared_parts(config, log, n_items, with_ranker=with_ranker, seed=tuning.seed)
-    cosines = Cosines(as_matrix(unit_rows(log.embeddings)), np.empty((0, 0), np.float32))
-    return Measure(tuning, n_items, shared, cosines, config.n_threads or os.cpu_count() or 1)
+    shared = shared_parts(
+        config, log, n_items, with_ranker=with_ranker, seed=tuning.seed, vectors_at=vectors_at
+    )
+    n_threads = config.n_threads or os.cpu_count() or 1
+    return Measure(tuning, n_items, shared, without_table(log.embeddings), n_threads)
 
 
 def _held_out(

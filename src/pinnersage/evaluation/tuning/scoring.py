@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from pinnersage._arrays import Float64s, Int32s, Int64s
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.arms.untrained import Parts
-from pinnersage.evaluation.cosines import N_RANKS, Cosines
+from pinnersage.evaluation.cosines import N_RANKS, Cosines, without_table
 from pinnersage.evaluation.measures import (
     ALL,
     FIRST_TIME,
@@ -50,6 +50,12 @@ class Measure:
     shared: Parts
     cosines: Cosines
     n_threads: int = 1
+
+    def as_of(self, ms: int) -> Measure:
+        """Return the same with the embeddings of a moment; this one, where embeddings are given."""
+        if self.shared.vectors_at is None:
+            return self
+        return replace(self, shared=self.shared.as_of(ms), cosines=without_table(self.shared.vectors_at(ms)))
 
     def add(self, arm: Arm, moments: Iterable[PastMoment], places: Int32s, sums: Float64s) -> None:
         """Ask an arm at every moment and add up the figures of the users who have a place.

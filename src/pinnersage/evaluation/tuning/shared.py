@@ -12,6 +12,7 @@ from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.state import RecordCache
+from pinnersage.evaluation.vectors import VectorsAt
 from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.candidates import slots_for
 
@@ -32,6 +33,10 @@ class RecentRecords(RecordCache):
         self._n_kept = n_kept
         self._kept: OrderedDict[Hashable, RecordBatch] = OrderedDict()
 
+    def fresh(self) -> RecentRecords:
+        """Return an empty one of the same kind, for records over other embeddings."""
+        return RecentRecords(self._n_kept)
+
     def of_day(self, day: Day, log: ReplayLog, config: InterestConfig) -> RecordBatch:
         """Return the records of ``day.users`` as of the last millisecond before the day."""
         key = (config, day.start_ms, day.users.tobytes())
@@ -44,9 +49,21 @@ class RecentRecords(RecordCache):
 
 
 def shared_parts(
-    config: BuildConfig, log: ReplayLog, budget: int, *, with_ranker: bool, seed: int = 0
+    config: BuildConfig,
+    log: ReplayLog,
+    budget: int,
+    *,
+    with_ranker: bool,
+    seed: int = 0,
+    vectors_at: VectorsAt | None = None,
 ) -> Parts:
-    """Return neighbor lists deep enough for lists of ``budget`` items, records and links."""
+    """Return neighbor lists deep enough for lists of ``budget`` items, records and links.
+
+    Parameters
+    ----------
+    vectors_at
+        Embeddings as of other moments than that of the log's; None: they are given.
+    """
     n_wide = math.ceil(config.retrieval.n_candidates_per_slot * budget)
     largest = max(n_wide, config.retrieval.candidate_budget)
     if with_ranker:
@@ -54,4 +71,6 @@ def shared_parts(
         largest = max(largest, round(config.ranking.n_proposed_per_slot * slots))
     n_threads = config.n_threads or os.cpu_count() or 1
     neighbors = NeighborLists(log.embeddings, 2 * largest + _SPARE_DEPTH, n_threads=n_threads)
-    return Parts(neighbors, config.interests, RecentRecords(), seed, n_threads=n_threads)
+    return Parts(
+        neighbors, config.interests, RecentRecords(), seed, n_threads=n_threads, vectors_at=vectors_at
+    )

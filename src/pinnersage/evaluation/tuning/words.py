@@ -129,7 +129,7 @@ def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -
 
 def summary(about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldOut) -> tuple[str, ...]:
     """Return what was compared, what came of each group, and what the held-out days say."""
-    return (compared(about), *map(decided, choices), judged(about, held_out))
+    return (compared(about), *learnt(about), *map(decided, choices), judged(about, held_out))
 
 
 def nothing_chosen(about: Mapping[str, Any], choices: Sequence[Choice], why: str) -> tuple[str, ...]:
@@ -161,6 +161,29 @@ def compared(about: Mapping[str, Any]) -> str:
         f"from {train['from'][:10]} to {train['until'][:10]} (not included), "
         f"{about['n_settings_tried']} settings tried."
     )
+
+
+def learnt(about: Mapping[str, Any]) -> list[str]:
+    """Return from when what embeddings were learnt from is, and how to make such; nothing of given ones."""
+    source = about.get("vectors", "given")
+    if source == "given":
+        return []
+    train, held_out = (about[name]["from"][:10] for name in ("train", "held_out"))
+    return [
+        f"Embeddings were learnt ({source}): to choose, from what came before {train}; to measure what was "
+        f"chosen, from what came before {held_out}. Build with such (pinnersage {embed_command(source)})."
+    ]
+
+
+def embed_command(source: str) -> str:
+    """Return the command that learns embeddings as they were learnt here, without its files.
+
+    Examples
+    --------
+    >>> embed_command("fused")
+    'embed --from fused --text-model given'
+    """
+    return f"embed --from {source}{' --text-model given' if source == 'fused' else ''}"
 
 
 def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
