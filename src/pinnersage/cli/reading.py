@@ -9,7 +9,7 @@ import typer
 
 from pinnersage.cli import options
 from pinnersage.cli.exits import report
-from pinnersage.cli.output import configure_log, console, write_json
+from pinnersage.cli.output import configure_log, console, tell_if_compiling, write_json
 from pinnersage.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def interests(
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
+        tell_if_compiling()
         _each_user(model, users, model.interests_dict, interests_table, as_json=as_json)
 
 
@@ -72,6 +73,7 @@ def recommend(
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
+        tell_if_compiling()
 
         def ask(user: str) -> Answer:
             options: Any = {
@@ -97,6 +99,7 @@ def similar(
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
+        tell_if_compiling()
         _show(model, model.similar_dict(item, k), neighbors_table, as_json=as_json)
 
 
@@ -113,6 +116,7 @@ def explain(
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model:
+        tell_if_compiling()
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
 
 
