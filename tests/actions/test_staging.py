@@ -593,3 +593,29 @@ def test_datetime_stands_for_timestamp_where_there_is_none(tmp_path: Path, mappi
         with stage(pa.table(columns), tmp_path, ImportConfig(columns=mapping)) as log:
             newest_ms = log.newest_ms
         assert datetime.fromtimestamp(newest_ms / 1_000, UTC).day == used
+
+
+MIXED: dict[str, tuple[list[Any], list[str], list[Any]]] = {
+    "integers": ([1, 7], ["7", "2"], [1, 2, 7, 7]),
+    "no integer": ([1, 7], ["7", "07"], ["07", "1", "7", "7"]),
+    "too large": ([1, 2**63 - 1], ["7", str(2**63)], ["1", "7", str(2**63 - 1), str(2**63)]),
+}
+
+
+@pytest.mark.parametrize("case", MIXED)
+@pytest.mark.parametrize("csv_first", [False, True])
+def test_ids_are_integers_in_a_parquet_file_and_characters_in_a_csv_file(
+    tmp_path: Path, case: str, csv_first: bool
+) -> None:
+    """They are the same ids: integers if all of them are, else texts."""
+    numbers, texts, expected = MIXED[case]
+    typed = {"user_id": pa.array(numbers), "item_id": pa.array([7, 7])}
+    times = {"timestamp": pa.array([T0_MS, T0_MS + 1], pa.timestamp("ms"))}
+    pq.write_table(pa.table(typed | times), tmp_path / "a.parquet")
+    rows = "".join(f"{user},{item},2025-01-01\n" for user, item in zip(texts, [7, 8], strict=True))
+    (tmp_path / "b.csv").write_text("user_id,item_id,timestamp\n" + rows)
+    files = [tmp_path / "a.parquet", tmp_path / "b.csv"][:: -1 if csv_first else 1]
+    vocabulary = ItemVocabulary.from_ids([7, 8])
+    found = rows_in(stage(files, tmp_path, vocabulary=vocabulary))
+    assert [row[0] for row in found] == expected
+    assert sorted(row[1] for row in found) == [0, 0, 0, 1]

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pinnersage import _kernel
 from pinnersage.cli.app import invoke
 from pinnersage.cli.exits import run
 
@@ -52,6 +53,12 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _says_nothing_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is on stderr not depend on whether this machine has compiled kernels before."""
+    monkeypatch.setattr(_kernel, "none_compiled", lambda: False)
 
 
 @pytest.fixture(scope="session")

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from tests.cli.conftest import Run
 
 from pinnersage import _kernel
 from pinnersage.cli.output import COMPILING, configure_log, progress_bars
 
 
-@pytest.mark.parametrize(
-    ("verbose", "none_compiled", "n_said"), [(True, True, 1), (True, False, 0), (False, True, 0)]
-)
-def test_compiling_is_said_once_and_only_to_who_asked(
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("verbose", [True, False])
+@pytest.mark.parametrize("none_compiled", [True, False])
+def test_compiling_is_said_once_and_not_on_stdout(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    verbose: bool,
     none_compiled: bool,
-    n_said: int,
+    verbose: bool,
+    shown: bool,
 ) -> None:
+    """Also where nobody watches: in the log of a container it explains why nothing happens.
+
+    Programs, who ask for JSON, are not told: what they find on stderr is an error.
+    """
     monkeypatch.setattr(_kernel, "none_compiled", lambda: none_compiled)
     configure_log(verbose=verbose)
-    with progress_bars() as progress:
+    with progress_bars(shown=shown) as progress:
         progress("users", 0, 2)
         progress("users", 1, 2)
     out, err = capsys.readouterr()
-    assert err.count(COMPILING) == n_said
+    assert err.count(COMPILING) == (none_compiled and (shown or verbose))
+    assert bool(err) == (none_compiled and (shown or verbose))
     assert out == ""
 
 
@@ -37,3 +45,11 @@ def test_people_at_a_terminal_are_told(
     with progress_bars() as progress:
         progress("users", 2, 2)
     assert COMPILING.split(":")[0] in capsys.readouterr().err
+
+
+def test_who_asks_a_model_is_told_before_the_answer(
+    built: Path, call: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_kernel, "none_compiled", lambda: True)
+    assert call("recommend", built, "u1").err == f"{COMPILING}\n"
+    assert call("recommend", built, "u1", "--json").err == ""

@@ -75,6 +75,23 @@ def as_two_files(path: Path) -> list[Path]:
     return [path / "one.parquet", path / "two.csv"]
 
 
+@pytest.mark.parametrize("user_ids", [[1, 7], ["1", "7"]], ids=["integers", "texts"])
+@pytest.mark.parametrize("other", ["csv", "jsonl", "parquet"])
+def test_ids_are_integers_in_one_file_and_texts_in_another(
+    user_ids: list[Any], other: str, tmp_path: Path
+) -> None:
+    files = [tmp_path / "one.parquet", tmp_path / f"two.{other}"]
+    pa.parquet.write_table(pa.table({"user_id": [1], "country": ["DE"]}), files[0])
+    rows = {"user_id": ["7", "07"], "country": ["FR", "IT"]}
+    if other == "csv":
+        pd.DataFrame(rows).to_csv(files[1], index=False)
+    elif other == "jsonl":
+        pd.DataFrame(rows).to_json(files[1], orient="records", lines=True)
+    else:
+        pa.parquet.write_table(pa.table(rows), files[1])
+    assert told(columns_of(files, ["country"], user_ids)["country"]) == ["DE", "FR"]
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -313,6 +313,22 @@ def test_ids_of_mixed_files_become_strings(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("more", [[], ["07"]], ids=["integers alone", "a text besides"])
+def test_ids_are_integers_in_a_parquet_file_and_characters_in_a_csv_file(
+    tmp_path: Path, more: list[str]
+) -> None:
+    pq.write_table(pa.table({"item_id": [7, 8], "embedding": [[1.0], [1.0]]}), tmp_path / "a.parquet")
+    (tmp_path / "b.csv").write_text(
+        "item_id,embedding\n" + "".join(f"{i},[1.0]\n" for i in ["7", "9", *more])
+    )
+    items, report = import_items([tmp_path / "a.parquet", tmp_path / "b.csv"], tmp_path / "out", LAX)
+    ids = ["07", "7", "8", "9"] if more else [7, 8, 9]
+    assert items.vocabulary.ids_of(range(len(items))) == ids
+    assert [(Path(e.file).name, e.row, e.reason) for e in report.examples] == [
+        ("b.csv", 1, "duplicate_item_id")
+    ]
+
+
 def broken(tmp_path: Path, name: str, content: bytes) -> Path:
     path = tmp_path / name
     path.write_bytes(content)

@@ -8,11 +8,12 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from tests.model.test_live import built, log
-from tests.model.test_live_landing import MINE, SECRET, held, meanwhile
+from tests.model.test_live import built, log, table
+from tests.model.test_live_landing import MINE, SECRET, build, held, meanwhile
 
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model import facade
+from pinnersage.model.erasing import ERASING
 from pinnersage.model.live import LiveModel
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
@@ -98,6 +99,63 @@ def test_who_acts_again_after_an_erasure_is_not_erased_by_the_end_of_another(
     assert live.interests(SECRET)["interests"]
     with pytest.raises(UserNotFoundError):
         live.interests("u1")
+
+
+def kill_an_erasure(
+    live: LiveModel, user: str = SECRET, step: tuple[type, str] = (LmdbStore, "delete")
+) -> None:
+    with patch.object(*step, side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        live.erase(user)
+
+
+@pytest.mark.parametrize("step", [(LmdbStore, "delete"), (LmdbStore, "compact"), (LmdbJournal, "compact")])
+@pytest.mark.parametrize("opened", ["before", "anew"])
+def test_trimming_does_not_forget_an_erasure_that_was_killed(
+    live: LiveModel, home: Path, step: tuple[type, str], opened: str
+) -> None:
+    kill_an_erasure(live, step=step)
+    if opened == "before":
+        live.compact(keep_days=0)
+    else:
+        with LiveModel(home) as other:
+            other.compact(keep_days=0)
+    LiveModel(home).close()
+    assert held(home) == []
+    with pytest.raises(UserNotFoundError):
+        live.interests(SECRET)
+
+
+def test_a_build_does_not_forget_an_erasure_that_was_killed(live: LiveModel, home: Path) -> None:
+    kill_an_erasure(live)
+    build(home, log()[:200])
+    live.refresh()
+    assert held(home) == []
+
+
+@pytest.mark.parametrize("by", ["an action", "a table"])
+def test_who_acts_again_before_the_end_of_an_erasure_begins_anew(
+    live: LiveModel, home: Path, by: str
+) -> None:
+    kill_an_erasure(live)
+    if by == "an action":
+        live.add_actions(MINE[4:])
+    else:
+        live.add_table(table(MINE[4:]))
+    live.refresh()
+    assert [i["n_actions"] for i in live.interests(SECRET)["interests"]] == [1]
+    assert len(live.export(SECRET)["seen_item_ids"]) == 0
+    assert live.verify().to_dict()["ok"]
+    assert not any((home / "journal").glob(ERASING))
+
+
+def test_who_acts_again_is_not_erased_when_the_journal_is_trimmed(live: LiveModel, home: Path) -> None:
+    with patch.object(GenerationDirectory, "remove_leftovers", return_value=False):
+        live.erase(SECRET)
+        live.add_actions(MINE[4:])
+        live.compact(keep_days=-1)  # What came in this very millisecond, too.
+        kill_an_erasure(live, "u1", (LmdbStore, "compact"))
+    LiveModel(home).close()
+    assert [i["n_actions"] for i in live.interests(SECRET)["interests"]] == [1]
 
 
 def test_who_is_only_in_the_log_of_a_running_build_does_not_land(tmp_path: Path) -> None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
+import structlog
 
 from pinnersage import errors
+from pinnersage.serving import service
 from pinnersage.serving.keys import KeyRing, add_key, read_keys, remove_key
 from pinnersage.serving.problems import RequestError, status_of
 from pinnersage.serving.rates import RateLimit
+from pinnersage.serving.service import Service
 from pinnersage.serving.settings import ServiceSettings
 
 
@@ -95,3 +102,19 @@ def test_names_and_scopes_of_keys_are_checked(tmp_path: Path) -> None:
         with pytest.raises(errors.StoredFormatError):
             read_keys(file)
     assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_the_log_tells_why_the_first_start_takes_long(cold: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed = []
+
+    async def slow(work: Callable[[], None]) -> None:
+        work()
+
+    waiting = SimpleNamespace(slow=slow, backend=SimpleNamespace(rehearse=lambda: rehearsed.append(True)))
+    told: list[str] = []
+    monkeypatch.setattr(service, "none_compiled", lambda: cold)
+    monkeypatch.setattr(structlog, "get_logger", lambda: SimpleNamespace(info=told.append))
+    asyncio.run(Service._rehearse(cast(Service, waiting)))
+    assert ["compiling kernels" in line for line in told] == cold * [True]
+    assert rehearsed

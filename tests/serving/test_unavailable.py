@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.serving.conftest import Serve, Server
+from tests.serving.test_document import complaints
 
 TIME = "2026-11-20T10:00:00Z"
 
@@ -28,12 +29,26 @@ def test_what_a_503_left_open_is_settled_by_sending_it_again(server: Server, mor
     refused = post(server.client, *actions)
     away.rename(store)
     assert refused.status_code == 503
+    assert_told(server, refused)
     assert "may or may not have been taken" in refused.json()["detail"]
     again = post(server.client, *actions)
     assert [result["status"] for result in again.json()["results"]] == ["duplicate", "parked"]
     held = server.client.get(f"/v1/users/kim{len(more)}").json()
     assert [entry["item_id"] for entry in held["journal"]] == [action["item_id"] for action in actions]
     assert [action["item_id"] for action in held["actions"]] == ["i05"]
+
+
+def assert_told(server: Server, refused: httpx.Response) -> None:
+    """Hold a refusal of actions against the document, which must know its results, too."""
+    document = server.client.get("/schema").json()
+    told = document["paths"]["/v1/actions"]["post"]["responses"][str(refused.status_code)]["content"]
+    content = told[refused.headers["content-type"]]
+    assert complaints(document, content["schema"], refused.json()) == []
+    reasons = [
+        {result["reason"] for result in example["value"].get("results", [])}
+        for example in content["examples"].values()
+    ]
+    assert {"too_many_parked"} in reasons
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +67,7 @@ def test_where_no_more_actions_may_wait_the_answer_says_to_come_again(narrow: Se
     assert (first["reason"], first["field"]) == ("too_many_parked", "item_id")
     assert "put the items" in first["message"]
     assert second["reason"] == "weight_negative"
+    assert_told(narrow, refused)
     some = post(narrow.client, act("ida", "new-2"), act("ida", "i05"))
     assert some.status_code == 202
     assert [result["status"] for result in some.json()["results"]] == ["rejected", "accepted"]

@@ -48,7 +48,9 @@ def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progre
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
-        yield _with_notice(_line if shown and lines else lambda _step, _n_done, _n_total: None, _log)
+        yield _with_notice(
+            _line if shown and lines else lambda _step, _n_done, _n_total: None, _say if shown else _log
+        )
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -71,25 +73,34 @@ def _line(step: str, n_done: int, n_total: int | None) -> None:
 
 
 def _with_notice(report: Progress, say: Callable[[str], None]) -> Progress:
-    """Say once, when kernels are loaded of which none is compiled, why the next step takes so long."""
+    """Ask once, as soon as kernels are loaded: see :func:`tell_if_compiling`."""
     asked = False
 
     def noticing(step: str, n_done: int, n_total: int | None) -> None:
         nonlocal asked
-        kernels = sys.modules.get("pinnersage._kernel")
-        if kernels is not None and not asked:
+        if "pinnersage._kernel" in sys.modules and not asked:
             asked = True
-            if kernels.none_compiled():
-                say(COMPILING)
+            tell_if_compiling(say)
         report(step, n_done, n_total)
 
     return noticing
+
+
+def _say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
 
 
 def _log(message: str) -> None:
     import structlog
 
     structlog.get_logger().info(message)
+
+
+def tell_if_compiling(say: Callable[[str], None] = _say) -> None:
+    """Say why the next step takes so long, when kernels are loaded of which none is compiled."""
+    kernels = sys.modules.get("pinnersage._kernel")
+    if kernels is not None and kernels.none_compiled():
+        say(COMPILING)
 
 
 def configure_log(*, verbose: bool) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pinnersage.cli import options
 from pinnersage.cli.exits import report
-from pinnersage.cli.output import configure_log, console, write_json
+from pinnersage.cli.output import configure_log, console, tell_if_compiling, write_json
 from pinnersage.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ Without = Annotated[
 ]  # fmt: skip
 
 
+@contextmanager
+def _opened(directory: Path, *, as_json: bool) -> Iterator[PinnerSage]:
+    """Open a model; people are told why the first answer of all takes long."""
+    from pinnersage.model import PinnerSage
+
+    with PinnerSage.open(directory) as model:
+        if not as_json:
+            tell_if_compiling()
+        yield model
+
+
 def interests(
     directory: options.Directory,
     users: options.Users,
@@ -48,9 +61,8 @@ def interests(
     """Show users' interests, the most important first."""
     configure_log(verbose=verbose)
     from pinnersage.cli.tables import interests_table
-    from pinnersage.model import PinnerSage
 
-    with PinnerSage.open(directory) as model:
+    with _opened(directory, as_json=as_json) as model:
         _each_user(model, users, model.interests_dict, interests_table, as_json=as_json)
 
 
@@ -69,9 +81,8 @@ def recommend(
     """Recommend items to users, each with the interest it comes from."""
     configure_log(verbose=verbose)
     from pinnersage.cli.counterfactual import recommendations_view
-    from pinnersage.model import PinnerSage
 
-    with PinnerSage.open(directory) as model:
+    with _opened(directory, as_json=as_json) as model:
 
         def ask(user: str) -> Answer:
             options: Any = {
@@ -94,9 +105,8 @@ def similar(
     """Show the items nearest to an item."""
     configure_log(verbose=verbose)
     from pinnersage.cli.tables import neighbors_table
-    from pinnersage.model import PinnerSage
 
-    with PinnerSage.open(directory) as model:
+    with _opened(directory, as_json=as_json) as model:
         _show(model, model.similar_dict(item, k), neighbors_table, as_json=as_json)
 
 
@@ -110,9 +120,8 @@ def explain(
     """Show which interest speaks for an item, and which of the user's actions made that interest."""
     configure_log(verbose=verbose)
     from pinnersage.cli.explaining import explanation
-    from pinnersage.model import PinnerSage
 
-    with PinnerSage.open(directory) as model:
+    with _opened(directory, as_json=as_json) as model:
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
 
 

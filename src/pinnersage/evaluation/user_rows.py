@@ -67,13 +67,18 @@ def stage_users(
         A column is missing, of a type that cannot be used, or called like another but for upper and lower
         case.
     """
-    selects = []
-    for number, piece in enumerate(pieces):
+    parts = []
+    for piece in pieces:
         found = column_names(piece, wanted=group_by)
         user = resolve_columns(piece.name, found, config.columns, ["user_id"])["user_id"]
         _check_columns(piece, found, user, group_by)
         part = open_part(connection, [piece], [user, *group_by], [user])
-        selects.append(_part_sql(part, number, user, group_by))
+        parts.append((part, user))
+    # Files of one table mean the same users, as in a log: 7 of the one is "7" of the other.
+    either = len({_kind_of_ids(part, user) for part, user in parts}) > 1
+    selects = [
+        _part_sql(part, number, user, group_by, either=either) for number, (part, user) in enumerate(parts)
+    ]
     n_bytes = sum(piece.n_bytes for piece in pieces)
     run(connection, f"CREATE TABLE {STAGED} AS {' UNION ALL '.join(selects)}", _STAGE, n_bytes, progress)
     return _report(connection, tuple(piece.name for piece in pieces), csv_rejects(connection))
@@ -98,18 +103,27 @@ def _check_columns(piece: Piece, found: Sequence[str], user: str, group_by: Sequ
         )
 
 
-def _part_sql(part: Part, number: int, user: str, group_by: Sequence[str]) -> str:
+def _kind_of_ids(part: Part, user: str) -> str:
+    sql_type = part.types[user]
+    if sql_type in (TEXT, JSON_VALUE):
+        return sql_type
+    is_text = id_column(part.pieces[0].name, "user_id", user, sql_type).is_integer == "false"
+    return "string" if is_text else "integer"
+
+
+def _part_sql(part: Part, number: int, user: str, group_by: Sequence[str], *, either: bool) -> str:
+    """Return SQL for the rows of a part; ``either``: its ids are integers and texts wherever they can be."""
     table, sql_type = part.pieces[0].name, part.types[user]
     ids = id_column(table, "user_id", user, sql_type)
     is_integer = f"coalesce({ids.is_integer}, false)"
     # In CSV 7 may be either; in JSONL too where the log's own ids are texts, as 7 among "abc" is read there.
-    is_text = "true" if sql_type in (TEXT, JSON_VALUE) else f"NOT {is_integer}"
+    is_text = "true" if either or sql_type in (TEXT, JSON_VALUE) else f"NOT {is_integer}"
     unreadable = UNREADABLE if part.format == "jsonl" else "false"
     columns = [
         f"{number} AS part, row_number() OVER () AS row",
         f"CASE WHEN {unreadable} THEN 'unreadable_row' "
         f"WHEN coalesce({ids.text}, '') = '' THEN 'empty_user_id' END AS reason",
-        f"CASE WHEN {is_integer} THEN {ids.integer} END AS integer_id",
+        f"CASE WHEN {'true' if either else is_integer} THEN {ids.integer} END AS integer_id",
         f"CASE WHEN {is_text} THEN {ids.text} END AS text_id",
     ]
     for i, name in enumerate(group_by):

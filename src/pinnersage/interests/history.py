@@ -34,10 +34,16 @@ class History(NamedTuple):
 
     @property
     def shares(self) -> Float64s:
-        """Weights that sum to 1, ``(n,)``; without any weight all items count the same."""
-        total = float(self.weights.sum(dtype=np.float64))
-        weights = self.weights.astype(np.float64) if total > 0 else np.ones(len(self.rows))
-        return weights / (total if total > 0 else max(1, len(self.rows)))
+        """:func:`shares_of` the weights."""
+        return shares_of(self.weights)
+
+
+def shares_of(weights: Float32s) -> Float64s:
+    """Scale one user's weights to a sum of 1; without any weight all items count the same."""
+    total = float(weights.sum(dtype=np.float64))
+    if total > 0:
+        return weights.astype(np.float64) / total
+    return np.full(len(weights), 1 / max(1, len(weights)))
 
 
 def history_of(record: UserRecord, decay_per_day: float) -> History:

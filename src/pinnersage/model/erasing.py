@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +68,33 @@ def finish_erasure(directory: GenerationDirectory, journal: Journal) -> None:
         return
     for generation in directory.list():
         with LmdbStore(generation / STORE, create=False) as store:
-            # Who acted again since is in the journal.
-            erased = journal.erased_of(store.user_ids())
-            _delete(store, [user_id for user_id in erased if not journal.of_user(user_id, newest=1)])
+            _delete(store, _not_back(store.user_ids(), journal))
             store.compact()
     journal.compact()
     mark.unlink()
 
 
+def erase_before(directory: GenerationDirectory, user_ids: Iterable[UserId], journal: Journal) -> None:
+    """Delete what an erasure that was killed left of users, before they act again.
+
+    Later it could not be told from what they did since. The pages go when the erasure is finished.
+    """
+    if not has_unfinished_erasure(directory):
+        return
+    erased = _not_back(dict.fromkeys(user_ids), journal)
+    for generation in directory.list() if erased else ():
+        with LmdbStore(generation / STORE, create=False) as store:
+            _delete(store, [own for user_id in erased for own in _spellings(user_id)])
+
+
 def has_unfinished_erasure(directory: GenerationDirectory) -> bool:
     """Tell whether :func:`finish_erasure` has something to do."""
     return _mark(directory).exists()
+
+
+def _not_back(user_ids: Iterable[UserId], journal: Journal) -> list[UserId]:
+    """Return those who were erased and have not acted since."""
+    return [user_id for user_id in journal.erased_of(user_ids) if not journal.of_user(user_id, newest=1)]
 
 
 def _mark(directory: GenerationDirectory) -> Path:

@@ -14,6 +14,7 @@ from typing import Any
 from pinnersage._ids import UserId
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import StorageFullError, UnavailableError
+from pinnersage.model.erasing import finish_erasure
 from pinnersage.model.home import WriteLock, journal_of, journal_path, open_journal
 from pinnersage.model.online import drop_windows
 from pinnersage.model.opened import OpenedGeneration
@@ -41,7 +42,10 @@ def take_off(home: Path) -> tuple[int, bool]:
     with journal_of(home) as journal:
         if journal is None:
             return 0, False
-        journal.forget_erasures()
+        if journal.has_erasures():
+            with WriteLock(home).held():  # Not in the midst of one; and one that was killed ends first.
+                finish_erasure(GenerationDirectory(home), journal)
+                journal.forget_erasures()
         return journal.heads().all, _had_text_users(home)
 
 

@@ -19,7 +19,7 @@ from pinnersage.errors import UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
 from pinnersage.model.current import CurrentGeneration
-from pinnersage.model.erasing import erase_everywhere
+from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import attributes_fault, id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
@@ -152,6 +152,7 @@ class LiveModel(Answering, Upkeep):
             opened = self._current.caught_up()
             checked = incoming(opened, actions, received_ms, self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
+            erase_before(self._current.directory, (entry.user_id for entry in entries), self._journal)
             found = iter(add_entries(opened, self._journal, entries, max_parked=self._max_parked))
         return [next(found) if isinstance(c, ActionEntry) else c for c in checked]
 
@@ -187,6 +188,7 @@ class LiveModel(Answering, Upkeep):
                 with self._write_lock.held():
                     opened = self._current.caught_up()
                     own = [entry for _, entry in of_this_log(opened, list(enumerate(entries)))]
+                    erase_before(self._current.directory, (entry.user_id for entry in own), self._journal)
                     outcomes = add_entries(
                         opened, self._journal, own, max_parked=self._max_parked, look_back=None
                     )

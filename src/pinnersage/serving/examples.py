@@ -80,6 +80,16 @@ _REFUSED: dict[str, Any] = {
     "n_parked": 0,
     "n_rejected": 1,
 }
+_TOO_MANY: dict[str, Any] = _REFUSED | {
+    "results": [
+        {
+            "status": "rejected",
+            "reason": "too_many_parked",
+            "field": "item_id",
+            "message": "too many actions wait for unknown items: put the items, or send this again later",
+        }
+    ]
+}
 ANSWERS: dict[str, dict[str, Any]] = {
     "add_actions": {
         "taken": {
@@ -165,12 +175,27 @@ _DETAILS = {
 _FIELDS = {400: "durable", 413: "body", 422: "embedding"}
 
 
-def problem(status: int, operation: str) -> dict[str, Any]:
-    """Return an example of a refusal."""
+def refusals_shown(status: int, operation: str) -> dict[str, Any]:
+    """Return examples of a refusal, by name."""
+    if operation == "add_actions" and status == 422:
+        return {
+            "refused": _of_actions(status, "no action of this request can be used; see results", _REFUSED)
+        }
     detail, field = _DETAILS[status], _FIELDS.get(status)
-    of_actions = operation == "add_actions" and status == 422
-    if of_actions:
-        detail = "no action of this request can be used; see results"
+    refused = _problem(status, detail, [{"field": field, "message": detail}] if field else [])
+    if operation == "add_actions" and status == 503:
+        later = "no action of this request was taken, some can be later; see results"
+        return {"refused": refused, "too many wait": _of_actions(status, later, _TOO_MANY)}
+    return {"refused": refused}
+
+
+def _of_actions(status: int, detail: str, answer: dict[str, Any]) -> dict[str, Any]:
+    (result,) = answer["results"]
+    error = {"field": f"actions[0].{result['field']}", "message": result["message"]}
+    return _problem(status, detail, [error]) | answer
+
+
+def _problem(status: int, detail: str, errors: list[dict[str, str]]) -> dict[str, Any]:
     found = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -178,7 +203,4 @@ def problem(status: int, operation: str) -> dict[str, Any]:
         "detail": detail,
         "instance": "urn:pinnersage:request:5f0c9d27a1b3e846",
     }
-    if of_actions:
-        message = _REFUSED["results"][0]["message"]
-        return found | {"errors": [{"field": "actions[0].weight", "message": message}]} | _REFUSED
-    return found | ({"errors": [{"field": field, "message": detail}]} if field else {})
+    return found | ({"errors": errors} if errors else {})

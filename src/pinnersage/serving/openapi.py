@@ -27,7 +27,7 @@ from litestar.openapi.spec import (
 from litestar.openapi.spec.base import BaseSchemaObject
 from litestar.routes import HTTPRoute
 
-from pinnersage.serving.examples import ANSWERS, problem
+from pinnersage.serving.examples import ANSWERS, refusals_shown
 from pinnersage.serving.problems import PROBLEM_JSON, Problem
 from pinnersage.serving.queries import PARAMETERS
 from pinnersage.serving.shapes import ActionsIn, ItemIn, PreferenceIn, RecommendationsIn
@@ -189,7 +189,7 @@ def _show(response: OpenAPIResponse, status: int, name: str) -> None:
     """Add the examples of an operation's answer."""
     for kind, content in (response.content or {}).items():
         if kind == PROBLEM_JSON:
-            content.examples = _examples({"refused": problem(status, name)})
+            content.examples = _examples(refusals_shown(status, name))
         elif name in ANSWERS:
             content.examples = _examples(ANSWERS[name])
 

@@ -29,6 +29,16 @@ class ActionsProblem(Problem, frozen=True, kw_only=True):
     n_rejected: int
 
 
+class ActionsUnavailable(Problem, frozen=True, kw_only=True):
+    """Why actions may not have been taken; with ``results`` where each was judged, and none taken."""
+
+    results: list[ActionResult] = msgspec.field(default_factory=list)
+    n_accepted: int = 0
+    n_duplicate: int = 0
+    n_parked: int = 0
+    n_rejected: int = 0
+
+
 def result_of(outcome: Outcome) -> ActionResult:
     """Return the result of an outcome.
 

@@ -19,7 +19,7 @@ from pinnersage.serving.backend import Answer
 from pinnersage.serving.bodies import read_item, read_preference, read_recommendations
 from pinnersage.serving.intake import read_actions, session_actions
 from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
-from pinnersage.serving.results import ActionsProblem, actions_answer
+from pinnersage.serving.results import ActionsProblem, ActionsUnavailable, actions_answer
 from pinnersage.serving.service import Service, service_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -60,14 +60,16 @@ PREFERENCE = USER + "/interests/{medoid_item_id:str}/preference"
     "/v1/actions", status_code=202,
     **writes(
         "On the disk and in every recommendation, but for those that say otherwise.", 422,
-        body=takes(shapes.ActionsIn, **examples.ACTIONS), shapes={422: ActionsProblem},
+        body=takes(shapes.ActionsIn, **examples.ACTIONS),
+        shapes={422: ActionsProblem, 503: ActionsUnavailable},
     ),
 )  # fmt: skip
 async def add_actions(request: AnyRequest, body: RawBody) -> Response[shapes.ActionsOut]:
     """Take actions; the answer comes when they are on the disk and count in every recommendation.
 
     Each action is judged by itself. `duplicate` changes nothing, so send again whatever got no answer. An
-    action on an unknown item is `parked` until the item appears. 422 if every action was rejected.
+    action on an unknown item is `parked` until the item appears. 422 if every action was rejected; 503 if
+    some of them can be taken later: those with the reason `too_many_parked`.
     """
     service = service_of(request)
     taken = service.timed("parse", read_actions, body, service.settings)

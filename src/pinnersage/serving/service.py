@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from litestar import Litestar, Request, Response
 
+from pinnersage._kernel import none_compiled
 from pinnersage.errors import PinnerSageError, UnavailableError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
@@ -139,6 +140,8 @@ class Service:
                 self.metrics.status(self.backend.status())
 
     async def _rehearse(self) -> None:
+        if none_compiled():
+            structlog.get_logger().info("compiling kernels for this machine, once: about half a minute")
         try:
             await self.slow(self.backend.rehearse)
         except PinnerSageError as error:  # Readiness will say what is wrong with the model.

@@ -103,6 +103,8 @@ def _delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
     at = sequence_bytes(sequence)
     if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) == WAITING:
         return 0
+    if txn.get(ERASED + user_digest(entry.user_id)) is not None:
+        return 0
     delete_entry(txn, sequence, entry, keep_retraction=True)
     return 1
 

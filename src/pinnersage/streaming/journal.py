@@ -158,7 +158,8 @@ class Journal(ABC):
     def trim(self, received_before_ms: int, applied: int) -> int:
         """Remove action entries received before a time, up to sequence number ``applied``; count them.
 
-        Parked actions and what was taken back stay.
+        Parked actions and what was taken back stay, and what users did whose erasure is remembered: it tells
+        them from those who did not come back.
         """
 
     @abstractmethod

@@ -138,7 +138,9 @@ class MemoryJournal(Journal):
             for at, entry in self._all():
                 if at > applied or entry.received_ms >= received_before_ms:
                     break
-                if isinstance(entry, ActionEntry) and not entry.retract and not self._parked.get(at):
+                if not isinstance(entry, ActionEntry) or entry.retract or self._parked.get(at):
+                    continue
+                if str(entry.user_id) not in self._erased:
                     self._drop(at)
                     n += 1
         return n

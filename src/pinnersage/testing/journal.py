@@ -205,6 +205,16 @@ class JournalConformance:
         assert [at for at, _ in journal.read(0)] == [2, 3, 4, 5, 6]
         assert len(journal.retractions(["u"])["u"]) == 1
 
+    def test_a_trim_keeps_what_erased_users_did_since(self, journal: Journal) -> None:
+        """As long as the erasure is remembered; it tells them from those who did not come back."""
+        journal.append([action("u"), action("v")])
+        journal.forget("u")
+        journal.append([action("u"), action("v")])
+        assert journal.trim(1, applied=4) == 2
+        assert [at for at, _ in journal.read(0)] == [3]
+        journal.forget_erasures()
+        assert journal.trim(1, applied=4) == 1
+
     def test_replaced_entries_about_items_go_or_are_shortened(self, journal: Journal) -> None:
         """Of one item the last stays whole, and the last that the oldest generation is newer than."""
         attributes = {"title": "long", "available": False, "quality": 0.5}

@@ -91,6 +91,7 @@ def assert_equal_lists(items: pa.Table, actions: pa.Table, config: BuildConfig, 
         {"mode": "budgeted", "n_budgeted_interests": 4},
         {"mode": "budgeted", "n_budgeted_interests": 20, "candidate_budget": 7},
         {"mode": "balanced", "n_balanced_interests": 4, "candidate_budget": 7, "sharpness": 3.0},
+        {"mode": "balanced", "candidate_budget": 101},
         {"mode": "balanced", "saturation": 1.0, "near_duplicate_cosine": 1.01},
     ],
 )
@@ -102,6 +103,30 @@ def test_interests_are_asked_as_they_are_served(
 ) -> None:
     given = {"interests": interests, "retrieval": retrieval | {"exclude_seen": mode == "first_time"}}
     assert assert_equal_lists(*tables(), BuildConfig.model_validate(given), CUT, mode) > 30 * K / 2
+
+
+def weighted(actions: pa.Table) -> pa.Table:
+    """Give every third user actions of weight 0 alone, and the others some of them."""
+    users, items = actions["user_id"].to_pylist(), actions["item_id"].to_pylist()
+    nothing = [int(u[1:]) % 3 == 0 or int(i[1:]) % 4 == 0 for u, i in zip(users, items, strict=True)]
+    weights = [0.0 if n else 1.0 + int(i[1:]) % 3 for n, i in zip(nothing, items, strict=True)]
+    return actions.append_column("weight", pa.array(weights, pa.float32()))
+
+
+@pytest.mark.parametrize(
+    ("interests", "with_weights"),
+    [({}, True), ({"max_actions": 5}, False), ({"decay_per_day": 40.0}, False)],
+    ids=["weights of 0", "a cap", "weights that decay to 0"],
+)
+def test_balanced_lists_speak_for_what_they_are_served_for(
+    interests: dict[str, Any], with_weights: bool
+) -> None:
+    items, actions = tables()
+    retrieval = {"mode": "balanced", "candidate_budget": 20, "near_duplicate_cosine": 1.01}
+    given = {"interests": interests | {"max_merge_cost": 0.3}, "retrieval": retrieval}
+    config = BuildConfig.model_validate(given)
+    actions = weighted(actions) if with_weights else actions
+    assert assert_equal_lists(items, actions, config, CUT, "first_time") > 30 * K / 2
 
 
 def test_items_below_the_least_quality_are_never_listed() -> None:

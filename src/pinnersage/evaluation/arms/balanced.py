@@ -10,12 +10,14 @@ import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
-from pinnersage.config import RetrievalConfig
+from pinnersage.config import MS_PER_DAY, RetrievalConfig
 from pinnersage.evaluation.arms.interests import Interests
 from pinnersage.evaluation.cosines import Cosines, cosine, without_table
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
-from pinnersage.evaluation.state import barred, decayed_weights
+from pinnersage.evaluation.state import barred
+from pinnersage.interests.history import shares_of
+from pinnersage.interests.record import RecordBatch
 from pinnersage.retrieval._scores import dot
 from pinnersage.retrieval.balance import choose, nearness
 
@@ -84,6 +86,10 @@ class Balanced(Interests):
     cosines: Cosines | None = field(default=None, repr=False)
     n_threads: int = field(default=1, repr=False)
 
+    def depends_on(self) -> list[str]:
+        """Return what lists speak for: results of other lists are not taken for these."""
+        return ["the actions of the record, also without any weight"]
+
     def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
         """Return what is chosen from a wide set; see :class:`~pinnersage.evaluation.replay.Arm`."""
         looked = self._look_up(day, log)
@@ -94,7 +100,7 @@ class Balanced(Interests):
             looked.asked, shares, barred(day, log, mode), n_wide, looked.queries.vectors
         )
         wide.sort(axis=1)
-        histories = _histories(day, log, self.config.window_ms, self.config.decay_per_day)
+        histories = self._histories(day, log)
         out, cosines = np.full((day.n_users, budget), -1, np.int32), self._all_cosines(log)
 
         def work(part: Int64s) -> None:
@@ -108,10 +114,14 @@ class Balanced(Interests):
 
     def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
         """Return the density of the user's actions around each item: what it would add as the first."""
-        histories = _histories(day, log, self.config.window_ms, self.config.decay_per_day)
+        histories = self._histories(day, log)
         out = np.zeros(len(item_rows), np.float32)
         _densities(*histories, self.retrieval.sharpness, self._all_cosines(log), offsets, item_rows, out)
         return out
+
+    def _histories(self, day: Day, log: ReplayLog) -> tuple[Int64s, Int32s, Float64s]:
+        batch = self.records.of_day(day, log, self.config)
+        return _histories(batch, log.n_items, self.config.decay_per_day)
 
     def _all_cosines(self, log: ReplayLog) -> Cosines:
         if self.cosines is None:
@@ -119,17 +129,14 @@ class Balanced(Interests):
         return self.cosines
 
 
-def _histories(
-    day: Day, log: ReplayLog, window_ms: int, decay_per_day: float
-) -> tuple[Int64s, Int32s, Float64s]:
-    """Return offsets, distinct item rows and decayed weights, of each user with a sum of 1."""
-    weights = decayed_weights(day, log, window_ms, decay_per_day)
-    place = np.full(log.n_users, -1)
-    place[day.users] = np.arange(day.n_users)
-    users = place[log.users]
-    kept = (users >= 0) & (weights > 0)
-    keys, at = np.unique(users[kept] * log.n_items + log.item_rows[kept], return_inverse=True)
-    sums = np.bincount(at, weights[kept], len(keys))
-    owners, rows = keys // log.n_items, (keys % log.n_items).astype(np.int32)
-    totals = np.bincount(owners, sums, day.n_users)
-    return np.searchsorted(owners, np.arange(day.n_users + 1)), rows, sums / totals[owners]
+def _histories(batch: RecordBatch, n_items: int, decay_per_day: float) -> tuple[Int64s, Int32s, Float64s]:
+    """Return offsets, distinct item rows and shares of all users, as ``history_of`` has them of one."""
+    lengths = np.diff(batch.action_offsets)
+    users = np.repeat(np.arange(batch.n_users, dtype=np.int64), lengths)
+    keys, at = np.unique(users * n_items + batch.item_rows, return_inverse=True)
+    ages_days = (batch.as_of_ms - batch.times_ms) / MS_PER_DAY
+    decayed = np.bincount(at, batch.weights * np.exp(-decay_per_day * ages_days), len(keys))
+    weights = decayed.astype(np.float32)
+    offsets = np.searchsorted(keys // n_items, np.arange(batch.n_users + 1))
+    parts = [shares_of(weights[offsets[u] : offsets[u + 1]]) for u in range(batch.n_users)]
+    return offsets, (keys % n_items).astype(np.int32), np.concatenate([np.empty(0), *parts])
