@@ -82,7 +82,8 @@ class ImportConfig(_Frozen):
     columns
         Contract name -> name in the user's table, for example ``{"item_id": "asin"}``.
     normalize
-        Scale embeddings to unit length.
+        Scale embeddings to unit length. Without it Ward goes by distance and retrieval by inner product:
+        long embeddings come first whatever their direction.
     dtype
         Storage type of the embedding matrix.
     strict
