@@ -96,7 +96,7 @@ def test_an_answer_says_when_taking_back_counts_only_from_the_next_build(
     found = live.add_actions([replace(old, retract=True), mine[0], replace(mine[0], retract=True), mine[1]])
     assert [outcome.status for outcome in found] == ["accepted"] * 4
     assert [str(outcome.reason).partition(":")[0] for outcome in found] == [
-        "counts_from_next_build", "None", "None", "None",
+        "counts_from_next_build", "taken_back", "None", "None",
     ]  # fmt: skip
     assert live.add_actions([replace(mine[1], retract=True)])[0].reason is None
     assert interests(live) == pytest.approx(before)
@@ -118,3 +118,18 @@ def test_an_action_that_waited_through_a_build_counts_from_the_next(live: LiveMo
     assert live.status()["journal"]["n_parked"] == 0
     with pytest.raises(UserNotFoundError):
         live.interests("nobody")
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_what_was_taken_back_before_a_build_does_not_count_after_it(
+    live: LiveModel, tmp_path: Path, forgotten: bool
+) -> None:
+    mine = replace(FAR, time_ms=NOW_MS + 1, event_id="mine")
+    live.add_actions([mine])
+    live.add_actions([replace(mine, retract=True)])
+    land(tmp_path / "m")
+    before = interests(live)
+    if forgotten:
+        live.compact(keep_days=0)
+    assert [str(o.reason).partition(":")[0] for o in live.add_actions([mine])] == ["taken_back"]
+    assert interests(live) == pytest.approx(before)

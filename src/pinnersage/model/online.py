@@ -82,7 +82,8 @@ def _since_build(opened: OpenedGeneration, journal: Journal, user_id: UserId) ->
     """Return the actions of a user that the build does not know, oldest first."""
     applied = store_applied(opened.store)
     since = [entry for _, entry in journal.of_user(user_id, after=applied)]
-    taken_back = {entry.identity for entry in since if entry.retract}
+    # Also before the build: the journal may have forgotten the action, but not that it was taken back.
+    taken_back = {entry.identity for entry in journal.retractions([user_id]).get(user_id, ())}
     rows = opened.items.vocabulary.rows_of([entry.item_id for entry in since]).tolist() if since else []
     kept = [
         entry

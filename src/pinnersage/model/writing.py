@@ -29,7 +29,7 @@ from pinnersage.model.watermark import (
 )
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
-from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TOO_MANY_PARKED, Outcome
+from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, TOO_MANY_PARKED, Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 
@@ -75,7 +75,8 @@ def add_entries(
     needless = in_journal(journal, entries, writes.needless | waiting, look_back)
     untold = not_in_records(opened, entries, known, state.now_ms)
     repeated = repeated_in(journal, entries, untold, look_back)
-    outcomes = [DUPLICATE if i in repeated - waiting else o for i, o in enumerate(outcomes)]
+    again = repeated - waiting
+    outcomes = [DUPLICATE if i in again and o != TAKEN_BACK else o for i, o in enumerate(outcomes)]
     needless = needless | repeated
     if waiting - needless:
         outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
