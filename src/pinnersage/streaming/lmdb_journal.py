@@ -161,7 +161,9 @@ class LmdbJournal(Journal):
         """See the base class."""
 
         def work(txn: Any) -> dict[UserId, list[ActionEntry]]:
-            found = {}
+            found: dict[UserId, list[ActionEntry]] = {}
+            if next(keys_of(txn, RETRACTED), None) is None:
+                return found
             for user_id in user_ids:
                 own = list(listed(txn, RETRACTED + user_digest(user_id)))
                 if own:
