@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ from hypothesis import strategies as st
 
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.record import UserRecord
-from pinnersage.store.codec import FORMAT_VERSION, decode_record, encode_batch, encode_record
+from pinnersage.store.codec import (
+    FORMAT_VERSION,
+    decode_record,
+    decode_records,
+    encode_batch,
+    encode_record,
+    encode_records,
+)
 from pinnersage.testing.records import MAX_ROW, join_records, random_batch, same_record, user_records
 from pinnersage.testing.reference_codec import packed, reference_encode, varints
 
@@ -91,6 +99,69 @@ def test_a_batch_has_the_bytes_of_its_records(records: list[UserRecord]) -> None
     assert offsets[-1] == len(buffer)
     for u in range(len(records)):
         assert buffer[offsets[u] : offsets[u + 1]].tobytes() == encode_record(batch.record(u))
+
+
+@settings(max_examples=50)
+@given(st.lists(user_records(), max_size=6))
+def test_many_records_are_written_and_read_as_one_by_one(records: list[UserRecord]) -> None:
+    buffer, offsets = encode_records(records)
+    values = [encode_record(one) for one in records]
+    assert buffer.tobytes() == b"".join(values)
+    assert [buffer[a:b].tobytes() for a, b in pairwise(offsets.tolist())] == values
+    found = decode_records(values)
+    assert len(found) == len(records)
+    assert all(same_record(a, b) for a, b in zip(found, records, strict=True))
+
+
+@settings(max_examples=200)
+@given(st.lists(user_records(), min_size=1, max_size=4), st.data())
+def test_damage_among_many_is_told_as_that_of_the_first_damaged_one(
+    records: list[UserRecord], data: st.DataObject
+) -> None:
+    values = [bytearray(encode_record(one)) for one in records]
+    for _ in range(data.draw(st.integers(1, 3))):
+        value = values[data.draw(st.integers(0, len(values) - 1))]
+        value[data.draw(st.integers(0, len(value) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        if data.draw(st.booleans()):
+            del value[data.draw(st.integers(0, len(value) - 1)) :]
+            value += bytes(1)
+    stored = [bytes(value) for value in values]
+    told = [_refusal_of(value) for value in stored]
+    expected = next((text for text in told if text is not None), None)
+    if expected is None:  # Two flips undid each other.
+        assert len(decode_records(stored)) == len(stored)
+        return
+    with pytest.raises(StoredFormatError) as error:
+        decode_records(stored)
+    assert str(error.value) == expected
+
+
+@settings(max_examples=200)
+@given(st.lists(user_records(), min_size=2, max_size=4), st.data())
+def test_damage_with_a_true_checksum_is_told_alike(records: list[UserRecord], data: st.DataObject) -> None:
+    values = [encode_record(one) for one in records]
+    for _ in range(data.draw(st.integers(1, 2))):
+        u = data.draw(st.integers(0, len(values) - 1))
+        damaged = bytearray(values[u])
+        damaged[data.draw(st.integers(12, len(damaged) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+        values[u] = resealed(bytes(damaged))
+    told = [_refusal_of(value) for value in values]
+    expected = next((text for text in told if text is not None), None)
+    if expected is None:  # Another record, and a good one.
+        found = decode_records(values)
+        assert all(same_record(a, decode_record(b)) for a, b in zip(found, values, strict=True))
+        return
+    with pytest.raises(StoredFormatError) as error:
+        decode_records(values)
+    assert str(error.value) == expected
+
+
+def _refusal_of(value: bytes) -> str | None:
+    try:
+        decode_record(value)
+    except StoredFormatError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("name", GOLDEN_RECORDS)

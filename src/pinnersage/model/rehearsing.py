@@ -8,7 +8,7 @@ import numpy as np
 
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.writing import state_of
-from pinnersage.store.codec import encode_record
+from pinnersage.store.codec import decode_records, encode_records
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.extending import live_record
 from pinnersage.streaming.folding import Known, fold
@@ -32,8 +32,8 @@ def rehearse_writes(opened: OpenedGeneration) -> None:
         for n, item_id in enumerate(item_ids)
     ]
     _, writes = fold(state_of(opened), entries, Known(stored), opened.items, opened.config.interests)
-    for record in writes.records.values():
-        encode_record(record)
+    buffer, offsets = encode_records(list(writes.records.values()))
+    decode_records([bytes(buffer[: offsets[1]])])
     for record in stored.values():  # As it is read once others have acted.
         live_record(record, opened.items, opened.kinds, opened.config.interests, now_ms + 1)
     opened.items.scaled(np.asarray(opened.items.embeddings[rows[0]], np.float64))

@@ -220,3 +220,46 @@ def _fill(
     if pos != len(data):
         return BAD_SEEN
     return OK
+
+
+@kernel
+def decode_many(data: UInt8s, offsets: Int64s, version: int) -> Any:
+    """Read records that lie end to end; return a status, the record it is about, and all fields.
+
+    The fields are the moments, where each record's actions, interests and seen rows end, and the columns
+    that these cut; they mean nothing unless OK.
+    """
+    n_records = len(offsets) - 1
+    as_of_ms, begins = np.zeros(n_records, np.int64), np.zeros(n_records, np.int64)
+    ends = np.zeros((n_records + 1, 3), np.int64)
+    status, u = OK, 0
+    while status == OK and u < n_records:
+        own = data[offsets[u] : offsets[u + 1]]
+        status = _check_header(own, version)
+        if status == OK:
+            as_of_ms[u], n, k, s, begins[u] = _get_counts(own)
+            if begins[u] < 0:
+                status = BAD_COUNTS
+            else:
+                ends[u + 1, 0], ends[u + 1, 1], ends[u + 1, 2] = (
+                    ends[u, 0] + n,
+                    ends[u, 1] + k,
+                    ends[u, 2] + s,
+                )
+                u += 1
+    n, k, s = ends[u, 0], ends[u, 1], ends[u, 2]
+    rows, labels, medoids = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(k, np.int32)
+    times, weights, kinds = np.empty(n, np.int64), np.empty(n, np.float32), np.empty(n, np.uint8)
+    keys, importances, seen = np.empty(n, np.uint64), np.empty(k, np.float64), np.empty(s, np.int32)
+    # Whatever is wrong further on, the first damaged record is the one to tell of.
+    for v in range(u):
+        a, b, c, d, e, f = ends[v, 0], ends[v + 1, 0], ends[v, 1], ends[v + 1, 1], ends[v, 2], ends[v + 1, 2]
+        found = _fill(
+            data[offsets[v] : offsets[v + 1]], begins[v], rows[a:b], times[a:b], weights[a:b], kinds[a:b],
+            keys[a:b], labels[a:b], medoids[c:d], importances[c:d], seen[e:f],
+        )  # fmt: skip
+        if found != OK:
+            status, u = found, v
+            break
+    columns = (rows, times, weights, kinds, keys, labels)
+    return status, u, as_of_ms, ends, columns, (medoids, importances), seen

@@ -218,7 +218,7 @@ def encode_one(
 
 @kernel
 def encode_many(
-    out: UInt8s, ends: Int64s, version: int, as_of_ms: int, actions: Any, interests: Any, seen_items: Any
+    out: UInt8s, ends: Int64s, version: int, as_of_ms: Int64s, actions: Any, interests: Any, seen_items: Any
 ) -> tuple[int, int]:
     """Write every user's record, one after the other; return ``(OK, 0)`` or ``(code, user)``.
 
@@ -236,7 +236,7 @@ def encode_many(
             out,
             pos,
             version,
-            as_of_ms,
+            as_of_ms[u],
             rows[a:b],
             times[a:b],
             weights[a:b],

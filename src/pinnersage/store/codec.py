@@ -27,6 +27,8 @@ A column where all is default costs one byte.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -92,19 +94,43 @@ def encode_batch(batch: RecordBatch) -> tuple[UInt8s, Int64s]:
     UsageError
         If a record breaks the order or the ranges its class promises.
     """
-    out = np.empty(
-        _bound(len(batch.item_rows), len(batch.medoid_rows), len(batch.seen_rows), batch.n_users), np.uint8
+    return _encoded(
+        np.full(batch.n_users, batch.as_of_ms, np.int64),
+        _uniform(("action_offsets", *_ACTIONS), batch),
+        _uniform(("interest_offsets", *_INTERESTS), batch),
+        _uniform(("seen_offsets", *_SEEN), batch),
     )
-    ends = np.zeros(batch.n_users + 1, np.int64)
-    actions = _uniform(("action_offsets", *_ACTIONS), batch)
-    interests = _uniform(("interest_offsets", *_INTERESTS), batch)
-    seen = _uniform(("seen_offsets", *_SEEN), batch)
-    code, u = _encode.encode_many(
-        out, ends, FORMAT_VERSION, batch.as_of_ms, tuple(actions), tuple(interests), tuple(seen)
+
+
+def encode_records(records: Sequence[UserRecord]) -> tuple[UInt8s, Int64s]:
+    """Return what :func:`encode_batch` does, of records that each have a moment of their own."""
+    if not records:
+        return np.empty(0, np.uint8), np.zeros(1, np.int64)
+    return _encoded(
+        np.array([record.as_of_ms for record in records], np.int64),
+        *([_offsets(records, names[0]), *_joined(names, records)] for names in (_ACTIONS, _INTERESTS, _SEEN)),
     )
-    if code < 0:
-        raise UsageError(f"record {u} of the batch needs {_REFUSED[code]}; sort and check it before storing")
-    return out[: ends[-1]], ends
+
+
+def decode_records(values: Sequence[bytes | memoryview]) -> list[UserRecord]:
+    """Return what :func:`decode_record` does of each value; the records are views of shared arrays.
+
+    Raises
+    ------
+    StoredFormatError
+        If one of them is damaged, cut short, or of a newer version.
+    """
+    data = np.frombuffer(b"".join(values), np.uint8)
+    offsets = np.array([0, *accumulate(len(value) for value in values)], np.int64)
+    status, u, as_of_ms, ends, actions, interests, seen = _decode.decode_many(data, offsets, FORMAT_VERSION)
+    if status != _decode.OK:
+        raise _refusal(status, data[offsets[u] : offsets[u + 1]])
+    records = []
+    for now_ms, ((a, c, e), (b, d, f)) in zip(as_of_ms.tolist(), pairwise(ends.tolist()), strict=True):
+        own: Any = [column[a:b] for column in actions]
+        own += [column[c:d] for column in interests] + [seen[e:f]]
+        records.append(UserRecord(now_ms, *own))
+    return records
 
 
 def decode_record(data: bytes | memoryview) -> UserRecord:
@@ -142,17 +168,45 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def _uniform(names: tuple[str, ...], source: UserRecord | RecordBatch) -> list[npt.NDArray[Any]]:
-    """Columns as contiguous read-only arrays of the promised types, so that one kernel is compiled."""
-    columns = []
-    for name in names:
-        column = getattr(source, name)
-        if column.dtype != _DTYPES[name] or not column.flags.c_contiguous:
-            column = np.ascontiguousarray(column).astype(_DTYPES[name], "C", "safe", copy=False)
-        column = column.view()
-        column.setflags(write=False)
-        columns.append(column)
-    return columns
+def _encoded(
+    as_of_ms: Int64s,
+    actions: list[npt.NDArray[Any]],
+    interests: list[npt.NDArray[Any]],
+    seen: list[npt.NDArray[Any]],
+) -> tuple[UInt8s, Int64s]:
+    """Write records whose parts are given as offsets and the columns they cut."""
+    n_records = len(as_of_ms)
+    out = np.empty(_bound(len(actions[1]), len(interests[1]), len(seen[1]), n_records), np.uint8)
+    ends = np.zeros(n_records + 1, np.int64)
+    code, u = _encode.encode_many(
+        out, ends, FORMAT_VERSION, as_of_ms, tuple(actions), tuple(interests), tuple(seen)
+    )
+    if code < 0:
+        raise UsageError(f"record {u} of the batch needs {_REFUSED[code]}; sort and check it before storing")
+    return out[: ends[-1]], ends
+
+
+def _uniform(names: Sequence[str], source: UserRecord | RecordBatch) -> list[npt.NDArray[Any]]:
+    return [_readable(name, getattr(source, name)) for name in names]
+
+
+def _joined(names: Sequence[str], records: Sequence[UserRecord]) -> list[npt.NDArray[Any]]:
+    return [_readable(name, np.concatenate([getattr(record, name) for record in records])) for name in names]
+
+
+def _offsets(records: Sequence[UserRecord], name: str) -> Int64s:
+    found = np.array([0, *accumulate(len(getattr(record, name)) for record in records)], np.int64)
+    found.setflags(write=False)
+    return found
+
+
+def _readable(name: str, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a contiguous read-only array of the promised type, so that one kernel is compiled."""
+    if column.dtype != _DTYPES[name] or not column.flags.c_contiguous:
+        column = np.ascontiguousarray(column).astype(_DTYPES[name], "C", "safe", copy=False)
+    column = column.view()
+    column.setflags(write=False)
+    return column
 
 
 def _bound(n_actions: int, n_interests: int, n_seen: int, n_records: int) -> int:

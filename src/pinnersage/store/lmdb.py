@@ -8,13 +8,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pinnersage._arrays import Int64s, UInt8s
 from pinnersage._ids import UserId
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.record import RecordBatch, UserRecord
 from pinnersage.store._data_file import DataFile, Sync, rewrite_beside
 from pinnersage.store._environment import Environment, Work, acquire, release
 from pinnersage.store.base import InterestStore
-from pinnersage.store.codec import decode_record, encode_batch, encode_record
+from pinnersage.store.codec import decode_record, decode_records, encode_batch, encode_records
 from pinnersage.store.keys import has_long_id, pack_value, unpack_record, unpack_user_id, user_key
 
 T = TypeVar("T")
@@ -98,11 +99,9 @@ class LmdbStore(InterestStore):
         keys = [user_key(user_id) for user_id in user_ids]
 
         def work(txn: Any, _: DataFile) -> list[UserRecord | None]:
-            values = [txn.get(key) for key in keys]
-            return [
-                None if value is None else decode_record(unpack_record(key, value))
-                for key, value in zip(keys, values, strict=True)
-            ]
+            found = [(key, txn.get(key)) for key in keys]
+            records = iter(decode_records([unpack_record(key, v) for key, v in found if v is not None]))
+            return [None if value is None else next(records) for _, value in found]
 
         return self._read(work)
 
@@ -123,21 +122,13 @@ class LmdbStore(InterestStore):
         self, records: Iterable[tuple[UserId, UserRecord]], *, meta: Mapping[str, bytes] | None = None
     ) -> None:
         """See the base class."""
-        entries: list[_Entry] = [
-            (user_key(user_id), pack_value(user_id, encode_record(record))) for user_id, record in records
-        ]
-        self._put(entries, meta or {})
+        pairs = list(records)
+        buffer, offsets = encode_records([record for _, record in pairs])
+        self._put(_entries([user_id for user_id, _ in pairs], buffer, offsets), meta or {})
 
     def put_batch(self, batch: RecordBatch) -> None:
         """See the base class."""
-        buffer, offsets = encode_batch(batch)
-        view = memoryview(buffer.data)
-        entries: list[_Entry] = []
-        for u, (start, stop) in enumerate(pairwise(offsets.tolist())):
-            user_id, record = batch.user_ids[u], view[start:stop]
-            key = user_key(user_id)
-            entries.append((key, pack_value(user_id, bytes(record)) if has_long_id(key) else record))
-        self._put(entries, {})
+        self._put(_entries(batch.user_ids, *encode_batch(batch)), {})
 
     def delete(self, user_id: UserId) -> bool:
         """See the base class."""
@@ -220,6 +211,16 @@ class LmdbStore(InterestStore):
                 f"the store has layout {layout!r}, this pinnersage reads {LAYOUT_VERSION!r}: "
                 "upgrade pinnersage (pip install --upgrade pinnersage)"
             )
+
+
+def _entries(user_ids: Sequence[UserId], buffer: UInt8s, offsets: Int64s) -> list[_Entry]:
+    """Return key and value of records that lie end to end."""
+    view = memoryview(buffer.data)
+    entries: list[_Entry] = []
+    for user_id, (start, stop) in zip(user_ids, pairwise(offsets.tolist()), strict=True):
+        key, record = user_key(user_id), view[start:stop]
+        entries.append((key, pack_value(user_id, bytes(record)) if has_long_id(key) else record))
+    return entries
 
 
 def _list_ids(txn: Any, _: DataFile, *, first: bytes) -> tuple[list[UserId], bytes | None]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.store.keys import user_key
-from pinnersage.streaming._key_ranges import listed, number_of, sequence_bytes
+from pinnersage.streaming._key_ranges import keys_of, listed, number_of, sequence_bytes
 from pinnersage.streaming._user_index import delete_user_entry, user_entry_key
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry, decode_entry, encode_entry, shortened
 
@@ -161,6 +161,18 @@ def about_user(txn: Any, sequences: Iterable[int], user_id: UserId) -> list[tupl
         for sequence, entry in entries_at(txn, sequences)
         if isinstance(entry, ActionEntry) and str(entry.user_id) == str(user_id)
     ]
+
+
+def retractions_of(txn: Any, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
+    """Return what users took back; those without any are missing."""
+    found: dict[UserId, list[ActionEntry]] = {}
+    if next(keys_of(txn, RETRACTED), None) is None:
+        return found
+    for user_id in user_ids:
+        own = list(listed(txn, RETRACTED + user_digest(user_id)))
+        if own:
+            found[user_id] = [entry for _, entry in about_user(txn, own, user_id)]
+    return found
 
 
 def user_digest(user_id: UserId) -> bytes:

@@ -19,7 +19,6 @@ from pinnersage.streaming._journal_keys import (
     OF_ITEMS,
     PARKED,
     PREFERENCES,
-    RETRACTED,
     about_user,
     copied,
     delete_entry,
@@ -29,6 +28,7 @@ from pinnersage.streaming._journal_keys import (
     let_find,
     park,
     put_entry,
+    retractions_of,
     trim_items,
     trimmed,
     unpark,
@@ -159,16 +159,7 @@ class LmdbJournal(Journal):
 
     def retractions(self, user_ids: Iterable[UserId]) -> dict[UserId, list[ActionEntry]]:
         """See the base class."""
-
-        def work(txn: Any) -> dict[UserId, list[ActionEntry]]:
-            found = {}
-            for user_id in user_ids:
-                own = list(listed(txn, RETRACTED + user_digest(user_id)))
-                if own:
-                    found[user_id] = [entry for _, entry in about_user(txn, own, user_id)]
-            return found
-
-        return self._read(work)
+        return self._read(lambda txn: retractions_of(txn, user_ids))
 
     def preferences(self, user_id: UserId) -> dict[str, Any]:
         """See the base class."""
