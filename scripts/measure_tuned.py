@@ -4,8 +4,8 @@ Usage: python scripts/measure_tuned.py DATA [WORK [LOG ...]]
 
 For each log and kind of embeddings: `tune` for lists of 1 % of the pool, for lists of 400, and with a second
 stage. Nothing from the first day of the span on is read for that; fused embeddings are learnt from what came
-before the training days, and for the span from what came before it. A run that was stopped goes on where it
-was. Reports stay in WORK, which is build/tuned without it; docs/results/tuned.json and the page are written.
+before each moment that is asked about. A run that was stopped goes on where it was. Reports stay in WORK,
+which is build/tuned without it; docs/results/tuned.json and the page are written.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import subprocess
 import sys
 import tomllib
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,24 +22,15 @@ import compact_results
 import tuned_page
 from measure_results import PROGRAM, SPANS, logs_in
 
-TUNED_DAYS = 28 + 14
-"""Training and held-out days of `tune`."""
 ASKED = {"1%": ["--budget", "1%"], "400": ["--budget", "400"], "ranker": ["--ranker"]}
 MEASURED_AT = {"1%": ["1%"], "400": ["400"], "ranker": ["1%", "400"]}
 MEAN = "mean-0.01"
 
 
-def embed_command(tables: Path, name: str, out: Path) -> list[str]:
-    """Return how fused embeddings are learnt from what came before the training days."""
-    until = date.fromisoformat(SPANS[name].first_day) - timedelta(days=TUNED_DAYS)
-    learn = ["--from", "fused", "--text-model", "given", "--until", str(until)]
-    return ["embed", *learn, *_log(tables / "items.parquet", tables), "--out", str(out)]
-
-
-def tune_command(items: Path, tables: Path, name: str, asked: str, out: Path) -> list[str]:
+def tune_command(tables: Path, name: str, vectors: str, asked: str, out: Path) -> list[str]:
     """Return how settings are chosen before the span."""
-    until = ["--until", SPANS[name].first_day]
-    return ["tune", *_log(items, tables), *until, *ASKED[asked], "--out", str(out)]
+    until = ["--until", SPANS[name].first_day, "--vectors", vectors]
+    return ["tune", *_log(tables), *until, *ASKED[asked], "--out", str(out)]
 
 
 def evaluate_command(tables: Path, name: str, vectors: str, asked: str, tuned: Path, out: Path) -> list[str]:
@@ -48,9 +38,7 @@ def evaluate_command(tables: Path, name: str, vectors: str, asked: str, tuned: P
     span = ["--from", SPANS[name].first_day, "--days", str(SPANS[name].n_days), "--vectors", vectors]
     budgets = [word for budget in MEASURED_AT[asked] for word in ("--budget", budget)]
     chosen = ["--config", str(tuned), "--arms", f"as-configured,{MEAN}"]
-    return [
-        "evaluate", *_log(tables / "items.parquet", tables), *span, *budgets, *chosen, "--out", str(out)
-    ]  # fmt: skip
+    return ["evaluate", *_log(tables), *span, *budgets, *chosen, "--out", str(out)]
 
 
 def short(name: str, vectors: str, asked: str, tuned: Path, out: Path) -> dict[str, Any]:
@@ -82,14 +70,10 @@ def short(name: str, vectors: str, asked: str, tuned: Path, out: Path) -> dict[s
 
 def measure(data: Path, work: Path, name: str, vectors: str) -> list[dict[str, Any]]:
     """Tune and measure one log with one kind of embeddings."""
-    tables, items = data / name, data / name / "items.parquet"
-    if vectors == "fused":
-        items = work / f"{name}-items.parquet"
-        _run_unless(items, embed_command(tables, name, items))
-    found = []
+    tables, found = data / name, []
     for asked in ASKED:
         tuned, out = work / f"{name}-{vectors}-{asked}.toml", work / f"{name}-{vectors}-{asked}"
-        _run_unless(tuned, tune_command(items, tables, name, asked, tuned))
+        _run_unless(tuned, tune_command(tables, name, vectors, asked, tuned))
         _run_unless(
             out / "metrics.json", evaluate_command(tables, name, vectors, asked, tuned, out), resumes=True
         )
@@ -97,8 +81,8 @@ def measure(data: Path, work: Path, name: str, vectors: str) -> list[dict[str, A
     return found
 
 
-def _log(items: Path, tables: Path) -> list[str]:
-    return ["--items", str(items), "--actions", str(tables / "actions.parquet")]
+def _log(tables: Path) -> list[str]:
+    return ["--items", str(tables / "items.parquet"), "--actions", str(tables / "actions.parquet")]
 
 
 def _run_unless(made: Path, command: list[str], *, resumes: bool = False) -> None:
