@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +42,23 @@ def land(home: Path) -> None:
 
 def n_of(live: LiveModel, user: str) -> int:
     return sum(i["n_actions"] for i in live.interests(user)["interests"])
+
+
+def test_a_generation_that_is_replaced_does_not_wait_for_the_collector(home: Path, warm: LiveModel) -> None:
+    """A service takes what it began with out of the collector's sight."""
+    warm.rehearse()
+    n_of(warm, "u0"), warm.recommend("u0", 10), warm.add_actions(NEW)
+    first = warm._current.opened
+    gone = [weakref.ref(one) for one in (first, first.store, first.retriever)]
+    del first
+    land(home)
+    gc.collect()
+    gc.disable()
+    try:
+        assert warm.refresh()
+        assert [one() is None for one in gone] == [True] * len(gone)
+    finally:
+        gc.enable()
 
 
 def test_writes_by_anyone_are_seen_by_readers_of_both(home: Path, warm: LiveModel, tmp_path: Path) -> None:

@@ -168,6 +168,7 @@ class ServedModel:
         """Open the model and return the application that serves it."""
         from pinnersage.model.live import LiveModel
         from pinnersage.serving.app import create_app
+        from pinnersage.serving.collecting import settle_collector
         from pinnersage.serving.connections import BoundedProtocol
         from pinnersage.serving.keys import KeyRing
         from pinnersage.serving.logs import configure_logs
@@ -182,10 +183,12 @@ class ServedModel:
 
             around = tracing()
         backend = LiveModel.open(self.directory, swaps_warm=True, **self.model)
-        return create_app(
+        app = create_app(
             backend, self.bounds, keys=keys, allowed_hosts=self.allowed_hosts, around=around,
             cors_origins=self.cors_origins, plugins=[Page(self.picture_origins)],
         )  # fmt: skip
+        app.on_startup.append(settle_collector)
+        return app
 
     def __call__(self) -> Any:
         """Return the application in a worker, or end the worker for good."""
