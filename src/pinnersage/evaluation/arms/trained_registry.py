@@ -12,6 +12,8 @@ from pinnersage.evaluation.arms.trained_networks import Network
 from pinnersage.evaluation.arms.trained_sequence import SequenceArm
 
 _WINDOWS = (90, None)
+_TIMES_AS_LONG = (1, 4)
+"""What longer training of a sequence network gives differs from log to log: much, nothing, or less."""
 
 
 def _ease() -> list[TrainedArm]:
@@ -30,8 +32,12 @@ def _als() -> list[TrainedArm]:
 
 def _sequence(network: Network) -> list[TrainedArm]:
     if network == "sasrec":
-        return [SequenceArm(network, days, network="sasrec", n_steps=200) for days in _WINDOWS]
-    return [SequenceArm(network, 90, network=network, temperature=t, n_steps=300) for t in (0.07, 0.15)]
+        choices = product(_TIMES_AS_LONG, _WINDOWS)
+        return [SequenceArm(network, days, network=network, n_steps=200 * times) for times, days in choices]
+    return [
+        SequenceArm(network, 90, network=network, temperature=temperature, n_steps=300 * times)
+        for times, temperature in product(_TIMES_AS_LONG, (0.07, 0.15))
+    ]
 
 
 TRAINED: dict[str, Callable[[], list[TrainedArm]]] = {
