@@ -12,7 +12,7 @@ storm          several kills in a row, some before it is ready
 build          a batch lands while events flow
 kill-build     kill -9 of a build at a random point, events flow on
 kill-both      both at once
-clock-back     the writer's clock is an hour slow: what happened since is refused, and taken later
+clock-back     the writer's clock is an hour slow: what happens now is taken all the same
 disk-full      the writer's files may not grow any more; then they may
 gone           the model's directory is moved away while the service runs; then back
 power-cut      the writer is frozen at a random point and the directory copied as it is; then what was not

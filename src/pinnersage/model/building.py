@@ -21,6 +21,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import DataError
 from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
+from pinnersage.model.clock import wall_clock_ms
 from pinnersage.model.ranking import RANKER, WholeLog, leak_of, whole_log, write_ranker
 from pinnersage.ranking.required import check_ranker_wanted
 from pinnersage.retrieval.faiss_index import build_index, open_index
@@ -46,11 +47,6 @@ class Stopwatch:
             spent = time.perf_counter() - started
             self.seconds[stage] = round(self.seconds.get(stage, 0.0) + spent - self._inner_s, 3)
             self._inner_s = outer_s + spent
-
-
-def wall_clock_ms() -> int:
-    """Return the time of the call."""
-    return time.time_ns() // 1_000_000
 
 
 def pool_of(items: ItemTable, config: BuildConfig) -> Bools:

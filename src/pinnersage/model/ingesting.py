@@ -16,7 +16,6 @@ from pinnersage.actions.staging import stage_actions
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
 from pinnersage.items.vocabulary import ItemVocabulary
-from pinnersage.model.building import wall_clock_ms
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.streaming.entries import ActionEntry
 
@@ -25,10 +24,9 @@ PART_ACTIONS = 20_000
 
 @contextmanager
 def staged_entries(
-    actions: Any, opened: OpenedGeneration, config: BuildConfig, progress: Progress | None
+    actions: Any, opened: OpenedGeneration, config: BuildConfig, received_ms: int, progress: Progress | None
 ) -> Iterator[tuple[ImportReport, Iterator[list[ActionEntry]]]]:
     """Check a table and yield its report, and its good rows in parts of about 20,000, user after user."""
-    received_ms = wall_clock_ms()
     with (
         tempfile.TemporaryDirectory(prefix="pinnersage-ingest-") as scratch,
         stage_actions(

@@ -6,7 +6,6 @@ every reader sees it: the record of each user is the one a batch over all their 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,6 +17,7 @@ from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import UnavailableError, UsageError, UserNotFoundError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
+from pinnersage.model.clock import arrival_ms
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
@@ -147,10 +147,9 @@ class LiveModel(Answering, Upkeep):
             same, and then they count as soon as records can be written: add them again, repeats change
             nothing.
         """
-        received_ms = time.time_ns() // 1_000_000
         with self._write_lock.held():
             opened = self._current.caught_up()
-            checked = incoming(opened, actions, received_ms, self._max_ahead_ms)
+            checked = incoming(opened, actions, arrival_ms(self._journal), self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
             erase_before(self._current.directory, (entry.user_id for entry in entries), self._journal)
             found = iter(add_entries(opened, self._journal, entries, max_parked=self._max_parked))
@@ -181,7 +180,8 @@ class LiveModel(Answering, Upkeep):
         """
         opened = self.opened()
         config = config_with(opened.config, imports or {})
-        with staged_entries(actions, opened, config, progress) as (report, parts):
+        received_ms = arrival_ms(self._journal)
+        with staged_entries(actions, opened, config, received_ms, progress) as (report, parts):
             counts = dict.fromkeys(("accepted", "duplicate", "parked", "rejected"), 0)
             n_done = 0
             for entries in parts:
@@ -218,7 +218,7 @@ class LiveModel(Answering, Upkeep):
             self._check_kind(opened, item_id)
             scaled = opened.items.scaled(embedding)
             is_new, n_applied = put_item(
-                opened, self._journal, item_id, scaled, dict(attributes or {}), time.time_ns() // 1_000_000
+                opened, self._journal, item_id, scaled, dict(attributes or {}), arrival_ms(self._journal)
             )
         return {"item_id": item_id, "created": is_new, "n_applied": n_applied}
 
@@ -233,7 +233,7 @@ class LiveModel(Answering, Upkeep):
         with self._write_lock.held():
             opened = self._current.caught_up()
             own = opened.items.vocabulary.id_of(opened.row_of(item_id))
-            remove_item(opened, self._journal, own, time.time_ns() // 1_000_000)
+            remove_item(opened, self._journal, own, arrival_ms(self._journal))
         return {"item_id": own, "deleted": True}
 
     def set_preference(
