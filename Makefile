@@ -60,7 +60,7 @@ docs: $(DEV_STAMP)
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 requirements:
-	$(COMPILE) --extra demo --extra minilm --extra serve --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
+	$(COMPILE) --extra demo --extra minilm --extra otel --extra serve --extra dev pyproject.toml requirements/build.in -o requirements/dev.txt
 	$(COMPILE) --extra demo pyproject.toml requirements/build.in -c requirements/dev.txt -o requirements/demo.txt
 	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/core.txt
 	$(COMPILE) requirements/uv.in -o requirements/uv.txt
