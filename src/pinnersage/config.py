@@ -86,6 +86,9 @@ class ImportConfig(_Frozen):
         long embeddings come first whatever their direction.
     dtype
         Storage type of the embedding matrix.
+    embedding_version
+        Name of what made the embeddings. Items put online under another name, or none, are left out: their
+        embeddings mean nothing among these. Change it with the embeddings.
     strict
         Refuse any bad row.
     max_bad_share
@@ -98,6 +101,7 @@ class ImportConfig(_Frozen):
     columns: dict[str, str] = Field(default_factory=dict)
     normalize: bool = True
     dtype: Literal["float32", "float16"] = "float32"
+    embedding_version: str | None = Field(default=None, min_length=1, max_length=256)
     strict: bool = False
     max_bad_share: float = Field(default=0.1, ge=0, le=1)
     memory_limit_mb: int = Field(default=1_500, ge=64, le=MAX_INT32)

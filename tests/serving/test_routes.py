@@ -241,6 +241,7 @@ def test_a_wrong_embedding_is_refused_by_name(client: httpx.Client) -> None:
         ({"embedding": [0.0] * 8}, "embedding"),
         ({"embedding": [1.0] * 8, "available": 3}, "available"),
         ({"embedding": [1.0] * 8, "title": "x" * 70_000}, "attributes"),
+        ({"embedding": [1.0] * 8, "embedding_version": "other"}, "embedding_version"),
     ):
         answer = client.put("/v1/items/wrong", json=body)
         assert answer.status_code in (400, 422), body

@@ -120,6 +120,14 @@ SETTINGS = (
         "imports.normalize", "--normalize/--no-normalize", bool, "Scale embeddings to length one.", _TABLES
     ),
     _setting("imports.dtype", "--dtype", Dtype, "Storage type of the embeddings.", _TABLES),
+    _setting(
+        "imports.embedding_version",
+        "--embedding-version",
+        str,
+        "Name of what made the embeddings; items put online under another are left out.",
+        _TABLES,
+        metavar="NAME",
+    ),
     _setting("imports.strict", "--strict/--lenient", bool, "Refuse any bad row.", _TABLES),
     _setting(
         "imports.max_bad_share",

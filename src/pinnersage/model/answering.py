@@ -232,6 +232,7 @@ class Answering(ABC):
             "n_new_items": opened.items.n_new,
             "n_pool_items": int(opened.items.pool.sum()),
             "n_dimensions": int(opened.items.embeddings.shape[1]),
+            "embedding_version": opened.config.imports.embedding_version,
             "index": opened.manifest["index"],
             "has_ranker": opened.ranked is not None,
             "journal": {

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 
+from pinnersage._arrays import Float32s
 from pinnersage.items.live import LiveItems
 from pinnersage.ranking.serving import RankedRetriever
 from pinnersage.retrieval.retriever import Retriever
-from pinnersage.streaming.entries import ItemEntry
+from pinnersage.streaming.entries import EMBEDDING_VERSION, ItemEntry
 
 
 class CatalogueChanges:
@@ -23,6 +24,8 @@ class CatalogueChanges:
         What has to know.
     built_after
         The journal's newest entry when the build began.
+    version
+        Name of the generation's embeddings, if it has one.
 
     Attributes
     ----------
@@ -33,10 +36,11 @@ class CatalogueChanges:
     """
 
     def __init__(
-        self, items: LiveItems, retriever: Retriever, ranked: RankedRetriever | None, built_after: int
-    ) -> None:
+        self, items: LiveItems, retriever: Retriever, ranked: RankedRetriever | None, built_after: int,
+        version: str | None = None,
+    ) -> None:  # fmt: skip
         self._items, self._retriever, self._ranked = items, retriever, ranked
-        self._built_after = built_after
+        self._built_after, self._version = built_after, version
         self._lock = threading.Lock()
         self.applied = 0
         self.n_left_out = 0
@@ -64,7 +68,7 @@ class CatalogueChanges:
         if entry.embedding is None:
             self._tell(self._items.remove(entry.item_id))
             return
-        if entry.embedding.shape != self._items.embeddings.shape[1:]:
+        if not self._is_fit(entry, entry.embedding):
             self.n_left_out += 1
             return
         before = self._items.vocabulary.row_of(entry.item_id)
@@ -72,6 +76,11 @@ class CatalogueChanges:
         if is_new:
             self._tell(before)
         self._tell(row)
+
+    def _is_fit(self, entry: ItemEntry, embedding: Float32s) -> bool:
+        """Tell whether an embedding is one of this generation's kind."""
+        is_same = entry.attributes.get(EMBEDDING_VERSION) == self._version
+        return is_same and embedding.shape == self._items.embeddings.shape[1:]
 
     def _tell(self, row: int | None) -> None:
         if row is None:

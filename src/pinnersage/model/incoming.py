@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from pinnersage._ids import ItemId, UserId
-from pinnersage.errors import UserNotFoundError
+from pinnersage.errors import UsageError, UserNotFoundError
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.streaming.entries import ActionEntry, action_entry
+from pinnersage.streaming.entries import EMBEDDING_VERSION, ActionEntry, action_entry
 from pinnersage.streaming.events import NewAction, Outcome
 from pinnersage.streaming.kinds import MAX_KINDS
 
@@ -92,6 +92,26 @@ def attributes_fault(attributes: Mapping[str, Any]) -> str | None:
         f"attributes: expected at most {MAX_ATTRIBUTES_BYTES:,} bytes of JSON for all of an item, "
         f"got {total:,}; {largest[:100]!r} is the largest with {n_bytes[largest]:,}, shorten it"
     )
+
+
+def with_version(opened: OpenedGeneration, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes of an item, the name of the model's embeddings among them, if they have one.
+
+    Raises
+    ------
+    UsageError
+        The embedding is said to be of another version.
+    """
+    version = opened.config.imports.embedding_version
+    given = attributes.get(EMBEDDING_VERSION, version)
+    if given != version:
+        own = "no name for its embeddings" if version is None else repr(version)
+        raise UsageError(
+            f"{EMBEDDING_VERSION}: the model has {own}, got {given!r}; build it anew with embeddings of that "
+            "version first (--embedding-version)"
+        )
+    rest = {name: value for name, value in attributes.items() if name != EMBEDDING_VERSION}
+    return rest if version is None else rest | {EMBEDDING_VERSION: version}
 
 
 def _time_fault(time_ms: int, last_ms: int) -> str | None:

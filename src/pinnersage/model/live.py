@@ -21,7 +21,7 @@ from pinnersage.model.clock import arrival_ms
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
-from pinnersage.model.incoming import attributes_fault, id_fault, incoming
+from pinnersage.model.incoming import attributes_fault, id_fault, incoming, with_version
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import with_preference
@@ -208,7 +208,8 @@ class LiveModel(Answering, Upkeep):
         Raises
         ------
         UsageError
-            The id or the embedding cannot be used, or the attributes are too large.
+            The id or the embedding cannot be used, the attributes are too large, or ``embedding_version``
+            among them is not the model's.
         """
         fault = id_fault("item_id", item_id) or attributes_fault(attributes or {})
         if fault:
@@ -216,9 +217,10 @@ class LiveModel(Answering, Upkeep):
         with self._write_lock.held():
             opened = self._current.with_room()
             self._check_kind(opened, item_id)
+            known = with_version(opened, attributes or {})
             scaled = opened.items.scaled(embedding)
             is_new, n_applied = put_item(
-                opened, self._journal, item_id, scaled, dict(attributes or {}), arrival_ms(self._journal)
+                opened, self._journal, item_id, scaled, known, arrival_ms(self._journal)
             )
         return {"item_id": item_id, "created": is_new, "n_applied": n_applied}
 

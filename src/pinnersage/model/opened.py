@@ -70,8 +70,9 @@ class OpenedGeneration:
         )  # fmt: skip
         self.ranked = open_ranker(path / RANKER, self.retriever, self.table, self.items, self.config)
         self.catalogue = CatalogueChanges(
-            self.items, self.retriever, self.ranked, self.manifest.get("journal_head", 0)
-        )
+            self.items, self.retriever, self.ranked, self.manifest.get("journal_head", 0),
+            self.config.imports.embedding_version,
+        )  # fmt: skip
         self.catalogue.replay(changes)
         self._mapped = [p for part in _MAPPED for p in (path / part).rglob("*") if p.is_file()]
         self.popularity = open_popularity(path / POPULARITY, self.items.n_base)

@@ -32,7 +32,9 @@ RETRY_AFTER_S = 1
 MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, repeats change nothing"
 
 # Messages of the model begin with the field they are about, where there is one.
-_FIELD = re.compile(r"(user_id|item_id|event_id|medoid_item_id|embedding|mode|interests|attributes|k)\b")
+_FIELD = re.compile(
+    r"(user_id|item_id|event_id|medoid_item_id|embedding_version|embedding|mode|interests|attributes|k)\b"
+)
 _NOT_A_CHOICE = "Invalid enum value "
 _CHOICES = {"mode": get_args(Mode)}
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (

@@ -168,7 +168,10 @@ async def forget_preference(
 
 @put(ITEM, **writes("The item is in the catalogue.", 414, 422, body=takes(shapes.ItemIn, **examples.ITEM)))
 async def put_item(request: AnyRequest, item_id: ItemId, body: RawBody) -> Response[shapes.ItemOut]:
-    """Add an item or replace it; it can be recommended at once, and actions parked for it count."""
+    """Add an item or replace it; it can be recommended at once, and actions parked for it count.
+
+    400 if `embedding_version` is given and is not the name of the model's embeddings.
+    """
     service = service_of(request)
     embedding, attributes = read_item(body)
     return service.respond(await service.write(service.backend.put_item, item_id, embedding, attributes))

@@ -235,6 +235,7 @@ class ItemIn(Struct, frozen=True):
     quality: float | None = None
     created_at: Time | None = None
     available: bool | None = None
+    embedding_version: str | None = None
 
 
 class ItemOut(Struct, frozen=True):

@@ -77,8 +77,10 @@ class ItemEntry:
 
 Entry = ActionEntry | ItemEntry
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
-DECISIVE_ATTRIBUTES = ("available", "quality")
-"""Attributes that decide whether an item may be a candidate, and so which row it gets."""
+EMBEDDING_VERSION = "embedding_version"
+"""Attribute that names what made the embedding; absent where the model had no name for it."""
+DECISIVE_ATTRIBUTES = ("available", "quality", EMBEDDING_VERSION)
+"""Attributes that decide whether an item may be a candidate or has a row, and so which row it gets."""
 
 
 def shortened(entry: ItemEntry) -> ItemEntry:

@@ -118,6 +118,7 @@ def _corpus(status: Mapping[str, Any], now_ms: int) -> list[Fact]:
         Fact("Candidates", f"{status['n_pool_items']:,}", "items that may be recommended"),
         Fact("Newest action", day_and_time(as_of_ms), ago(as_of_ms, now_ms)),
         Fact("Dimensions", f"{status['n_dimensions']:,}"),
+        *([Fact("Embedding", version)] if (version := status["embedding_version"]) else []),
         Fact("Index", str(kind or NOTHING)),
         Fact("Second stage", "yes" if status["has_ranker"] else "no"),
     ]
