@@ -1,8 +1,9 @@
-"""Write the tables of docs/results.md from the short results beside it.
+"""Write the tables of docs/results.md, and a page of all arms for each log, from the short results.
 
 Usage: python scripts/results_page.py
 
-Everything between the two markers is made anew from docs/results/*.json; the words around are kept.
+Everything between the two markers is made anew from docs/results/*.json; the words around are kept. The
+pages docs/results/LOG.md are made anew as a whole.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ MAIN = "1%"
 ORDER = ("completejourney", "online-retail", "congress-110", "movietweetings-142k")
 VECTORS = {
     "given": "embeddings of the items' texts, as given",
-    "fused": "the same fused with what the log before the first day says (`--vectors fused`)",
+    "fused": "the same, fused with what the log before the first day says (`--vectors fused`)",
 }
 RIVALS = (
     "popular-30d",
@@ -126,7 +127,8 @@ def arms_of(results: Results) -> str:
 def of_dataset(results: Results) -> Iterator[str]:
     """Yield all tables of one run."""
     about = results["about"]
-    yield f"### {results['data']}, {VECTORS[about['vectors']]}\n"
+    heading = VECTORS[about["vectors"]]
+    yield f"## {heading[0].upper()}{heading[1:]}\n"
     span, measured = about["span"], about["measured"]
     yield (
         f"`pinnersage evaluate --items {results['data']}/items.parquet --actions "
@@ -145,12 +147,6 @@ def of_dataset(results: Results) -> Iterator[str]:
     yield from other_table(results)
 
 
-def ms_per_list(results: Results, name: str) -> float:
-    """Return the mean over all lists: every user's day, at each budget, with and without seen items."""
-    n_lists = results["about"]["measured"]["n_user_days"] * len(results["about"]["budgets"]) * 2
-    return float(1_000 * results["costs"][name]["recommend_seconds"] / n_lists)
-
-
 def main_table(results: Results) -> Iterator[str]:
     """Yield every metric of first-time items at 1 % of the pool."""
     arms = results["results"][f"{MAIN} first_time"]
@@ -160,8 +156,8 @@ def main_table(results: Results) -> Iterator[str]:
     for name, found in arms.items():
         cells = [figure(found[metric]) for metric in ("relevance", "recall")]
         cells += [figure(value_of(found[metric])) for metric in plain]
-        rows.append([f"`{name}`", *cells, f"{ms_per_list(results, name):.2f}"])
-    columns = ["nDCG", "R-prec.", "rec. rank", "diversity", "novelty", "calibration", "coverage", "ms a list"]
+        rows.append([f"`{name}`", *cells])
+    columns = ["nDCG", "R-prec.", "rec. rank", "diversity", "novelty", "calibration", "coverage"]
     yield from table(head + columns, rows)
 
 
@@ -178,7 +174,8 @@ def recall_and_relevance(found: Results) -> str:
 def other_table(results: Results) -> Iterator[str]:
     """Yield relevance and recall at the other budgets, repeats, and by activity."""
     parts = [(budget, "first_time") for budget in ("400", "5%")]
-    parts += [(budget, "repeat") for budget in (MAIN, "400", "5%")] + [(MAIN, "all")]
+    if results["about"]["measured"]["n_repeat_targets"]:
+        parts += [(budget, "repeat") for budget in (MAIN, "400", "5%")] + [(MAIN, "all")]
     head = ["recall (relevance)", *(f"{budget}, {part.replace('_', '-')}" for budget, part in parts)]
     groups = results["groups"]
     head += [f"{MAIN}, {name} activity" for name in groups]
@@ -193,13 +190,46 @@ def other_table(results: Results) -> Iterator[str]:
     yield from table(head, rows)
 
 
-def page(everything: dict[str, Results]) -> str:
-    """Return the tables of all runs, the summary first."""
-    lines = ["### The figures the project set itself\n", *bars(everything)]
-    lines += [*pairs(everything, MAIN), *pairs(everything, "400")]
+def quality(everything: dict[str, Results]) -> Iterator[str]:
+    """Yield how good the interests of a sample of users are, whatever they are used for."""
+    yield "### The interests themselves\n"
+    kinds = {
+        "n_interests_per_user": "interests a user",
+        "silhouette": "silhouette",
+        "purity": "purity by category",
+        "purity_at_random": "at random",
+        "stability": "stability",
+        "found_again": "found again",
+    }
+    rows = []
     for results in everything.values():
-        lines += of_dataset(results)
-    return "\n".join(lines)
+        found = results["interest_quality"]
+        values = [(found[kind] or {}).get("value") for kind in kinds]
+        rows.append([results["data"], results["about"]["vectors"], *(figure(value, 2) for value in values)])
+    yield from table(["data", "embeddings", *kinds.values()], rows)
+
+
+def page(everything: dict[str, Results]) -> str:
+    """Return the tables that hold all runs side by side."""
+    lines = ["### The figures the project set itself\n", *bars(everything)]
+    lines += [*pairs(everything, MAIN), *pairs(everything, "400"), *quality(everything)]
+    lines += ["### Every arm, log by log\n"]
+    names = dict.fromkeys(str(results["data"]) for results in everything.values())
+    lines += [f"- [{name}](results/{name}.md)" for name in names]
+    return "\n".join([*lines, ""])
+
+
+def log_page(name: str, everything: dict[str, Results]) -> str:
+    """Return the page of one log: all arms, with either embeddings."""
+    lines = [
+        f"# {name}: every arm\n",
+        "Made by `python scripts/results_page.py` from the short results beside it; how to read it, and",
+        "what it comes to, is told in [Results on public logs](../results.md).\n",
+    ]
+    for results in everything.values():
+        if results["data"] == name:
+            lines += of_dataset(results)
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def read(directory: Path) -> dict[str, Results]:
@@ -214,11 +244,13 @@ def read(directory: Path) -> dict[str, Results]:
 
 
 def main() -> None:
-    """Write the page anew."""
-    target = DOCS / "results.md"
+    """Write the pages anew."""
+    target, everything = DOCS / "results.md", read(DOCS / "results")
     before, rest = target.read_text(encoding="utf-8").split(START)
     after = rest.split(END)[1]
-    target.write_text(f"{before}{START}\n{page(read(DOCS / 'results'))}\n{END}{after}", encoding="utf-8")
+    target.write_text(f"{before}{START}\n{page(everything)}\n{END}{after}", encoding="utf-8")
+    for name in dict.fromkeys(results["data"] for results in everything.values()):
+        (DOCS / "results" / f"{name}.md").write_text(log_page(name, everything), encoding="utf-8")
 
 
 if __name__ == "__main__":
