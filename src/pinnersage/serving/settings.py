@@ -34,6 +34,8 @@ class ServiceSettings:
         A request with a body must be answered in this time, else 504.
     shutdown_timeout_s
         Requests in flight get this long after SIGTERM.
+    write_timeout_s
+        A connection whose client has not read anything of its answer for this time is closed.
     rate_per_s
         Requests per second of one key, or of one address without keys, in each worker; bursts of as many.
     refresh_interval_s
@@ -61,6 +63,7 @@ class ServiceSettings:
     shutdown_timeout_s: float = 20.0
     rate_per_s: float = 5_000.0
     refresh_interval_s: float = 0.5
+    write_timeout_s: float = 30.0
     n_threads: int = 4
     max_waiting: int = 1_000
     access_log: bool = True
