@@ -72,5 +72,6 @@ def test_the_limits_of_the_page_are_those_of_the_service() -> None:
     assert f"or a DELETE | {s.request_timeout_s:g} s |" in PAGE
     assert f"| {s.rate_per_s:,.0f}, bursts of as many |" in PAGE
     assert f"| {s.max_actions:,}; {s.max_users} |" in PAGE
+    assert f"| items in the lists of a request of several users: users times `k` | {s.max_items:,} |" in PAGE
     assert f"for a thread | {s.max_queued_actions:,}; {s.max_waiting:,} |" in PAGE
     assert f"| {s.max_id_bytes:,};" in PAGE
