@@ -189,3 +189,14 @@ def test_the_items_of_all_lists_of_a_request_are_bounded(serve: Serve) -> None:
     found = refused.json()
     assert [error["field"] for error in found["errors"]] == ["user_ids", "k"]
     assert f"at most {bound:,} items, got 500 times {bound // 500 + 1}" in found["detail"]
+
+
+def test_muting_on_the_page_is_a_write_and_waits_for_no_lists(directory: Path) -> None:
+    with served(directory, n_threads=1) as service:
+        medoid = service.client.get("/v1/users/u1/interests").json()["interests"][0]["medoid_item_id"]
+        answer = service.later({"user_ids": ["u1"]})
+        service.until(lambda: service.model.begun == ["u1"])
+        form = {"medoid_item_id": medoid, "preference": "muted"}
+        assert service.client.post("/users/u1/preference", data=form, timeout=10).status_code == 303
+        service.model.let_go.set()
+        assert answer().status_code == 200
