@@ -51,6 +51,11 @@ class HeldBack:
         self.most_kept = max(self.most_kept, sum(kept() is not None for kept in self._answers))
         return answer
 
+    def recommend_session(self, *asked: Any, **options: Any) -> Any:
+        self.begun.append("session")
+        assert self.let_go.wait(60)
+        return self.model.recommend_session(*asked, **options)
+
 
 class Served:
     """A service in this process, with a client that asks it."""
@@ -105,13 +110,15 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_model(tmp_path_factory.mktemp("heavy") / "model")
 
 
-def test_health_metrics_and_the_watch_wait_for_no_lists(directory: Path) -> None:
+def test_health_metrics_the_watch_and_other_reads_wait_for_no_lists(directory: Path) -> None:
     with served(directory, n_threads=2) as service:
         answers = [service.later({"user_ids": ["u1", "u2"], "k": 5}) for _ in range(3)]
         service.until(lambda: len(service.model.begun) == 2)  # The third waits.
         before = service.client.get("/health/ready").json()["generation"]
         assert "pinnersage_requests_in_flight" in service.client.get("/metrics").text
         assert "Ready." in service.client.get("/system").text
+        for path in ("/v1/users/u1", "/v1/users/u1/explanations/i05", "/", "/items/i05"):
+            assert service.client.get(path).status_code == 200
         build_model(directory)
         service.until(lambda: service.client.get("/health/ready").json()["generation"] > before)
         service.model.let_go.set()
@@ -191,11 +198,11 @@ def test_the_items_of_all_lists_of_a_request_are_bounded(serve: Serve) -> None:
     assert f"at most {bound:,} items, got 500 times {bound // 500 + 1}" in found["detail"]
 
 
-def test_muting_on_the_page_is_a_write_and_waits_for_no_lists(directory: Path) -> None:
+def test_muting_on_the_page_is_a_write_and_waits_for_no_reads(directory: Path) -> None:
     with served(directory, n_threads=1) as service:
         medoid = service.client.get("/v1/users/u1/interests").json()["interests"][0]["medoid_item_id"]
-        answer = service.later({"user_ids": ["u1"]})
-        service.until(lambda: service.model.begun == ["u1"])
+        answer = service.later({"actions": [{"item_id": "i05"}]})
+        service.until(lambda: service.model.begun == ["session"])
         form = {"medoid_item_id": medoid, "preference": "muted"}
         assert service.client.post("/users/u1/preference", data=form, timeout=10).status_code == 303
         service.model.let_go.set()

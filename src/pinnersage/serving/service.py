@@ -45,14 +45,16 @@ class Service:
         )
         backend.observe = self.metrics.stage
         self._generation, self._observing = backend.generation, threading.Lock()
-        # Apart from each other: writes may wait for a lock, and reads must not wait for them. What tells how
-        # the service is, and takes it over to new generations, waits for no request, and for no other of it.
+        # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
+        # either. What tells how the service is, and takes it over to new generations, waits for no request.
         n_threads, max_waiting = settings.n_threads, settings.max_waiting
-        reads, writes = (Threads(name, n_threads, max_waiting) for name in ("reads", "writes"))
+        reads, lists, writes = (
+            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes")
+        )
         health, measures, watch = (Threads(name, 1, max_waiting) for name in ("health", "metrics", "watch"))
-        self.slow, self.slow_each, self.write = reads.call, reads.call_each, writes.call
+        self.slow, self.slow_each, self.write = reads.call, lists.call_each, writes.call
         self.check, self.measure, self._look = health.call, measures.call, watch.call
-        self._threads = (reads, writes, health, measures, watch)
+        self._threads = (reads, lists, writes, health, measures, watch)
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:

@@ -43,8 +43,9 @@ class ServiceSettings:
     refresh_interval_s
         How often a new generation is looked for between requests.
     n_threads
-        Threads for what takes long: so many for reads (sessions, several users, exports) and so many for
-        writes (items, preferences, erasures). Health, metrics and the watch for generations have their own.
+        Threads for what takes long: so many for reads (sessions, exports, the page), so many for lists of
+        several users, and so many for writes (items, preferences, erasures). Health, metrics and the watch
+        for generations have one each.
     max_waiting
         Calls that may wait for these threads; more are answered with 503.
     access_log
