@@ -47,6 +47,7 @@ def problem(response: httpx.Response, status: int, field: str | None = None) -> 
 @pytest.mark.parametrize(
     ("query", "field"),
     [
+        ("k=0.0", "k"), (f"k=-{'9' * 5_000}", "k"),
         ("k=0", "k"), ("k=-3", "k"), ("k=1000000000", "k"), ("k=ten", "k"), ("k=", "k"), ("k=1e9", "k"),
         ("k=1001", "k"), ("interests=0", "interests"), ("interests=x", "interests"), ("seed=-1", "seed"),
         (f"seed={10**30}", "seed"), ("mode=best", "mode"), ("mode=ranked", "mode"),
@@ -55,6 +56,33 @@ def problem(response: httpx.Response, status: int, field: str | None = None) -> 
 )  # fmt: skip
 def test_wrong_parameters_are_named(client: httpx.Client, query: str, field: str) -> None:
     problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, field)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"k": 0}, "expected k of at least 1"), ({"k": -3}, "expected k of at least 1"),
+        ({"interests": 0}, "expected interests of at least 1"),
+        ({"interests": 10_001}, "expected interests of at most 10,000"),
+        ({"seed": -1}, "expected seed of at least 0"),
+        ({"seed": 2**63}, f"expected seed of at most {2**63 - 1:,}"),
+    ],
+)  # fmt: skip
+def test_an_integer_out_of_its_range_is_answered_with_its_bound(
+    client: httpx.Client, given: dict[str, int], told: str
+) -> None:
+    (field,), (value,) = given, given.values()
+    found = problem(client.get("/v1/users/u1/recommendations", params=given), 400, field)
+    assert found["detail"] == found["errors"][0]["message"] == f"{told}, got {value:,}"
+    found = problem(client.post("/v1/recommendations", json={"user_ids": ["u1"]} | given), 400, field)
+    assert found["detail"] == found["errors"][0]["message"] == told
+
+
+def test_all_wrong_parameters_are_told(client: httpx.Client) -> None:
+    found = problem(client.get("/v1/users/u1/recommendations?k=0&seed=x&interests=0"), 400)
+    assert {error["field"] for error in found["errors"]} == {"k", "seed", "interests"}
+    for told in ("expected k of at least 1, got 0", "cannot read seed", "expected interests of at least 1"):
+        assert told in found["detail"]
 
 
 def test_a_wrong_mode_is_answered_with_the_modes(client: httpx.Client) -> None:

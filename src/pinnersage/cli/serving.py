@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -65,6 +65,10 @@ ReadTimeout = Annotated[
     float,
     _option("--read-timeout", min=0.1, panel=_BOUNDS, help="Seconds for a head, and for a body, to come."),
 ]
+WriteTimeout = Annotated[
+    float,
+    _option("--write-timeout", min=0.1, panel=_BOUNDS, help="Seconds without reading of the answer."),
+]
 RequestTimeout = Annotated[
     float,
     _option("--request-timeout", min=0.1, panel=_BOUNDS, help="Seconds to answer what changes things."),
@@ -94,6 +98,7 @@ def serve(
     max_body_mb: MaxBody = 8,
     rate_limit: Rate = 5_000,
     read_timeout: ReadTimeout = 10.0,
+    write_timeout: WriteTimeout = 30.0,
     request_timeout: RequestTimeout = 30.0,
     max_parked: MaxParked = 100_000,
     log_level: LogLevel = "info",
@@ -104,22 +109,21 @@ def serve(
 ) -> None:
     """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
     check_installed()
-    from pinnersage.serving.running import bind
     from pinnersage.serving.settings import ServiceSettings
 
     _check_reach(host, keys)
     bounds = ServiceSettings(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
-        log_user_ids=log_user_ids, read_timeout_s=read_timeout, request_timeout_s=request_timeout,
+        log_user_ids=log_user_ids, read_timeout_s=read_timeout, write_timeout_s=write_timeout,
+        request_timeout_s=request_timeout,
     )  # fmt: skip
-    hosts = None if keys is not None else tuple(allowed_hosts or ())
     served = ServedModel(
-        directory, bounds, keys, hosts, log_level, otel, {"durability": durability, "max_parked": max_parked},
+        directory, bounds, keys, tuple(allowed_hosts or ()) if keys is None else None, log_level, otel,
+        {"durability": durability, "max_parked": max_parked},
         _origins(cors_origins, "--cors-origin"), _origins(picture_origins, "--picture-origin"),
     )  # fmt: skip
     served.check()
-    bound = bind(host, port)
-    _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
+    _run(served, _Told(directory, host, port, workers, as_json))
 
 
 def _check_reach(host: str, keys: Path | None) -> None:
@@ -176,6 +180,7 @@ class ServedModel:
 
         configure_logs(self.log_level)
         BoundedProtocol.head_timeout_s = self.bounds.read_timeout_s
+        BoundedProtocol.write_timeout_s = self.bounds.write_timeout_s
         keys = None if self.keys is None else KeyRing(self.keys)
         around = None
         if self.otel:
@@ -224,11 +229,12 @@ class _Told:
         typer.echo(f"  try      curl '{url}/v1/users/USER/recommendations?k=10'")
 
 
-def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
-    from pinnersage.serving.running import run_one, run_several
+def _run(served: ServedModel, told: _Told) -> None:
+    from pinnersage.serving.running import bind, run_one, run_several
 
-    timeout_s = served.bounds.shutdown_timeout_s
-    if n_workers == 1:
+    bound, timeout_s = bind(told.host, told.port), served.bounds.shutdown_timeout_s
+    told = replace(told, port=bound.getsockname()[1])
+    if told.n_workers == 1:
         app = served.create()
         told.tell()
         run_one(app, bound, timeout_s)
@@ -240,7 +246,7 @@ def _run(served: ServedModel, bound: Any, n_workers: int, told: _Told) -> None:
     with metrics_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         told.tell()
-        run_several(served, bound, n_workers, timeout_s, folder)
+        run_several(served, bound, told.n_workers, timeout_s, folder)
 
 
 def check_installed() -> None:

@@ -163,19 +163,40 @@ def merge(lists: Lists, rules: Rules, places: Int64s, turns: Int32s) -> tuple[in
     Items taken are added to ``rules.barred``. Returns the number taken, and the interest whose list
     ran out although the index holds more (-1 if none did).
     """
+    return _go_on(lists, rules, begin(lists, len(places), rules.matrix.shape[1]), places, turns, 0)
+
+
+class Merging(NamedTuple):
+    """How far a merge has come: the next position of each list, what each gave, and which still give."""
+
+    cursors: Int64s
+    given: Int64s
+    active: Bools
+    chosen: Chosen
+
+
+@kernel
+def begin(lists: Lists, n_places: int, dim: int) -> Merging:
+    """Return where a merge begins."""
     n_lists = len(lists.shares)
-    cursors, given = lists.starts[:-1].copy(), np.zeros(n_lists, np.int64)
-    active = np.ones(n_lists, np.bool_)
-    chosen = room_for(len(places), rules.matrix.shape[1])
-    n = 0
+    given, active = np.zeros(n_lists, np.int64), np.ones(n_lists, np.bool_)
+    return Merging(lists.starts[:-1].copy(), given, active, room_for(n_places, dim))
+
+
+@kernel
+def _go_on(
+    lists: Lists, rules: Rules, merging: Merging, places: Int64s, turns: Int32s, n: int
+) -> tuple[int, int]:
+    cursors, given, active = merging.cursors, merging.given, merging.active
     while n < len(places):
         i = furthest_behind(given, lists.shares, active, n)
         if i < 0:
             break
-        at = _next_place(lists, rules, cursors[i], lists.starts[i + 1], chosen, n)
-        if at < 0 and not lists.complete[i]:
-            return n, i
+        at = _next_place(lists, rules, cursors[i], lists.starts[i + 1], merging.chosen, n)
         if at < 0:
+            cursors[i] = lists.starts[i + 1]
+            if not lists.complete[i]:
+                return n, i
             active[i] = False
             continue
         rules.barred[slot_of(rules.barred, lists.rows[at])] = lists.rows[at]
@@ -183,6 +204,15 @@ def merge(lists: Lists, rules: Rules, places: Int64s, turns: Int32s) -> tuple[in
         given[i] += 1
         n += 1
     return n, -1
+
+
+@kernel
+def merge_on(
+    lists: Lists, merging: Merging, barred: Int32s, pool: Bools, matrix: Matrix, cosine: float,
+    places: Int64s, turns: Int32s, n: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Go on with a merge of which ``n`` items are taken; returns what :func:`merge` does."""
+    return _go_on(lists, Rules(pool, barred, matrix, cosine), merging, places, turns, n)
 
 
 @kernel

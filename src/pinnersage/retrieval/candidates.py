@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
-from pinnersage.retrieval._merge import ALL_LONG_ENOUGH, NOT_MERGED, Lists, offer_and_merge
+from pinnersage.retrieval._merge import (
+    ALL_LONG_ENOUGH,
+    NOT_MERGED,
+    Lists,
+    begin,
+    make_set,
+    merge_on,
+    offer_and_merge,
+)
 from pinnersage.retrieval._scores import Matrix
 from pinnersage.retrieval.neighbors import NeighborCache, Neighbors, depth_for
 
@@ -79,18 +87,48 @@ def fill(
     lists: list[Neighbors] = []
     short = np.ones(len(depths), np.bool_)
     at, turns = np.empty(k, np.int64), np.empty(k, np.int32)
+    dry, n_candidates = NOT_MERGED, 0
+    further: _Further | None = None
     while True:
-        lists = _look_up(lists, ask, depths, short, cache)
+        before, lists = lists, _look_up(lists, ask, depths, short, cache)
         merged = _ragged(lists, ask.shares)
-        n, dry, n_candidates = offer_and_merge(
-            merged, ask.seen, pool, matrix, near_duplicate_cosine, short, at, turns
-        )
+        if dry != NOT_MERGED and _begins_with(lists[dry].rows, before[dry].rows):
+            # Most often: the deeper list only has more behind. What the interests offer stays the same.
+            further = further or _Further(merged, ask, k, pool, matrix, near_duplicate_cosine)
+            short[:] = False
+            n, dry = further.merge(merged, at, turns)
+        else:
+            further = None
+            n, dry, n_candidates = offer_and_merge(
+                merged, ask.seen, pool, matrix, near_duplicate_cosine, short, at, turns
+            )
         if dry == ALL_LONG_ENOUGH:
             scores = np.concatenate([near.scores for near in lists])
             return Filled(merged.rows[at[:n]], scores[at[:n]], turns[:n], n_candidates)
         if dry != NOT_MERGED:
             short[dry] = True
         depths = [depth_for(2 * d) if s else d for d, s in zip(depths, short.tolist(), strict=True)]
+
+
+class _Further:
+    """A merge that goes on where a list ran out, once it is longer: begun anew it would do the same."""
+
+    def __init__(self, lists: Lists, ask: Ask, k: int, pool: Bools, matrix: Matrix, cosine: float) -> None:
+        self._rules = make_set(ask.seen, k + 1), pool, matrix, cosine
+        self._merging, self._n, self._starts = begin(lists, k, matrix.shape[1]), 0, lists.starts
+
+    def merge(self, lists: Lists, at: Int64s, turns: Int32s) -> tuple[int, int]:
+        """Go on with these lists, each of which begins with what it was; see :func:`merge_on`."""
+        moved = lists.starts[:-1] - self._starts[:-1]
+        at[: self._n] += moved[turns[: self._n]]
+        self._merging.cursors[:] += moved
+        self._starts = lists.starts
+        self._n, dry = merge_on(lists, self._merging, *self._rules, at, turns, self._n)
+        return self._n, dry
+
+
+def _begins_with(rows: Int32s, first: Int32s) -> bool:
+    return bool(np.array_equal(rows[: len(first)], first))
 
 
 def _ragged(lists: list[Neighbors], shares: Int64s) -> Lists:

@@ -9,7 +9,7 @@ import msgspec
 from pinnersage._times import to_ms
 from pinnersage.serving.backend import Preference
 from pinnersage.serving.intake import BadActionError, checked_id, decoded
-from pinnersage.serving.problems import RequestError
+from pinnersage.serving.problems import FieldError, RequestError
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ItemIn, PreferenceIn, RecommendationsIn
 
@@ -33,6 +33,7 @@ def read_recommendations(body: bytes, bounds: ServiceSettings) -> Recommendation
     _at_most(asked.k, "k", bounds.max_k)
     _at_most(len(asked.actions or ()), "actions", bounds.max_actions)
     _at_most(len(asked.user_ids or ()), "user_ids", bounds.max_users)
+    _check_all_lists(len(asked.user_ids or ()), asked.k, max(bounds.max_items, bounds.max_k))
     for position, user_id in enumerate(asked.user_ids or ()):
         try:
             checked_id(user_id, "user_id", bounds.max_id_bytes)
@@ -69,6 +70,15 @@ def read_item(body: bytes) -> tuple[list[float], dict[str, Any]]:
     if known.created_at is not None:
         attributes["created_at"] = to_ms(known.created_at)
     return known.embedding, attributes
+
+
+def _check_all_lists(n_users: int, k: int, most: int) -> None:
+    if n_users * k > most:
+        told = (
+            f"expected user_ids times k of at most {most:,} items, got {n_users:,} times {k:,}: "
+            "ask for shorter lists, or in parts"
+        )
+        raise RequestError(told, errors=[FieldError(field, told) for field in ("user_ids", "k")])
 
 
 def _at_most(value: int, field: str, most: int) -> None:

@@ -93,17 +93,20 @@ class Edge:
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
         loop = asyncio.get_running_loop()
-        body_until_s = loop.time() + self._settings.read_timeout_s
+        body_until_s: float | None = loop.time() + self._settings.read_timeout_s
 
         async def receive_in_time() -> Message:
+            nonlocal body_until_s
             try:
                 async with asyncio.timeout_at(body_until_s):
                     found: Message = await receive()
-                    return found
             except TimeoutError:
                 raise RequestError(
                     f"the body did not arrive within {self._settings.read_timeout_s:g} s", status=408
                 ) from None
+            if not found.get("more_body"):
+                body_until_s = None  # Whoever goes on receiving waits for the client to go away.
+            return found
 
         try:
             async with asyncio.timeout(self._settings.request_timeout_s):

@@ -9,6 +9,20 @@ from litestar import Response
 _JSON = b"application/json"
 
 
+class NoAnswer(Response[Any]):
+    """Nothing is sent: nobody is there any more."""
+
+    def __init__(self) -> None:
+        pass
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Return what sends nothing."""
+        return self._send_nothing
+
+    async def _send_nothing(self, _scope: Any, _receive: Any, _send: Any) -> None:
+        pass
+
+
 class EncodedJson(Response[Any]):
     """A JSON body with its status.
 

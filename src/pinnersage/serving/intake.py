@@ -11,7 +11,7 @@ import msgspec
 
 from pinnersage._ids import ItemId
 from pinnersage._times import rfc3339
-from pinnersage.serving.problems import RequestError, with_choices
+from pinnersage.serving.problems import RequestError, in_words
 from pinnersage.serving.results import MESSAGES
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionIn, ActionResult, ActionsIn, SessionAction
@@ -103,7 +103,7 @@ def field_and_message(error: msgspec.ValidationError) -> tuple[str, str]:
         path = f"{path}.{named['field']}".lstrip(".")
     if unknown:
         message = f"there is no field {unknown['field']}; /schema has those there are"
-    return path or "body", with_choices(path, message)
+    return path or "body", in_words(path, message)
 
 
 def read_actions(body: bytes, bounds: ServiceSettings) -> Taken:

@@ -34,9 +34,12 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
     service = service_of(request)
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
-            await service.slow(service.check_ready)
+            await service.check(service.check_ready)
     except TimeoutError:
-        raise UnavailableError("not ready: the disk does not answer") from None
+        raise UnavailableError(
+            f"not ready: the check of the model's files has not ended within {READY_TIMEOUT_S:g} s; "
+            "look at the disk, and at the load of this machine"
+        ) from None
     except PinnerSageError as error:
         raise UnavailableError(f"not ready: {error}") from error
     return Ready("ready", service.backend.generation)
@@ -49,8 +52,8 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
     """Show metrics in Prometheus' text format, of all workers together."""
     service = service_of(request)
-    await service.slow(service.observe_status)
-    text = await service.slow(service.metrics.text)
+    await service.measure(service.observe_status)
+    text = await service.measure(service.metrics.text)
     # The framework adds the charset.
     return Response(text, media_type="text/plain; version=0.0.4")
 

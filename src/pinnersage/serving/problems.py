@@ -35,6 +35,8 @@ MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, rep
 _FIELD = re.compile(
     r"(user_id|item_id|event_id|medoid_item_id|embedding_version|embedding|mode|interests|attributes|k)\b"
 )
+_RANGE, _RANGE_WORDS = re.compile(r"Expected `int` ([<>]=) (-?\d+)$"), {">=": "least", "<=": "most"}
+_INTEGER = re.compile(r"-?[0-9]{1,40}")
 _NOT_A_CHOICE = "Invalid enum value "
 _CHOICES = {"mode": get_args(Mode)}
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
@@ -134,26 +136,40 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
     """Answer for what the framework refuses: no such route, a parameter that is not a number."""
     errors = []
     if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        errors = [_field_error(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
-    named = ", ".join(e.field for e in errors)
-    detail = f"cannot read {named}" if named else str(error.detail)
+        errors = [
+            _field_error(request, str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra
+        ]
+    told = "; ".join(e.message if _is_told(e.message) else f"cannot read {e.field}" for e in errors)
+    detail = told or str(error.detail)
     if str(error.detail) == "client disconnected prematurely":
         return _respond(request, 400, "the connection ended before the body was complete")
     return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
 
 
-def _field_error(field: str, message: str) -> FieldError:
-    return FieldError(field, with_choices(field, message))
+def _field_error(request: Request[Any, Any, Any], field: str, message: str) -> FieldError:
+    told = in_words(field, message)
+    given = request.query_params.get(field) or ""
+    is_number = _RANGE.match(message) and _INTEGER.fullmatch(given)
+    return FieldError(field, f"{told}, got {int(given):,}" if is_number else told)
 
 
-def with_choices(field: str, message: str) -> str:
-    """Return the message of the decoder with the values that a field may have, where it leaves them out.
+def _is_told(message: str) -> bool:
+    return message.startswith("expected ")
+
+
+def in_words(field: str, message: str) -> str:
+    """Return the message of the decoder as a sentence that names the field and the values it may have.
 
     Examples
     --------
-    >>> with_choices("mode", "Invalid enum value 'best'")
+    >>> in_words("mode", "Invalid enum value 'best'")
     "expected mode sampled, budgeted, balanced or ranked, got 'best'"
+    >>> in_words("interests", "Expected `int` <= 10000")
+    'expected interests of at most 10,000'
     """
+    bound = _RANGE.match(message)
+    if bound:
+        return f"expected {field} of at {_RANGE_WORDS[bound[1]]} {int(bound[2]):,}"
     if field not in _CHOICES or not message.startswith(_NOT_A_CHOICE):
         return message
     *others, last = _CHOICES[field]

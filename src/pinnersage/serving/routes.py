@@ -17,10 +17,12 @@ from pinnersage.errors import UserNotFoundError
 from pinnersage.serving import examples, held, shapes
 from pinnersage.serving.backend import Answer
 from pinnersage.serving.bodies import read_item, read_preference, read_recommendations
+from pinnersage.serving.encoded import EncodedJson, NoAnswer
 from pinnersage.serving.intake import read_actions, session_actions
 from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
 from pinnersage.serving.results import ActionsProblem, ActionsUnavailable, actions_answer
 from pinnersage.serving.service import Service, service_of
+from pinnersage.serving.threads import ClientGoneError, unless_gone
 
 AnyRequest = Request[Any, Any, Any]
 UserId = Annotated[str, PathParameter(description="A user.", min_length=1, examples=[Example(value="u42")])]
@@ -106,7 +108,8 @@ async def recommend_many(
     """Recommend items from the `actions` of an anonymous session, or to several `user_ids` at once.
 
     A session leaves nothing behind; its answer is one list with `user_id` null. Several users get
-    `{"answers": [...]}`, a list each in the order asked.
+    `{"answers": [...]}`, a list each in the order asked; users times `k` is at most 50,000, unless set
+    otherwise.
     """
     service = service_of(request)
     asked = read_recommendations(body, service.settings)
@@ -116,9 +119,15 @@ async def recommend_many(
         actions = session_actions(asked.actions or (), now_ms, service.settings.max_id_bytes)
         found = await service.slow(service.backend.recommend_session, actions, asked.k, **options)
         return service.respond(found)
-    users = asked.user_ids
-    answers = await service.slow(lambda: [_recommended(service, user, asked.k, options) for user in users])
-    return service.respond({"answers": answers})
+
+    def one(user_id: str | int) -> bytes:  # In bytes at once: the lists of many users take a lot of memory.
+        return service.encoded(_recommended(service, user_id, asked.k, options))
+
+    try:
+        answers = await unless_gone(request.receive, service.slow_each(one, asked.user_ids))
+    except ClientGoneError:
+        return NoAnswer()
+    return EncodedJson(b'{"answers":[' + b",".join(answers) + b"]}")
 
 
 @get(USER + "/interests", **reads("The interests.", 404, 414))

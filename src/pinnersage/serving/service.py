@@ -45,12 +45,16 @@ class Service:
         )
         backend.observe = self.metrics.stage
         self._generation, self._observing = backend.generation, threading.Lock()
-        # Apart from each other: writes may wait for a lock, and reads must not wait for them.
-        reads, writes = (
-            Threads(name, settings.n_threads, settings.max_waiting) for name in ("reads", "writes")
+        # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
+        # either. What tells how the service is, and takes it over to new generations, waits for no request.
+        n_threads, max_waiting = settings.n_threads, settings.max_waiting
+        reads, lists, writes = (
+            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes")
         )
-        self.slow, self.write = reads.call, writes.call
-        self._threads = (reads, writes)
+        health, measures, watch = (Threads(name, 1, max_waiting) for name in ("health", "metrics", "watch"))
+        self.slow, self.slow_each, self.write = reads.call, lists.call_each, writes.call
+        self.check, self.measure, self._look = health.call, measures.call, watch.call
+        self._threads = (reads, lists, writes, health, measures, watch)
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
@@ -79,8 +83,12 @@ class Service:
 
     def respond(self, answer: Answer | msgspec.Struct, status: int = 200) -> Response[Any]:
         """Return an answer as JSON."""
-        body = self.timed("encode", _encode, answer)
-        return EncodedJson(body, status)
+        return EncodedJson(self.encoded(answer), status)
+
+    def encoded(self, answer: Answer | msgspec.Struct) -> bytes:
+        """Return an answer, or a part of one, in JSON."""
+        body: bytes = self.timed("encode", _encode, answer)
+        return body
 
     async def take(self, taken: Taken) -> list[ActionResult]:
         """Commit the readable actions of a request and return a result for each that was given."""
@@ -151,8 +159,8 @@ class Service:
         """Go over to new generations beside the requests, and keep the gauges fresh."""
         while True:
             try:
-                await self.slow(self.backend.refresh)
-                await self.slow(self.observe_status)
+                await self._look(self.backend.refresh)
+                await self._look(self.observe_status)
             except PinnerSageError as error:
                 structlog.get_logger().error("the model cannot be read", error=type(error).__name__)
             await asyncio.sleep(self.settings.refresh_interval_s)

@@ -21,6 +21,8 @@ class ServiceSettings:
         Actions in one request.
     max_users
         Users in one request of recommendations.
+    max_items
+        Items in the lists of one request of recommendations: users times ``k``. One list may have ``max_k``.
     max_id_bytes
         Bytes of an id in UTF-8.
     max_queued_actions
@@ -32,6 +34,8 @@ class ServiceSettings:
         else 408.
     request_timeout_s
         A request with a body must be answered in this time, else 504.
+    write_timeout_s
+        A connection whose client has not read anything of its answer for this time is closed.
     shutdown_timeout_s
         Requests in flight get this long after SIGTERM.
     rate_per_s
@@ -39,8 +43,9 @@ class ServiceSettings:
     refresh_interval_s
         How often a new generation is looked for between requests.
     n_threads
-        Threads for what takes long: so many for reads (sessions, several users, exports) and so many for
-        writes (items, preferences, erasures).
+        Threads for what takes long: so many for reads (sessions, exports, the page), so many for lists of
+        several users, and so many for writes (items, preferences, erasures). Health, metrics and the watch
+        for generations have one each.
     max_waiting
         Calls that may wait for these threads; more are answered with 503.
     access_log
@@ -53,11 +58,13 @@ class ServiceSettings:
     max_body_bytes: int = 8 * 2**20
     max_actions: int = 10_000
     max_users: int = 500
+    max_items: int = 50_000
     max_id_bytes: int = 1_024
     max_queued_actions: int = 50_000
     max_joined_actions: int = 10_000
     read_timeout_s: float = 10.0
     request_timeout_s: float = 30.0
+    write_timeout_s: float = 30.0
     shutdown_timeout_s: float = 20.0
     rate_per_s: float = 5_000.0
     refresh_interval_s: float = 0.5

@@ -1,13 +1,20 @@
-"""Calls that take long run beside the event loop, in bounded numbers."""
+"""Calls that take long run beside the event loop, in bounded numbers, and no longer than they are awaited."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pinnersage.errors import UnavailableError
+
+Receive = Callable[[], Awaitable[Any]]
+
+
+class ClientGoneError(Exception):
+    """The client closed its connection before it had an answer."""
 
 
 class Threads:
@@ -24,26 +31,73 @@ class Threads:
     def __init__(self, name: str, n_threads: int, max_waiting: int) -> None:
         self._pool = ThreadPoolExecutor(n_threads, thread_name_prefix=f"pinnersage-{name}")
         self._max_waiting = max_waiting
-        self._n_waiting = 0
+        self._places = threading.BoundedSemaphore(max_waiting)
 
     async def call(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``function`` returns; call it from the event loop.
+
+        Cancelled, it is not begun any more; what has begun runs to its end.
 
         Raises
         ------
         UnavailableError
             Too many calls wait already.
         """
-        if self._n_waiting >= self._max_waiting:
-            raise UnavailableError(f"{self._n_waiting:,} calls wait already; send yours again later")
-        self._n_waiting += 1
-        running = asyncio.get_running_loop().run_in_executor(self._pool, lambda: function(*args, **options))
-        running.add_done_callback(self._ended)
-        return await running
+        if not self._places.acquire(blocking=False):
+            raise UnavailableError(f"{self._max_waiting:,} calls wait already; send yours again later")
+        running = self._pool.submit(function, *args, **options)
+        running.add_done_callback(lambda _: self._places.release())
+        return await asyncio.wrap_future(running)
+
+    async def call_each(self, function: Callable[[Any], Any], values: Iterable[Any]) -> list[Any]:
+        """Return ``function`` of each value, one after the other; cancelled, it stops before the next.
+
+        Raises
+        ------
+        UnavailableError
+            Too many calls wait already.
+        """
+        is_over = threading.Event()
+
+        def work() -> list[Any]:
+            found = []
+            for value in values:
+                if is_over.is_set():
+                    break
+                found.append(function(value))
+            return found
+
+        try:
+            found: list[Any] = await self.call(work)
+            return found
+        finally:
+            is_over.set()
 
     def close(self) -> None:
         """Wait for what runs, and end the threads."""
         self._pool.shutdown()
 
-    def _ended(self, _: object) -> None:
-        self._n_waiting -= 1
+
+async def unless_gone(receive: Receive, asked: Awaitable[Any]) -> Any:
+    """Return what is awaited, or cancel it when the client goes away; the body must have been read.
+
+    Raises
+    ------
+    ClientGoneError
+        It went.
+    """
+    asking = asyncio.ensure_future(asked)
+    leaving = asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait((asking, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            raise ClientGoneError
+        return asking.result()
+    finally:
+        asking.cancel()
+        leaving.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,6 +12,10 @@ from urllib.parse import quote
 
 import pytest
 from tests.serving.page.world import HOSTILE_TITLE, ODD_USER, PageServer
+
+from pinnersage.serving.page.histograms import Histogram
+from pinnersage.serving.page.rendering import environment
+from pinnersage.serving.page.system_view import SystemView
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 expect = sync_api.expect
@@ -99,6 +104,17 @@ MISSED_DOTS = """() => {
 }"""
 
 
+# Labels of the first histogram that are shown, and those that run into the one before or out of their panel.
+LABELS = """() => {
+  const panel = document.querySelector(".histogram").closest(".panel").getBoundingClientRect();
+  const boxes = [...document.querySelector(".histogram").querySelectorAll("text")]
+    .filter((label) => label.checkVisibility()).map((label) => label.getBoundingClientRect());
+  const gaps = boxes.slice(1).map((box, place) => box.left - boxes[place].right);
+  return { n: boxes.length, gap: Math.min(...gaps),
+           inside: boxes.every((box) => box.left > panel.left && box.right < panel.right) };
+}"""
+
+
 @pytest.fixture(scope="module")
 def server(model_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
     """Serve a copy of the world, which the tests may change."""
@@ -153,6 +169,28 @@ def open_page(browser: Any, server: PageServer) -> Iterator[Open]:
 def own_items(page: Any) -> list[str]:
     found: list[str] = page.locator(".own [data-item]").evaluate_all("all => all.map(i => i.dataset.item)")
     return found
+
+
+@pytest.mark.parametrize("n_bars", [2, 6, 9, 10, 13, 16])
+def test_labels_of_histograms_stand_apart_on_every_screen(
+    browser: Any, server: PageServer, n_bars: int
+) -> None:
+    bounds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
+    bounds = [*bounds, math.inf][-n_bars:] if n_bars > 9 else bounds[-n_bars:]
+    filled = Histogram(bounds, range(1, n_bars + 1))
+    view = SystemView(None, [], [], [], filled, filled, [], [])
+    values: dict[str, Any] = {"view": view, "has_key": False, "now_ms": 0}
+    html = environment().get_template("system.html.jinja").render(**values)
+    page = browser.new_page()
+    page.route("**/system", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(server.url + "/system")
+    for width in (1280, 1000, 800, 650, 390, 360):
+        page.set_viewport_size({"width": width, "height": 900})
+        found = page.evaluate(LABELS)
+        assert found["inside"], (width, found)
+        assert found["gap"] >= 3, (width, found)
+        assert found["n"] >= min(n_bars, 4) / 2, (width, found)
+    page.close()
 
 
 def test_a_user_is_found_by_typing_and_with_the_keyboard_alone(open_page: Open) -> None:

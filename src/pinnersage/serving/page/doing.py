@@ -60,7 +60,7 @@ async def prefer(request: AnyRequest, user_id: UserIdInPath, body: RawBody) -> R
     medoid, preference = field(form, "medoid_item_id"), form.get("preference", "")
     if preference not in _PREFERENCES:
         raise RequestError("expected the preference muted, pinned or none", field="preference")
-    await desk.service.slow(desk.backend.set_preference, user_id, medoid, _PREFERENCES[preference])
+    await desk.service.write(desk.backend.set_preference, user_id, medoid, _PREFERENCES[preference])
     mode = desk.mode(form.get("mode", ""))
     return Redirect(user_link(user_id, mode=mode, done="preference", item=medoid), status_code=303)
 

@@ -123,7 +123,7 @@ async def show_system(request: AnyRequest) -> Response[bytes]:
     """Show how the model and the service are doing."""
     desk = Desk(request)
     now_ms = wall_clock_ms()
-    view = await desk.service.slow(system_view, desk.service, now_ms)
+    view = await desk.service.measure(system_view, desk.service, now_ms)
     return desk.pages.page("system", view=view, now_ms=now_ms, **desk.frame)
 
 
