@@ -40,6 +40,10 @@ class ImportReport:
         Reason -> number of rows; no reason with zero rows.
     examples
         The first few bad rows of each reason.
+    n_retractions
+        Good rows that take an action back.
+    n_taken_back
+        Good rows of actions that these take back.
     """
 
     table: str
@@ -49,6 +53,8 @@ class ImportReport:
     n_bad: int
     reasons: dict[str, int]
     examples: list[BadRow]
+    n_retractions: int = 0
+    n_taken_back: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
@@ -58,12 +64,16 @@ class ImportReport:
             "n_rows": self.n_rows,
             "n_good": self.n_good,
             "n_bad": self.n_bad,
+            "n_retractions": self.n_retractions,
+            "n_taken_back": self.n_taken_back,
             "reasons": dict(self.reasons),
             "examples": [example._asdict() for example in self.examples],
         }
 
-    def raise_if_too_many(self, config: ImportConfig) -> None:
+    def raise_if_too_many(self, config: ImportConfig, *, retractions_alone: bool = False) -> None:
         """Refuse to go on when nothing is left, or when more rows are bad than ``config`` allows.
+
+        Where ``retractions_alone``, rows that take something back are something.
 
         Raises
         ------
@@ -72,6 +82,12 @@ class ImportReport:
         """
         if self.n_good == 0:
             raise RowsRefusedError(f"{self.table}: none of {self.n_rows:,} rows can be used", self)
+        if self.n_good == self.n_retractions + self.n_taken_back and not retractions_alone:
+            raise RowsRefusedError(
+                f"{self.table}: none of {self.n_rows:,} rows counts, {self.n_taken_back:,} are taken back by "
+                f"{self.n_retractions:,} with retract",
+                self,
+            )
         if config.strict and self.n_bad:
             raise RowsRefusedError(
                 f"{self.table}: expected no bad rows (strict), found {self.n_bad:,} of {self.n_rows:,}",
@@ -96,7 +112,8 @@ class RowsRefusedError(BadRowsError):
         for example in report.examples:
             first.setdefault(example.reason, example)
         shown = "".join(f"\n  {e.file} row {e.row}: {e.reason}: {e.value}" for e in first.values())
-        super().__init__(f"{found} ({reasons}).{shown}\n{advice}")
+        told = f" ({reasons})" if reasons else ""
+        super().__init__(f"{found}{told}.{shown}\n{advice}")
         self.report = report
         self.reports = {report.table: report}
 
@@ -158,9 +175,13 @@ class BadRowCounter:
             for example in other.examples.get(reason, [])[: self.wants(reason)]:
                 kept.append(example._replace(row=true_row(example.row)))
 
-    def report(self, table: str, sources: tuple[str, ...], n_rows: int) -> ImportReport:
+    def report(
+        self, table: str, sources: tuple[str, ...], n_rows: int, n_retractions: int = 0, n_taken_back: int = 0
+    ) -> ImportReport:
         """Return the finished report, the most frequent reason first."""
         reasons = dict(sorted(self.reasons.items(), key=lambda pair: (-pair[1], pair[0])))
         examples = [example for name in reasons for example in self.examples.get(name, ())]
         n_bad = sum(reasons.values())
-        return ImportReport(table, sources, n_rows, n_rows - n_bad, n_bad, reasons, examples)
+        return ImportReport(
+            table, sources, n_rows, n_rows - n_bad, n_bad, reasons, examples, n_retractions, n_taken_back
+        )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pinnersage.errors import SchemaError, UsageError
 
-ACTION_COLUMNS = ("user_id", "item_id", "timestamp", "action", "weight", "event_id")
+ACTION_COLUMNS = ("user_id", "item_id", "timestamp", "action", "weight", "event_id", "retract")
 ITEM_TEXTS = ("title", "url", "image_url", "category", "provider")
 ITEM_COLUMNS = ("item_id", "embedding", *ITEM_TEXTS, "quality", "created_at", "available")
 ALIASES = {"timestamp": "datetime"}

@@ -28,6 +28,7 @@ REASONS = (
     "weight_unparsable",
     "weight_not_finite",
     "weight_negative",
+    "retract_unparsable",
 )
 """Position = code; of several faults of a row the first counts."""
 
@@ -69,21 +70,22 @@ def checked_sql(
     checks
         Kinds, units and limits.
     numbered
-        Add ``row`` (from 1) and the texts ``item_text``, ``time_text``, ``weight_text``.
+        Add ``row`` (from 1) and the texts ``item_text``, ``time_text``, ``weight_text``, ``retract_text``.
 
     Returns
     -------
     str
         Columns ``user_id`` (BIGINT when every part has integers, else VARCHAR), ``user_is_integer``,
         ``item_row`` INTEGER, ``time_ms`` BIGINT, ``kind`` VARCHAR, ``weight`` FLOAT, ``event_key``
-        UBIGINT, ``reason`` UTINYINT.
+        UBIGINT, ``retract`` BOOLEAN (never NULL), ``retracted_item`` VARCHAR (the item's id as text where
+        ``retract`` holds), ``reason`` UTINYINT.
     """
     integers = users_are_integers(parts)
     raw = " UNION ALL ".join(_raw_sql(part, columns, checks, integers, numbered) for part, columns in parts)
-    extra = ", row, item_text, time_text, weight_text" if numbered else ""
+    extra = ", row, item_text, time_text, weight_text, retract_text" if numbered else ""
     return (
         "SELECT user_id, user_is_integer, item_row, time_ms, kind, "
-        "TRY_CAST(weight AS FLOAT) AS weight, event_key, "
+        "TRY_CAST(weight AS FLOAT) AS weight, event_key, retract, retracted_item, "
         f"{_reason_sql(checks, integers)} AS reason{extra} "
         f"FROM ({raw}) LEFT JOIN {VOCABULARY} ON item_key = vocabulary_id"
     )
@@ -131,12 +133,15 @@ def _raw_sql(part: Part, columns: dict[str, str], checks: Checks, integers: bool
         "kind": _kind_sql(columns),
         **_weight_sql(part, columns),
         "event_key": _event_sql(part, columns),
+        **_retract_sql(part, columns, item.text),
         "unreadable": UNREADABLE if part.format == "jsonl" else "false",
     }
     if numbered:
         weight = quoted(columns["weight"]) + "::VARCHAR" if "weight" in columns else "NULL::VARCHAR"
         values |= {"row": "row", "item_text": item.text, "time_text": f"{quoted(time)}::VARCHAR"}
         values["weight_text"] = weight
+        given = quoted(columns["retract"]) + "::VARCHAR" if "retract" in columns else "NULL::VARCHAR"
+        values["retract_text"] = given
     relation = f"(SELECT *, row_number() OVER () AS row FROM {part.relation})" if numbered else part.relation
     return "SELECT " + ", ".join(f"{sql} AS {name}" for name, sql in values.items()) + f" FROM {relation}"
 
@@ -172,13 +177,33 @@ def _event_sql(part: Part, columns: dict[str, str]) -> str:
     return event_key_sql(id_column(part.pieces[0].name, "event_id", name, part.types[name]).text)
 
 
+def _retract_sql(part: Part, columns: dict[str, str], item_text: str) -> dict[str, str]:
+    if "retract" not in columns:
+        return {"retract": "false", "retracted_item": "NULL::VARCHAR", "retract_unparsable": "false"}
+    c, sql_type = quoted(columns["retract"]), part.types[columns["retract"]]
+    if sql_type not in (TEXT, "VARCHAR", "BOOLEAN", '"NULL"', *_NUMBERS):
+        raise SchemaError(
+            f"{part.pieces[0].name}: expected true or false in retract (column {columns['retract']}), "
+            f"found {sql_type}"
+        )
+    text = f"{c}::VARCHAR"
+    # Of numbers 0 and 1 alone are truth values; as text both are among those that the engine knows.
+    retract = f"coalesce(TRY_CAST({text} AS BOOLEAN), false)"
+    return {
+        "retract": retract,
+        "retracted_item": f"CASE WHEN {retract} THEN {item_text} END",
+        "retract_unparsable": f"({c} IS NOT NULL AND {text} <> '' AND TRY_CAST({text} AS BOOLEAN) IS NULL)",
+    }
+
+
 def _reason_sql(checks: Checks, integers: bool) -> str:
     no_user = "user_id IS NULL" if integers else "user_id IS NULL OR user_id = ''"
     faults = {
         "unreadable_row": "unreadable",
         "empty_user_id": no_user,
         "empty_item_id": "item_empty",
-        "unknown_item": "item_row IS NULL",
+        # What an event id takes back it names alone.
+        "unknown_item": "item_row IS NULL AND NOT (retract AND event_key <> 0)",
         "time_missing": "time_missing",
         "time_unparsable": "time_ms IS NULL",
         "time_before_1970": "time_ms < 0",
@@ -186,6 +211,7 @@ def _reason_sql(checks: Checks, integers: bool) -> str:
         "weight_unparsable": "weight_unparsable",
         "weight_not_finite": f"NOT isfinite(weight) OR abs(weight) > {_FLOAT32_MAX!r}",
         "weight_negative": "weight < 0",
+        "retract_unparsable": "retract_unparsable",
     }
     whens = " ".join(f"WHEN {sql} THEN {REASONS.index(name)}" for name, sql in faults.items())
     return f"(CASE {whens} ELSE 0 END)::UTINYINT"

@@ -13,7 +13,7 @@ from pinnersage.actions.opening import ActionPart
 
 _SHOWN = (
     "CASE WHEN reason IN (3, 4) THEN item_text WHEN reason BETWEEN 5 AND 8 THEN time_text "
-    "WHEN reason >= 9 THEN weight_text END"
+    "WHEN reason BETWEEN 9 AND 11 THEN weight_text WHEN reason = 12 THEN retract_text END"
 )
 _N_FETCHED = 1_000
 

@@ -17,6 +17,7 @@ from pinnersage._tables.idcolumns import IdKind
 from pinnersage._tables.sources import Piece
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.cutting import cut_by_user
+from pinnersage.actions.retractions import Retraction, read_retractions
 from pinnersage.errors import DataError
 
 Stamps = list[tuple[Piece, tuple[int, int]]]
@@ -31,9 +32,10 @@ class ActionLog:
     report
         Rows read, kept and left out.
     n_actions
-        Good rows (duplicates included).
+        Good rows (duplicates included) but those that take an action back, or are taken back.
     oldest_ms, newest_ms
-        Times of the oldest and the newest good action.
+        Time of the oldest of these actions, and of the newest good one, taken back or not: that moved
+        "now" when it came. 0 where there is none.
     user_kind
         Whether user ids are strings or integers.
     kinds
@@ -79,13 +81,25 @@ class ActionLog:
             with translated(piece.name):
                 if piece.stamp() != stamp:
                     raise DataError(f"{piece.name}: changed while it was being read; start again")
+        if not self.kinds:
+            return
         with translated("sorting actions by user"):
             rows = self._connection.sql(self._sorted_sql(now_ms)).to_arrow_reader(max_actions_per_batch)
             yield from cut_by_user(rows, max_actions_per_batch)
 
+    def retractions(self) -> list[Retraction]:
+        """Return what the log takes back, by user and time."""
+        if not self.report.n_retractions:
+            return []
+        with translated("reading what was taken back"):
+            return read_retractions(self._connection, self._user_type)
+
+    @property
+    def _user_type(self) -> str:
+        return "BIGINT" if self.user_kind == "integer" else "VARCHAR"
+
     def _sorted_sql(self, now_ms: int) -> str:
-        user = "user_id::BIGINT" if self.user_kind == "integer" else "user_id::VARCHAR"
-        columns = [f"{user} AS user_id", "item_row", "time_ms"]
+        columns = [f"user_id::{self._user_type} AS user_id", "item_row", "time_ms"]
         if self.kinds != [""]:
             kinds = ", ".join(map(literal, self.kinds))
             columns.append(f"enum_code(kind::ENUM({kinds}))::UTINYINT AS kind")

@@ -29,6 +29,7 @@ from pinnersage.actions.checks import (
 from pinnersage.actions.examples import show_bad_rows
 from pinnersage.actions.log import ActionLog
 from pinnersage.actions.opening import ActionPart, open_action_parts
+from pinnersage.actions.retractions import counting_sql, stage_retractions
 from pinnersage.config import MS_PER_DAY, ImportConfig
 from pinnersage.errors import DataError, SchemaError
 from pinnersage.items.vocabulary import ItemVocabulary
@@ -49,6 +50,7 @@ def stage_actions(
     progress: Progress | None = None,
     keep_unknown: bool = False,
     users_as_text: bool = False,
+    take_back: bool = True,
 ) -> ActionLog:
     """Check a log of actions against the items.
 
@@ -79,6 +81,9 @@ def stage_actions(
         :attr:`ActionLog.unknown_item_ids`.
     users_as_text
         Take the ids of users as text, also if all are integers.
+    take_back
+        Leave out the actions that rows with ``retract`` take back. Without it the log may hold nothing but
+        such rows; they are in :meth:`ActionLog.retractions` either way.
 
     Raises
     ------
@@ -110,7 +115,7 @@ def stage_actions(
                 _register(
                     connection, pa.concat_arrays([vocabulary.ids, pa.array(unknown, vocabulary.ids.type)])
                 )
-            read = _Reading(connection, pieces, parts, checks, unknown, users_as_text)
+            read = _Reading(connection, pieces, parts, checks, unknown, users_as_text, take_back)
             read.check_all(progress)
         return read.log(config, stack)
 
@@ -136,12 +141,15 @@ class _Reading:
     checks: Checks
     unknown_item_ids: list[Any]
     users_as_text: bool
+    take_back: bool
     relation: str = ""
     bad: BadRowCounter = field(default_factory=BadRowCounter)
     rejects: Rejects = field(default_factory=dict)
     kinds: dict[str, int] = field(default_factory=dict)
     times_ms: list[int] = field(default_factory=list)
     all_integers: bool = True
+    n_retractions: int = 0
+    n_taken_back: int = 0
 
     def check_all(self, progress: Progress | None) -> None:
         n_bytes = sum(piece.n_bytes for piece in self.pieces)
@@ -153,30 +161,39 @@ class _Reading:
             self.relation, progress = "staged", None
             self.rejects = csv_rejects(self.connection)
         summary = (
-            "SELECT reason, kind, count(*), min(time_ms), max(time_ms), bool_and(user_is_integer) "
-            f"FROM {self.relation} GROUP BY reason, kind"
+            "SELECT reason, kind, retract, count(*), min(time_ms), max(time_ms), bool_and(user_is_integer) "
+            f"FROM {self.relation} GROUP BY reason, kind, retract"
         )
         for row in run(self.connection, summary, _STAGE, n_bytes, progress):
             self._count(*row)
         self.bad.count("unreadable_row", sum(map(len, self.rejects.values())))
         if self.bad.reasons:
             show_bad_rows(self.connection, self.parts, self.checks, self.rejects, self.bad)
+        if self.n_retractions:
+            self.n_taken_back = stage_retractions(self.connection, self.relation)
 
-    def _count(self, reason: int, kind: str, n: int, oldest: int, newest: int, integers: Any) -> None:
+    def _count(
+        self, reason: int, kind: str, retract: bool, n: int, oldest: int, newest: int, integers: Any
+    ) -> None:
         if reason:
             self.bad.count(REASONS[reason], n)
             return
+        self.all_integers = self.all_integers and bool(integers)
+        if retract:
+            self.n_retractions += n
+            return
+        # What is taken back has happened, too: like an action that counts it moves the newest time.
         self.kinds[kind] = n
         self.times_ms += [oldest, newest]
-        self.all_integers = self.all_integers and bool(integers)
 
     def log(self, config: ImportConfig, resources: ExitStack) -> ActionLog:
-        n_good = sum(self.kinds.values())
+        n_actions = sum(self.kinds.values())
+        n_rows = n_actions + self.n_retractions + sum(self.bad.reasons.values())
         sources = tuple(piece.name for piece in self.pieces)
-        report = self.bad.report("actions", sources, n_good + sum(self.bad.reasons.values()))
+        report = self.bad.report("actions", sources, n_rows, self.n_retractions, self.n_taken_back)
         if report.n_rows == 0:
             raise DataError(f"{_names(self.pieces)}: the table of actions holds no rows")
-        report.raise_if_too_many(config)
+        report.raise_if_too_many(config, retractions_alone=not self.take_back)
         if len(self.kinds) > MAX_KINDS:
             raise SchemaError(
                 f"{_names(self.pieces)}: expected at most {MAX_KINDS} kinds of action, found "
@@ -187,18 +204,29 @@ class _Reading:
         stamps = [] if self.relation == "staged" else [(piece, piece.stamp()) for piece in self.pieces]
         return ActionLog(
             report=report,
-            n_actions=n_good,
-            oldest_ms=min(self.times_ms),
-            newest_ms=max(self.times_ms),
+            n_actions=n_actions - (self.n_taken_back if self.take_back else 0),
+            oldest_ms=self._oldest_ms(),
+            newest_ms=max(self.times_ms, default=0),
             user_kind=self._user_kind(),
             kinds=sorted(self.kinds, key=str.encode),
             unknown_item_ids=self.unknown_item_ids,
             _connection=self.connection,
-            _relation=self.relation,
+            _relation=self._counting(),
             _given=frozenset(given),
             _stamps=stamps,
             _resources=resources.pop_all(),
         )
+
+    def _oldest_ms(self) -> int:
+        if not (self.take_back and self.n_taken_back):
+            return min(self.times_ms, default=0)
+        sql = f"SELECT min(time_ms) FROM {self._counting()} WHERE reason = 0"
+        return int(self.connection.execute(sql).fetchall()[0][0])
+
+    def _counting(self) -> str:
+        if not self.n_retractions:
+            return self.relation
+        return counting_sql(self.relation, take_back=self.take_back)
 
     def _user_kind(self) -> IdKind:
         integers = users_are_integers(self.parts) or self.all_integers

@@ -16,6 +16,7 @@ from pinnersage.cli import (
     erasing,
     evaluating,
     exits,
+    journal,
     keys,
     reading,
     serving,
@@ -70,6 +71,7 @@ _VERBS = (
     (streaming.ingest, "pinnersage ingest model new-actions.parquet"),
     (streaming.verify, "pinnersage verify model"),
     (streaming.compact, "pinnersage compact model --keep-days 100"),
+    (journal.journal, "pinnersage journal model --out journal.parquet"),
     (erasing.erase, "pinnersage erase model u42"),
     (serving.serve, "pinnersage serve model --port 8765"),
 )

@@ -30,7 +30,7 @@ def validate(
 ) -> None:
     """Check both tables and count their bad rows by reason, without building anything."""
     configure_log(verbose=verbose)
-    options.check_files(items, actions, embeddings=embeddings)
+    options.check_files(items, *actions, embeddings=embeddings)
     from pinnersage import model
 
     now_ms = to_ms(now)
@@ -65,7 +65,7 @@ def build(
 ) -> None:
     """Turn items and actions into a model: everyone's interests and an index of the items."""
     configure_log(verbose=verbose)
-    options.check_files(items, actions, embeddings=embeddings)
+    options.check_files(items, *actions, embeddings=embeddings)
     import structlog
 
     from pinnersage.items.origin import LeakWarning
@@ -74,7 +74,7 @@ def build(
     log = structlog.get_logger()
     started = time.monotonic()
     now_ms = to_ms(now)
-    log.info("build started", items=str(items), actions=str(actions), out=str(out))
+    log.info("build started", items=str(items), actions=", ".join(map(str, actions)), out=str(out))
     with (
         warnings.catch_warnings(action="ignore", category=LeakWarning),
         progress_bars(shown=not as_json) as progress,

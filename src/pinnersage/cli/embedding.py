@@ -23,9 +23,12 @@ def _option(*names: str, help: str, **more: Any) -> Any:
 _LOG = "Reading the log"
 _DEFAULT = EmbeddingSettings()
 Actions = Annotated[
-    Path | None,
-    _option("--actions", metavar="F", help="Actions; not needed with --from text.", show_default=False),
-]
+    list[Path] | None,
+    _option(
+        "--actions", metavar="F", show_default=False,
+        help="Actions; several are one log. Not needed with --from text.",
+    ),
+]  # fmt: skip
 Out = Annotated[Path, _option("--out", metavar="ITEMS.parquet", help="The items, with an embedding each.")]
 From = Annotated[Source, _option("--from", help="Words of the items, sessions of the log, or both.")]
 Texts = Annotated[
@@ -77,7 +80,7 @@ def embed(
 ) -> None:
     """Make item embeddings from texts, from the log, or from both: the items table that `build` takes."""
     configure_log(verbose=verbose)
-    options.check_files(items, actions)
+    options.check_files(items, *actions or ())
     from pinnersage.embedding.facade import embed as run
 
     started = time.monotonic()
@@ -87,21 +90,23 @@ def embed(
     )  # fmt: skip
     with progress_bars(shown=not as_json) as progress:
         made = run(
-            items, actions, until=until, settings=settings, text_model=text_model, imports=config.imports,
-            out=out, progress=progress,
+            items, actions or None, until=until, settings=settings, text_model=text_model,
+            imports=config.imports, out=out, progress=progress,
         )  # fmt: skip
     summary = _summary(made, settings, text_model, out) | {"seconds": round(time.monotonic() - started, 3)}
     _show(summary, actions, as_json=as_json, whole_log=until is None and source != "text")
 
 
-def _show(summary: dict[str, Any], actions: Path | None, *, as_json: bool, whole_log: bool) -> None:
+def _show(summary: dict[str, Any], actions: list[Path] | None, *, as_json: bool, whole_log: bool) -> None:
     if as_json:
         write_json(summary)
         return
     from pinnersage.cli.reports import embedding_report
 
     console().print(embedding_report(summary))
-    typer.echo(f"\nNext: pinnersage build --items {summary['out']} --actions {actions or 'F'} --out DIR")
+    typer.echo(
+        f"\nNext: pinnersage build --items {summary['out']} {options.actions_flags(actions)} --out DIR"
+    )
     if whole_log:
         error_console().print(
             "No --until was given: these embeddings know the whole log. That is right for a model without a "

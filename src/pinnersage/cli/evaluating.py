@@ -131,7 +131,7 @@ def evaluate(
     """Replay the log day by day and measure whether many interests beat one vector on it."""
     configure_log(verbose=verbose)
     names = None if arms is None else _names_in(arms)
-    options.check_files(items, actions, impressions, users, embeddings=embeddings)
+    options.check_files(items, *actions, impressions, users, embeddings=embeddings)
     _check_words(names, first, group_by or (), has_users=users is not None)
     from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
 

@@ -44,7 +44,10 @@ Users = Annotated[list[str], typer.Argument(metavar="USER...", help="One or more
 User = Annotated[str, typer.Argument(metavar="USER", help="A user id.")]
 Item = Annotated[str, typer.Argument(metavar="ITEM", help="An item id.")]
 Items = Annotated[Path, _option("--items", metavar="F", help="Items: Parquet, Arrow, CSV or JSONL.")]
-Actions = Annotated[Path, _option("--actions", metavar="F", help="Actions: Parquet, Arrow, CSV or JSONL.")]
+Actions = Annotated[
+    list[Path],
+    _option("--actions", metavar="F", help="Actions: Parquet, Arrow, CSV or JSONL; several are one log."),
+]
 Embeddings = Annotated[
     Path | None,
     _option("--embeddings", metavar="X.npy", panel=_TABLES, help="Embeddings, one row per row of the items."),
@@ -192,11 +195,20 @@ def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
     return columns or None
 
 
+def _paths(given: Path | Sequence[Path] | None) -> Sequence[Path]:
+    return [given] if isinstance(given, Path) else given or ()
+
+
+def actions_flags(actions: Sequence[Path] | None) -> str:
+    """Return the flags that name a log, for a command to be copied."""
+    return " ".join(f"--actions {path}" for path in actions or ("F",))
+
+
 def _check_map(columns: dict[str, str], given: Mapping[str, Any]) -> None:
     """Refuse a flag for a column that is not there; a settings file may serve verbs with other tables."""
     from pinnersage._tables.mapped import check_mapped
 
-    items, logs = ([given[name] for name in names if given.get(name)] for names in _TABLES_READ)
+    items, logs = ([path for name in names for path in _paths(given.get(name))] for names in _TABLES_READ)
     check_mapped(columns, items, logs)
 
 

@@ -125,6 +125,10 @@ def _name(timing: str) -> str:
 
 def _left_out(reports: Any) -> Iterator[RenderableType]:
     for report in reports:
+        if report.get("n_retractions"):
+            n_back, n_gone = report["n_retractions"], report["n_taken_back"]
+            told = f"{n_back:,} rows take an action back, {n_gone:,} hold one of these"
+            yield Text(f"\nTaken back in {report['table']}: {told} and do not count.")
         if report["n_bad"]:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
             yield Text(f"\nLeft out of {report['table']}: {reasons}. The first of them:", style="yellow")

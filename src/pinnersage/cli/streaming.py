@@ -28,9 +28,12 @@ OfItems = Annotated[
     typer.Option("--items", metavar="F", help="The items the model was built from.", show_default=False),
 ]
 OfActions = Annotated[
-    Path | None,
-    typer.Option("--actions", metavar="F", help="The log the model was built from.", show_default=False),
-]
+    list[Path] | None,
+    typer.Option(
+        "--actions", metavar="F", show_default=False,
+        help="The log the model was built from; several are one log.",
+    ),
+]  # fmt: skip
 KeepDays = Annotated[
     float | None,
     typer.Option(
@@ -87,10 +90,10 @@ def verify(
     configure_log(verbose=verbose)
     from pinnersage.model.live import LiveModel
 
-    if (items is None) != (actions is None):
+    if (items is None) == bool(actions):
         raise UsageError("expected both --items and --actions, or neither")
     with progress_bars(shown=not as_json) as progress, LiveModel(directory) as model:
-        found = model.verify(items, actions, progress).to_dict()
+        found = model.verify(items, actions or None, progress).to_dict()
     _show(found, as_json=as_json)
     return None if found["ok"] else EXIT_DIFFERENT
 

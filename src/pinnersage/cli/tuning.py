@@ -111,7 +111,7 @@ def tune(
     where they tell: learn them from what came before (`pinnersage embed --until`), or let --vectors do it.
     """
     configure_log(verbose=verbose)
-    options.check_files(items, actions, embeddings=embeddings)
+    options.check_files(items, *actions, embeddings=embeddings)
     from pinnersage.evaluation.tuning.facade import tune as run
     from pinnersage.evaluation.tuning.settings import TuningSettings
 
@@ -128,7 +128,7 @@ def tune(
     write_json(found) if as_json else _show(found, items, actions, out)
 
 
-def _show(found: dict[str, Any], items: Path, actions: Path, out: Path | None) -> None:
+def _show(found: dict[str, Any], items: Path, actions: list[Path], out: Path | None) -> None:
     from pinnersage.cli.tuning_view import next_steps, tuning_view
 
     console().print(tuning_view(found))

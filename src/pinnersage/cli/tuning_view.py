@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinnersage.cli.evaluation_view import warned
+from pinnersage.cli.options import actions_flags
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
 from pinnersage.evaluation.tuning.words import embed_command, values_text
@@ -39,14 +41,14 @@ def tuning_view(found: Answer) -> Group:
     return Group(*warned(about), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
 
 
-def next_steps(found: Answer, items: Path, actions: Path, out: Path) -> str:
+def next_steps(found: Answer, items: Path, actions: Sequence[Path], out: Path) -> str:
     """Return the commands that build with what was chosen, on embeddings like those it was chosen on."""
-    source = found["about"]["vectors"]
+    source, log = found["about"]["vectors"], actions_flags(actions)
     if source == "given":
-        return f"pinnersage build --items {items} --actions {actions} --config {out} --out DIR"
+        return f"pinnersage build --items {items} {log} --config {out} --out DIR"
     return (
-        f"pinnersage {embed_command(source)} --items {items} --actions {actions} --out E.parquet\n"
-        f"then: pinnersage build --items E.parquet --actions {actions} --config {out} --out DIR"
+        f"pinnersage {embed_command(source)} --items {items} {log} --out E.parquet\n"
+        f"then: pinnersage build --items E.parquet {log} --config {out} --out DIR"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from pinnersage._ids import ItemId
@@ -26,22 +27,39 @@ PART_ACTIONS = 20_000
 def staged_entries(
     actions: Any, opened: OpenedGeneration, config: BuildConfig, received_ms: int, progress: Progress | None
 ) -> Iterator[tuple[ImportReport, Iterator[list[ActionEntry]]]]:
-    """Check a table and yield its report, and its good rows in parts of about 20,000, user after user."""
+    """Check a table and yield its report, and its good rows in parts of about 20,000, user after user.
+
+    What it takes back comes first: so it never counts, and in the end it is the same.
+    """
     with (
         tempfile.TemporaryDirectory(prefix="pinnersage-ingest-") as scratch,
         stage_actions(
             actions, opened.items.vocabulary.base, config.imports, now_ms=None, wall_clock_ms=received_ms,
             work_dir=scratch, n_threads=config.n_threads, progress=progress, keep_unknown=True,
+            take_back=False,
         ) as log,
     ):  # fmt: skip
         _check_user_kind(log, opened)
         batches = log.batches(log.newest_ms, PART_ACTIONS)
-        yield log.report, (_entries(batch, log, opened, received_ms) for batch in batches)
+        back = _retractions(log, opened, received_ms)
+        parts = [back[start : start + PART_ACTIONS] for start in range(0, len(back), PART_ACTIONS)]
+        yield log.report, chain(parts, (_entries(batch, log, opened, received_ms) for batch in batches))
 
 
 def _check_user_kind(log: ActionLog, opened: OpenedGeneration) -> None:
     if opened.manifest["user_kind"] == "integer" and log.user_kind == "string":
         raise UsageError("user_id: expected integers, as in the model's log; found text in the new actions")
+
+
+def _retractions(log: ActionLog, opened: OpenedGeneration, received_ms: int) -> list[ActionEntry]:
+    as_own = opened.items.vocabulary.as_own
+    return [
+        ActionEntry(
+            opened.user_of(row.user_id), as_own(row.item_id), row.time_ms, row.kind, row.weight,
+            row.event_key, received_ms, retract=True,
+        )
+        for row in log.retractions()
+    ]  # fmt: skip
 
 
 def _entries(
