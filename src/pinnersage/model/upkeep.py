@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pinnersage._tables.engine import Progress
@@ -14,7 +15,10 @@ from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
 from pinnersage.model.landing import trim_item_entries, trim_journal
-from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.verification import Verification
+from pinnersage.model.verifying import verify_against_journal
+from pinnersage.model.verifying_batch import verify_against_batch
 from pinnersage.model.watermark import store_applied
 from pinnersage.streaming.journal import Journal
 
@@ -85,7 +89,9 @@ class Upkeep:
     def verify(
         self, items: Any = None, actions: Any = None, progress: Progress | None = None
     ) -> Verification:
-        """Compare every record with what a batch builds; writers wait meanwhile.
+        """Compare every record with what a batch builds; writers wait for turns of some 50 ms at most.
+
+        What was acknowledged before it began is looked for in every record.
 
         Parameters
         ----------
@@ -95,19 +101,25 @@ class Upkeep:
         progress
             Called with stage, done, total.
         """
-        with self._write_lock.held():
-            self.recover()
-            opened = self._current.caught_up()
+        self.recover()
+        with self._turn() as opened:
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
-            with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
-                self._journal.settle()
+        with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
+            self._journal.settle()
+        found = None
+        while found is None:  # A generation that lands meanwhile is the one to verify.
             if items is None or actions is None:
-                found = verify_against_journal(opened, self._journal, progress)
+                found = verify_against_journal(self._turn, self._journal, progress)
             else:
-                found = verify_against_batch(opened, self._journal, items, actions, progress)
-            found.n_behind, self._n_recovered = self._n_recovered, 0
-            return found
+                found = verify_against_batch(self._turn, self._journal, items, actions, progress)
+        found.n_behind, self._n_recovered = self._n_recovered, 0
+        return found
+
+    @contextmanager
+    def _turn(self) -> Iterator[OpenedGeneration]:
+        with self._write_lock.held():
+            yield self._current.caught_up()
 
     def check_ready(self) -> None:
         """Raise when store, journal, items or index is gone from the disk, or a disk does not answer.
