@@ -67,13 +67,14 @@ class Upkeep:
     def compact(self, keep_days: float | None = None) -> answers.Answer:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 
+        Those that wait for their item so long wait no longer (``n_parked_expired``): others have room then.
         A later build counts removed actions only if its log holds them; a generation that is rolled back to
         may lack them, too. Of an item that was put again or taken out since, only what the kept generations
         need stays, whatever its age.
         """
         with self._write_lock.held():
             opened, before = self._current.caught_up(), self._journal.n_bytes
-            n_removed = 0
+            n_removed, n_parked = 0, self._journal.n_parked()
             if keep_days is not None:
                 now_ms = time.time_ns() // 1_000_000
                 n_removed = trim_journal(self._journal, opened, now_ms, keep_days)
@@ -81,6 +82,7 @@ class Upkeep:
             self._journal.compact()
             return {
                 "n_removed": n_removed,
+                "n_parked_expired": n_parked - self._journal.n_parked(),
                 "n_item_entries": n_item_entries,
                 "n_bytes_before": before,
                 "n_bytes": self._journal.n_bytes,
