@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.model.test_live import DAY_MS, START_MS, VECTORS, built, items, log, table
 
-from pinnersage.model import turns
+from pinnersage.model import turns, upkeep
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
@@ -140,6 +140,20 @@ def test_others_write_while_it_runs(
     found = live.verify(*tables).to_dict()
     assert (found["ok"], found["differences"]) == (True, {})
     assert not left
+
+
+def test_nobody_waits_for_kernels_to_be_compiled(
+    live: LiveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = list[str]()
+
+    def rehearsed(_: object) -> None:
+        with LiveModel(tmp_path / "m") as other:
+            outcomes.extend(outcome.status for outcome in other.add_actions([NEW]))
+
+    monkeypatch.setattr(upkeep, "rehearse_writes", rehearsed)
+    assert live.verify().to_dict()["ok"]
+    assert outcomes == ["accepted"]
 
 
 def test_a_generation_that_lands_while_it_runs_is_the_one_verified(

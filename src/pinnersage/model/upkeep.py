@@ -16,6 +16,7 @@ from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
 from pinnersage.model.landing import trim_item_entries, trim_journal
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.verification import Verification
 from pinnersage.model.verifying import verify_against_journal
 from pinnersage.model.verifying_batch import verify_against_batch
@@ -109,6 +110,7 @@ class Upkeep:
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
         with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
             self._journal.settle()
+        rehearse_writes(opened)  # Nobody waits for compilers.
         found = None
         while found is None:  # A generation that lands meanwhile is the one to verify.
             if items is None or actions is None:
