@@ -77,7 +77,7 @@ def test_what_waits_too_long_leaves_room_for_others(tmp_path: Path, retract: boo
         assert [o.status for o in live.add_actions(never)] == ["parked"] * 3 + ["rejected"]
         assert live.compact(1)["n_parked_expired"] == 0
         assert live.add_actions([replace(action, item_id="new")])[0].status == "rejected"
-        assert live.compact(0)["n_parked_expired"] == 3
+        assert live.compact(-1)["n_parked_expired"] == 3  # What came in this very millisecond, too.
         assert live.add_actions([replace(log()[200], item_id="new")])[0].status == "parked"
         assert live.put_item("new", VECTORS[0].tolist())["n_applied"] == 1
         assert live.verify().to_dict()["ok"]
