@@ -118,6 +118,17 @@ def test_what_the_log_alone_had_beyond_new_actions_is_told_too(live: LiveModel) 
     assert (found["ok"], found["n_waiting_for_build"]) == (True, 1)
 
 
+def test_what_is_out_or_taken_back_need_not_be_known_as_seen(live: LiveModel) -> None:
+    """And who acted on nothing else needs no record."""
+    live.add_actions([NewAction("other", name(45), LAST_MS, "", 1.0, "x")])
+    live.add_actions([NewAction(OLD_USER, name(n), LAST_MS - n, "", 1.0, f"y{n}") for n in range(40, 49)])
+    live.add_actions([NewAction(OLD_USER, name(48), LAST_MS - 48, "", 1.0, "y48", retract=True)])
+    live.delete_item(name(45))
+    live.delete_item(name(47))
+    found = live.verify(items(), table(LOG)).to_dict()
+    assert (found["ok"], found["differences"]) == (True, {})
+
+
 @pytest.mark.parametrize("n_lost", [1, 2])
 def test_a_lost_action_of_the_log_is_no_waiting_one(live: LiveModel, n_lost: int) -> None:
     live.delete_item(live.export(OLD_USER)["actions"][0]["item_id"])

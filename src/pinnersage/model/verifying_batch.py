@@ -16,6 +16,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import UserNotFoundError
 from pinnersage.interests.extend import nothing_new
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.live import GONE
 from pinnersage.model.building import write_generation
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.turns import Turn, in_turns
@@ -108,7 +109,8 @@ class _Comparison:
             return
         found.n_users += 1
         online, built = opened.record(user_id), self._built(opened, user_id)
-        names = differing(_named(online, opened), _named(built, self._batch))
+        back = {str(entry.item_id) for entry in journal.retractions([user_id]).get(user_id, ())}
+        names = differing(_named(online, opened, back), _named(built, self._batch, back))
         if names and waits_for_build(online, opened, built, self._batch, journal, user_id):
             found.n_waiting_for_build += 1
         else:
@@ -116,8 +118,10 @@ class _Comparison:
         if self._progress and found.n_users % _USERS_PER_REPORT == 0:
             self._progress("comparing", found.n_users, len(self._batch.store))
 
-    def _find_online_only(self, _: OpenedGeneration, user_id: UserId) -> None:
+    def _find_online_only(self, opened: OpenedGeneration, user_id: UserId) -> None:
         if self._batch.store.get(user_id) is None:
+            if self._journal.of_user(user_id, newest=1) and not opened.record(user_id).n_actions:
+                return  # All they acted on is out, or was taken back.
             differences = self._found.differences
             differences["record online only"] = differences.get("record online only", 0) + 1
 
@@ -132,12 +136,16 @@ class _Comparison:
         return live_record(record, batch.items, batch.kinds, config, batch.now_ms, nothing_new(0))
 
 
-def _named(record: UserRecord, opened: OpenedGeneration) -> Any:
-    """Return a record with ids in the place of rows, and names in the place of codes."""
+def _named(record: UserRecord, opened: OpenedGeneration, taken_back: set[str]) -> Any:
+    """Return a record with ids in the place of rows, and names in the place of codes.
+
+    Whether an item was seen that is out, or on which something was taken back, a model need not know.
+    """
     ids_of, kinds = opened.items.vocabulary.ids_of, opened.kinds
     values = {name: getattr(record, name) for name in UserRecord.__dataclass_fields__}
     for name in ("item_rows", "medoid_rows"):
         values[name] = np.array([repr(item) for item in ids_of(values[name])])
-    values["seen_rows"] = np.array(sorted(repr(item) for item in ids_of(values["seen_rows"])))
+    seen = ids_of(record.seen_rows[opened.items.current_rows[record.seen_rows] != GONE])
+    values["seen_rows"] = np.array(sorted(repr(item) for item in seen if str(item) not in taken_back))
     values["kinds"] = np.array([kinds[code] for code in record.kinds.tolist()])
     return UserRecord(**values)
