@@ -106,8 +106,10 @@ def test_verify_against_the_tables(world: Path, copy: Path, more: Path, call: Ru
 
 def test_compact_removes_what_is_old(copy: Path, more: Path, call: Run) -> None:
     call("ingest", copy, more, "--max-bad-share", 0.5)
-    assert call("compact", copy, "--json").object()["n_removed"] == 0
-    assert call("compact", copy, "--keep-days", 0, "--json").object()["n_removed"] == 3
+    kept = call("compact", copy, "--json").object()
+    assert (kept["n_removed"], kept["n_parked_expired"]) == (0, 0)
+    removed = call("compact", copy, "--keep-days", 0, "--json").object()
+    assert (removed["n_removed"], removed["n_parked_expired"]) == (4, 1)
     assert call("verify", copy, "--json").object()["n_differing"] == 0
     assert call("interests", copy, "newcomer", "--json").code == 0
 
@@ -116,6 +118,9 @@ def test_they_read_well(copy: Path, more: Path, call: Run) -> None:
     assert "waiting for their item" in call("ingest", copy, more, "--max-bad-share", 0.5).out
     assert "Every record is what a batch builds" in call("verify", copy).out
     assert "actions removed" in call("compact", copy).out
+    assert "1 that waited for their item wait no longer" in " ".join(
+        call("compact", copy, "--keep-days", 0).out.split()
+    )
 
 
 @pytest.fixture

@@ -152,7 +152,10 @@ def test_a_directory_that_goes_during_a_write_is_unavailable(tmp_path: Path) -> 
 
 
 def test_the_count_of_parked_actions_survives_everything(tmp_path: Path) -> None:
-    entries = [ActionEntry(user, "x", TIME_MS, "", 1.0, 0, 5) for user in ("u", "v", "w")]
+    entries = [
+        ActionEntry(user, "x", TIME_MS, "", 1.0, 0, received_ms)
+        for user, received_ms in (("u", 5), ("v", 5), ("w", 20))
+    ]
     with LmdbJournal(tmp_path) as journal:
         journal.append(entries, parked=[0, 1, 2])
         journal.forget("v")
@@ -161,3 +164,6 @@ def test_the_count_of_parked_actions_survives_everything(tmp_path: Path) -> None
         assert journal.trim(10, applied=3) == 1
         journal.compact()
         assert (journal.n_parked(), [at for at, _ in journal.parked_of("x")]) == (1, [3])
+        assert journal.trim(30, applied=3) == 1
+        journal.compact()
+        assert (journal.n_parked(), journal.parked_of("x")) == (0, [])

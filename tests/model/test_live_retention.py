@@ -69,6 +69,20 @@ def test_entries_go_once_every_kept_generation_is_newer(tmp_path: Path) -> None:
             assert np.allclose(live.opened().items.embeddings[row], expected)
 
 
+@pytest.mark.parametrize("retract", [False, True])
+def test_what_waits_too_long_leaves_room_for_others(tmp_path: Path, retract: bool) -> None:
+    action = replace(log()[200], retract=retract)
+    with LiveModel(built(tmp_path / "m", log()[:200]), max_parked=3) as live:
+        never = [replace(action, item_id=f"never {n}") for n in range(4)]
+        assert [o.status for o in live.add_actions(never)] == ["parked"] * 3 + ["rejected"]
+        assert live.compact(1)["n_parked_expired"] == 0
+        assert live.add_actions([replace(action, item_id="new")])[0].status == "rejected"
+        assert live.compact(-1)["n_parked_expired"] == 3  # What came in this very millisecond, too.
+        assert live.add_actions([replace(log()[200], item_id="new")])[0].status == "parked"
+        assert live.put_item("new", VECTORS[0].tolist())["n_applied"] == 1
+        assert live.verify().to_dict()["ok"]
+
+
 def test_attributes_are_bounded(tmp_path: Path) -> None:
     with LiveModel(built(tmp_path / "m", log()[:200])) as live:
         most = {"title": "x" * (MAX_ATTRIBUTES_BYTES - 2)}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.model.test_live import DAY_MS, START_MS, VECTORS, built, items, log, table
 
+from pinnersage.model import turns, upkeep
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
@@ -112,3 +113,74 @@ def test_an_old_action_is_looked_for_among_what_was_seen(live: LiveModel) -> Non
     assert record is not None
     live.opened().store.put("new", replace(record, seen_rows=record.seen_rows[:0]))
     assert live.verify().differences == {"an item acted on is not known as seen": 1}
+
+
+@pytest.mark.parametrize("with_tables", [True, False])
+def test_others_write_while_it_runs(
+    live: LiveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_tables: bool
+) -> None:
+    """Every user is a turn here, and between them anything happens."""
+    left = [
+        lambda other: other.add_actions(log()[200:220]),
+        lambda other: other.add_actions([NEW, replace(NEW, user_id="u0")]),
+        lambda other: other.delete_item("i07"),
+        lambda other: other.put_item("i55", VECTORS[55].tolist()),
+        lambda other: other.add_actions([replace(NEW, item_id="i55", user_id="u7")]),
+        lambda other: other.erase("u3"),
+    ]
+
+    def between() -> None:
+        if left:
+            with LiveModel(tmp_path / "m") as other:
+                left.pop(0)(other)
+
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    monkeypatch.setattr(turns, "pause", between)
+    tables = (items(), table(log()[:200])) if with_tables else ()
+    found = live.verify(*tables).to_dict()
+    assert (found["ok"], found["differences"]) == (True, {})
+    assert not left
+
+
+def test_nobody_waits_for_kernels_to_be_compiled(
+    live: LiveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = list[str]()
+
+    def rehearsed(_: object) -> None:
+        with LiveModel(tmp_path / "m") as other:
+            outcomes.extend(outcome.status for outcome in other.add_actions([NEW]))
+
+    monkeypatch.setattr(upkeep, "rehearse_writes", rehearsed)
+    assert live.verify().to_dict()["ok"]
+    assert outcomes == ["accepted"]
+
+
+def test_a_generation_that_lands_while_it_runs_is_the_one_verified(
+    live: LiveModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.add_actions([NEW])
+    n_users, landed = live.verify().n_users, list[Path]()
+
+    def between() -> None:
+        if not landed:
+            landed.append(built(tmp_path / "m", [*log()[:200], replace(NEW, user_id="one more")]))
+
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    monkeypatch.setattr(turns, "pause", between)
+    found = live.verify()
+    assert (found.to_dict()["ok"], found.n_users) == (True, n_users + 1)
+
+
+def test_what_was_acknowledged_before_it_began_is_looked_for(
+    live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when others write meanwhile."""
+    live.add_actions([replace(NEW, user_id="u5")])
+    before = live.opened().store.get("u5")
+    assert before is not None
+    live.add_actions([replace(NEW, user_id="u5", item_id="i09")])
+    live.opened().store.put("u5", before)
+    monkeypatch.setattr(turns, "TURN_S", 0.0)
+    monkeypatch.setattr(turns, "pause", lambda: live.add_actions([replace(NEW, user_id="u1")]))
+    assert live.verify().differences == {"a journalled action is missing": 1}

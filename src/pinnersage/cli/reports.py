@@ -112,6 +112,9 @@ def verification_report(found: Answer) -> Group:
     if found["n_not_in_model"]:
         who = f"{found['n_not_in_model']:,} users: erased since, or new in this log"
         facts["in the log, not in the model"] = who
+    if found["n_waiting_for_build"]:
+        who = f"{found['n_waiting_for_build']:,} users: older actions that only the log has count then"
+        facts["waiting for the next build"] = who
     return Group(sentence, facts_table(facts))
 
 

@@ -38,7 +38,8 @@ KeepDays = Annotated[
     float | None,
     typer.Option(
         "--keep-days", min=0, metavar="N", show_default=False,
-        help="Remove actions received more than N days ago. Default: keep all.",
+        help="Remove actions received more than N days ago, also those that wait for their item. "
+        "Default: keep all.",
     ),
 ]  # fmt: skip
 EXIT_DIFFERENT = 3
@@ -115,6 +116,8 @@ def compact(
         return
     sizes = f"{answer['n_bytes_before']:,} bytes before, {answer['n_bytes']:,} now"
     removed = f"{answer['n_removed']:,} actions removed"
+    if answer["n_parked_expired"]:
+        removed += f", {answer['n_parked_expired']:,} that waited for their item wait no longer"
     if answer["n_item_entries"]:
         removed += f", {answer['n_item_entries']:,} superseded entries about items removed or shortened"
     console().print(f"The journal: {removed}; {sizes}.")

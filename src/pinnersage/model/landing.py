@@ -76,7 +76,7 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
 
 
 def trim_journal(journal: Journal, opened: OpenedGeneration, now_ms: int, retention_days: float) -> int:
-    """Remove the actions received more than ``retention_days`` ago; return how many.
+    """Remove the actions received more than ``retention_days`` ago, waiting ones too; return how many.
 
     A later build counts them only if its log of actions holds them.
     """

@@ -22,13 +22,14 @@ from pinnersage.model.building import INDEX, ITEMS, POPULARITY, STORE, pool_of
 from pinnersage.model.catalogue import CatalogueChanges
 from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
+from pinnersage.model.refilling import refill_of
 from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.overlay import OverlayIndex
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.store.manifest import read_manifest
-from pinnersage.streaming.extending import live_record
+from pinnersage.streaming.extending import has_room, live_record
 from pinnersage.streaming.journal import Journal
 
 N_SPARE_ROWS = 4_096
@@ -130,7 +131,7 @@ class OpenedGeneration:
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
         known = self.user_of(user_id)
-        record, now_ms, kinds = record_and_state(
+        record, now_ms, kinds, applied = record_and_state(
             self.store, known, self.manifest["now_ms"], self.manifest["kinds"]
         )
         self._know_items_of(record)
@@ -144,7 +145,10 @@ class OpenedGeneration:
             )
         if is_recent:
             return record
-        return live_record(record, self.items, kinds, self.config.interests, now_ms)
+        refill = None
+        if self._journal is not None and has_room(record, self.items, self.config.interests):
+            refill = refill_of(self.items, kinds, self._journal, known, applied)
+        return live_record(record, self.items, kinds, self.config.interests, now_ms, refill)
 
     def stored(self, user_id: UserId) -> UserRecord | None:
         """Return a user's record as the store has it, all of its items known by now; None without one."""

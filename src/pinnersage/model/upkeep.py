@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pinnersage._tables.engine import Progress
@@ -14,7 +15,11 @@ from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import finish_erasure, has_unfinished_erasure
 from pinnersage.model.home import WriteLock
 from pinnersage.model.landing import trim_item_entries, trim_journal
-from pinnersage.model.verifying import Verification, verify_against_batch, verify_against_journal
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.rehearsing import rehearse_writes
+from pinnersage.model.verification import Verification
+from pinnersage.model.verifying import verify_against_journal
+from pinnersage.model.verifying_batch import verify_against_batch
 from pinnersage.model.watermark import store_applied
 from pinnersage.streaming.journal import Journal
 
@@ -63,13 +68,14 @@ class Upkeep:
     def compact(self, keep_days: float | None = None) -> answers.Answer:
         """Rewrite the journal without free space, and without actions received more than ``keep_days`` ago.
 
+        Those that wait for their item so long wait no longer (``n_parked_expired``): others have room then.
         A later build counts removed actions only if its log holds them; a generation that is rolled back to
         may lack them, too. Of an item that was put again or taken out since, only what the kept generations
         need stays, whatever its age.
         """
         with self._write_lock.held():
             opened, before = self._current.caught_up(), self._journal.n_bytes
-            n_removed = 0
+            n_removed, n_parked = 0, self._journal.n_parked()
             if keep_days is not None:
                 now_ms = time.time_ns() // 1_000_000
                 n_removed = trim_journal(self._journal, opened, now_ms, keep_days)
@@ -77,6 +83,7 @@ class Upkeep:
             self._journal.compact()
             return {
                 "n_removed": n_removed,
+                "n_parked_expired": n_parked - self._journal.n_parked(),
                 "n_item_entries": n_item_entries,
                 "n_bytes_before": before,
                 "n_bytes": self._journal.n_bytes,
@@ -85,7 +92,9 @@ class Upkeep:
     def verify(
         self, items: Any = None, actions: Any = None, progress: Progress | None = None
     ) -> Verification:
-        """Compare every record with what a batch builds; writers wait meanwhile.
+        """Compare every record with what a batch builds; writers wait for turns of some 50 ms at most.
+
+        What was acknowledged before it began is looked for in every record.
 
         Parameters
         ----------
@@ -95,19 +104,26 @@ class Upkeep:
         progress
             Called with stage, done, total.
         """
-        with self._write_lock.held():
-            self.recover()
-            opened = self._current.caught_up()
+        self.recover()
+        with self._turn() as opened:
             if opened.config.online.online == "recent":
                 raise UsageError("verify: a model in mode 'recent' keeps no windows to compare with a batch")
-            with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
-                self._journal.settle()
+        with suppress(StorageFullError):  # Every user is asked for; without room that only takes longer.
+            self._journal.settle()
+        rehearse_writes(opened)  # Nobody waits for compilers.
+        found = None
+        while found is None:  # A generation that lands meanwhile is the one to verify.
             if items is None or actions is None:
-                found = verify_against_journal(opened, self._journal, progress)
+                found = verify_against_journal(self._turn, self._journal, progress)
             else:
-                found = verify_against_batch(opened, self._journal, items, actions, progress)
-            found.n_behind, self._n_recovered = self._n_recovered, 0
-            return found
+                found = verify_against_batch(self._turn, self._journal, items, actions, progress)
+        found.n_behind, self._n_recovered = self._n_recovered, 0
+        return found
+
+    @contextmanager
+    def _turn(self) -> Iterator[OpenedGeneration]:
+        with self._write_lock.held():
+            yield self._current.caught_up()
 
     def check_ready(self) -> None:
         """Raise when store, journal, items or index is gone from the disk, or a disk does not answer.

@@ -24,10 +24,10 @@ def store_state(store: InterestStore, built_ms: int, built_kinds: list[str]) -> 
 
 def record_and_state(
     store: InterestStore, user_id: UserId, built_ms: int, built_kinds: list[str]
-) -> tuple[UserRecord | None, int, list[str]]:
-    """Return a user's record with the moment and the kinds of action of its store, read at once."""
-    record, (now, kinds) = store.get_with_meta(user_id, (NOW_META, KINDS_META))
-    return record, _now_ms(now, built_ms), _kinds(kinds, built_kinds)
+) -> tuple[UserRecord | None, int, list[str], int]:
+    """Return a user's record with what :func:`store_state` returns of its store, read at once."""
+    record, (now, kinds, applied) = store.get_with_meta(user_id, (NOW_META, KINDS_META, APPLIED_META))
+    return record, _now_ms(now, built_ms), _kinds(kinds, built_kinds), 0 if applied is None else int(applied)
 
 
 def store_now_ms(store: InterestStore, built_ms: int) -> int:

@@ -18,6 +18,7 @@ from pinnersage._ids import ItemId
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.refilling import journalled_for
 from pinnersage.model.repeats import NEWEST_LOOKED_AT, in_journal, not_in_records, repeated_in
 from pinnersage.model.watermark import (
     APPLIED_META,
@@ -68,7 +69,7 @@ def add_entries(
         Where a record does not tell, repeats are looked for among so many newest entries of its user; None:
         all.
     """
-    known, before = _known(opened.store, journal, entries), state_of(opened)
+    known, before = _known(opened, journal, entries), state_of(opened)
     state, writes = fold(before, entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
@@ -163,7 +164,7 @@ def fold_again(
     """Fold entries that are in the journal already, on the catalogue as it is now."""
     actions = of_this_log(opened, [(at, entry) for at, entry in read if isinstance(entry, ActionEntry)])
     entries = [entry for _, entry in actions]
-    known = _known(opened.store, journal, entries)
+    known = _known(opened, journal, entries)
     state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
     parked = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status == "parked"]
     others = [at for (at, _), o in zip(actions, writes.outcomes, strict=True) if o.status != "parked"]
@@ -197,7 +198,7 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *
         return 0
     if opened.config.online.online == "exact":
         entries = [entry for _, entry in waiting]
-        known = _known(opened.store, journal, entries)
+        known = _known(opened, journal, entries)
         state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
         _put(opened.store, state, writes)
     if alone:
@@ -220,14 +221,14 @@ def of_this_log(
     return found
 
 
-def _known(store: InterestStore, journal: Journal, entries: Sequence[ActionEntry]) -> Known:
+def _known(opened: OpenedGeneration, journal: Journal, entries: Sequence[ActionEntry]) -> Known:
     user_ids = list(dict.fromkeys(entry.user_id for entry in entries))
-    records = dict(zip(user_ids, store.get_many(user_ids), strict=True))
-    taking_back = dict.fromkeys(entry.user_id for entry in entries if entry.retract)
+    found = dict(zip(user_ids, opened.store.get_many(user_ids), strict=True))
+    records = {user_id: record for user_id, record in found.items() if record is not None}
     return Known(
-        {user_id: record for user_id, record in records.items() if record is not None},
+        records,
         journal.retractions(user_ids),
-        {user_id: [entry for _, entry in journal.of_user(user_id)] for user_id in taking_back},
+        journalled_for(journal, opened.items, opened.config.interests, entries, records),
     )
 
 

@@ -100,10 +100,10 @@ def trimmed(txn: Any, received_before_ms: int, applied: int) -> int:
 
 def _delete_unneeded(txn: Any, sequence: int, entry: Entry) -> int:
     """Delete an entry that nothing needs any more; tell whether it was one."""
-    at = sequence_bytes(sequence)
-    if isinstance(entry, ItemEntry) or entry.retract or txn.get(parked_key(entry, at)) == WAITING:
+    if isinstance(entry, ItemEntry) or txn.get(ERASED + user_digest(entry.user_id)) is not None:
         return 0
-    if txn.get(ERASED + user_digest(entry.user_id)) is not None:
+    if entry.retract:
+        unpark(txn, sequence, entry)
         return 0
     delete_entry(txn, sequence, entry, keep_retraction=True)
     return 1

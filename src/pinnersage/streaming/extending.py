@@ -34,8 +34,18 @@ def live_record(
     kinds: Sequence[str],
     config: InterestConfig,
     now_ms: int,
+    refill: ActionBatch | None = None,
 ) -> UserRecord:
-    """Return a stored record as of ``now_ms`` on the catalogue as it is: what a fresh batch would build."""
+    """Return a stored record as of ``now_ms`` on the catalogue as it is: what a fresh batch would build.
+
+    Parameters
+    ----------
+    refill
+        Of a record that :func:`has_room`: all actions of the user that are known besides.
+    """
+    if refill is not None:
+        living = with_rows(without(record, _gone(record, items)), items)
+        return _rebuilt([living], refill, items, kinds, config, now_ms)[0]
     if not items.n_retired and not _has_new(record, items):
         return record_at(record, now_ms, items.embeddings, config)
     gone = _gone(record, items)
@@ -44,6 +54,16 @@ def live_record(
     if settled and not _has_new(living, items):
         return record_at(living, now_ms, items.embeddings, config)
     return _rebuilt([living], nothing_new(0), items, kinds, config, now_ms)[0]
+
+
+def has_room(record: UserRecord, items: LiveItems, config: InterestConfig) -> bool:
+    """Tell whether a record that may have left older actions out has room for them now.
+
+    It had as many as count at most, and items of some were taken out since.
+    """
+    if record.n_actions < config.max_actions or not items.n_retired:
+        return False
+    return record.n_actions - int(_gone(record, items).sum()) < config.max_actions
 
 
 def extended(

@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pinnersage._arrays import Bools
 from pinnersage._ids import UserId
-from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveItems
@@ -21,9 +19,8 @@ from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, Outcome
 from pinnersage.streaming.extending import extended, without
-from pinnersage.streaming.kinds import NO_KIND, Codes, codes_of, with_new_kinds
-
-RowColumns = tuple[int, int, int, float]
+from pinnersage.streaming.kinds import Codes, codes_of, with_new_kinds
+from pinnersage.streaming.rows import Row, RowColumns, as_batch, as_rows, joinable, marked
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,9 @@ class Known:
     retractions
         What users took back earlier; users without any are missing.
     journalled
-        All that the journal has of users who take something back now: what a record forgot because of
-        it, such as an older action on the same item, is known again.
+        All that the journal has of users whose record may have forgotten what counts again: they take
+        something back now, so that an older action is the first on its item or one of those that the most
+        per user leaves room for; or items were taken out, and left such room.
     """
 
     records: Mapping[UserId, UserRecord]
@@ -82,25 +80,6 @@ class Writes:
     records: Mapping[UserId, UserRecord]
     outcomes: Sequence[Outcome]
     needless: frozenset[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """An event as the columns of a record hold it; ``item_row`` is UNKNOWN for an item that is not there."""
-
-    item_row: int
-    kind: int
-    entry: ActionEntry
-
-    @property
-    def columns(self) -> RowColumns:
-        """What tells it from others that have no event id."""
-        return self.item_row, self.kind, self.entry.time_ms, self.entry.weight
-
-    @property
-    def action(self) -> int | RowColumns:
-        """Equal for two events of a user about the same action."""
-        return self.entry.event_key or self.columns
 
 
 def fold(
@@ -174,7 +153,7 @@ def _taken_back(
     """Return what these users ever took back, now or earlier; users without any are missing."""
     found = {}
     for user_id, own in by_user.items():
-        earlier = _rows(known.retractions.get(user_id, ()), items, code)
+        earlier = as_rows(known.retractions.get(user_id, ()), items, code)
         rows = [row for row in own if row.entry.retract] + earlier
         if rows:
             found[user_id] = {row.action: row for row in rows}
@@ -192,9 +171,8 @@ def _changed(
     changes = {}
     for user_id, own in by_user.items():
         record, gone = known.records.get(user_id), taken_back.get(user_id)
-        again = _rows(known.journalled.get(user_id, ()), items, code)
-        again = [row for row in again if row.item_row != UNKNOWN and row.kind != NO_KIND]
-        joining = [row for row in again + own if not row.entry.retract]
+        again = as_rows(known.journalled.get(user_id, ()), items, code)
+        joining = joinable(again) + [row for row in own if not row.entry.retract]
         if gone:
             joining = [row for row in joining if row.action not in gone]
             record = record and _without_taken_back(record, gone.values(), items)
@@ -213,29 +191,9 @@ def _fold_users(
     if not changes:
         return {}
     users = list(changes)
-    joining = [row for change in changes.values() for row in change.joining]
-    lengths = [len(change.joining) for change in changes.values()]
-    batch = ActionBatch(
-        users,  # type: ignore[arg-type]
-        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        np.array([row.item_row for row in joining], np.int32),
-        np.array([row.entry.time_ms for row in joining], np.int64),
-        np.array([row.entry.weight for row in joining], np.float32),
-        np.array([row.kind for row in joining], np.uint8),
-        np.array([row.entry.event_key for row in joining], np.uint64),
-    )
+    batch = as_batch(users, [change.joining for change in changes.values()])
     records = [change.record for change in changes.values()]
     return dict(zip(users, extended(records, batch, items, kinds, config, now_ms), strict=True))
-
-
-def as_rows(entries: Sequence[ActionEntry], items: LiveItems, kinds: Sequence[str]) -> list[Row]:
-    """Return entries as the columns of records hold them."""
-    return _rows(entries, items, codes_of(kinds))
-
-
-def _rows(entries: Sequence[ActionEntry], items: LiveItems, code: Codes) -> list[Row]:
-    rows = items.vocabulary.rows_of([entry.item_id for entry in entries]).tolist() if entries else []
-    return [Row(row, code[e.kind], e) for row, e in zip(rows, entries, strict=True)]
 
 
 def _known_same(row: Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:
@@ -254,21 +212,6 @@ def _known_same(row: Row, before: Set[RowColumns] | None, known: Known, items: L
     at = int(np.flatnonzero(found)[0])
     return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
             int(record.times_ms[at]), float(record.weights[at])) == row.columns  # fmt: skip
-
-
-def marked(record: UserRecord, row: Row, items: LiveItems) -> Bools:
-    """Mark the actions of a record that an event is the same as."""
-    if row.entry.event_key:
-        by_key: Bools = record.event_keys == np.uint64(row.entry.event_key)
-        return by_key
-    found: Bools = (
-        (record.times_ms == row.entry.time_ms)
-        & (items.current_rows[record.item_rows] == row.item_row)
-        & (record.kinds == row.kind)
-        & (record.weights == np.float32(row.entry.weight))
-        & (record.event_keys == 0)
-    )
-    return found
 
 
 def _without_taken_back(record: UserRecord, taken_back: Iterable[Row], items: LiveItems) -> UserRecord:

@@ -158,8 +158,9 @@ class Journal(ABC):
     def trim(self, received_before_ms: int, applied: int) -> int:
         """Remove action entries received before a time, up to sequence number ``applied``; count them.
 
-        Parked actions and what was taken back stay, and what users did whose erasure is remembered: it tells
-        them from those who did not come back.
+        Those that wait for their item go, too. What was taken back stays, but waits no longer: an action that
+        comes later finds it. What users did stays whose erasure is remembered: it tells them from those who
+        did not come back.
         """
 
     @abstractmethod

@@ -138,9 +138,11 @@ class MemoryJournal(Journal):
             for at, entry in self._all():
                 if at > applied or entry.received_ms >= received_before_ms:
                     break
-                if not isinstance(entry, ActionEntry) or entry.retract or self._parked.get(at):
+                if not isinstance(entry, ActionEntry) or str(entry.user_id) in self._erased:
                     continue
-                if str(entry.user_id) not in self._erased:
+                if entry.retract:
+                    self.set_parked(remove=[at])
+                else:
                     self._drop(at)
                     n += 1
         return n

@@ -198,12 +198,23 @@ class JournalConformance:
         assert journal.n_parked() == 0
 
     def test_a_trim_keeps_what_is_needed(self, journal: Journal) -> None:
-        """Items, parked actions, what was taken back, and what came later."""
-        journal.append([action("u", "a", 1), action("u", "b", 1), item("a", 1)], parked=[1])
+        """Items, what was taken back, and what came later."""
+        journal.append([action("u", "a", 1), action("u", "b", 1), item("a", 1)])
         journal.append([action("u", "a", 1, retract=True), action("u", "a", 9), action("u", "a", 1)])
-        assert journal.trim(5, applied=4) == 1
-        assert [at for at, _ in journal.read(0)] == [2, 3, 4, 5, 6]
+        assert journal.trim(5, applied=4) == 2
+        assert [at for at, _ in journal.read(0)] == [3, 4, 5, 6]
         assert len(journal.retractions(["u"])["u"]) == 1
+
+    def test_a_trim_ends_waiting(self, journal: Journal) -> None:
+        """Of parked actions as old as the others that go, and of what was taken back, which stays."""
+        entries = [action("u", "b", 1), action("u", "b", 1, retract=True), action("u", "b", 9)]
+        journal.append(entries, parked=[0, 1, 2])
+        assert journal.trim(5, applied=0) == 0
+        assert journal.n_parked() == 3
+        assert journal.trim(5, applied=3) == 1
+        assert journal.n_parked() == 1
+        assert [at for at, _ in journal.parked_of("b")] == [at for at, _ in journal.read(0)] == [2, 3]
+        assert journal.retractions(["u"]) == {"u": [entries[1]]}
 
     def test_a_trim_keeps_what_erased_users_did_since(self, journal: Journal) -> None:
         """As long as the erasure is remembered; it tells them from those who did not come back."""
