@@ -118,7 +118,7 @@ def test_log_and_journal_build_the_live_records_anywhere(
         with built_of(both, home / "elsewhere") as opened:
             elsewhere = told_of(opened)
             assert opened.now_ms == now_ms
-        assert elsewhere == batch(CATALOGUE, counted(every), now_ms)
+        assert elsewhere == batch(CATALOGUE, counted(every), now_ms, CONFIG)
         for user in online.keys() | elsewhere.keys():
             nothing: dict[str, Any] = {"items": [], "seen": []}
             record, wanted = online.get(user, nothing), elsewhere.get(user, nothing)
