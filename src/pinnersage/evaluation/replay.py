@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage.actions.batch import ActionBatch
+from pinnersage.actions.liking import likes
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
@@ -155,9 +156,9 @@ class Day:
         int64 ``(n_users + 1,)``; user ``u`` of the day owns targets
         ``target_offsets[u]:target_offsets[u + 1]``.
     target_rows
-        int32: the distinct items acted on in the day that were in the pool.
+        int32: the distinct items acted on in the day, with a weight, that were in the pool.
     first_time
-        bool, per target: the user had never acted on the item before the day.
+        bool, per target: the user had never acted on the item before the day, with or without a weight.
     pool
         bool ``(n_items,)``: items that were born before the day and are available.
     n_not_in_pool
@@ -268,7 +269,7 @@ def walk(
 
 def _day(log: ReplayLog, users: Int32s, start_ms: int, window_ms: int, min_actions: int) -> Day:
     pool = log.available & (log.born_ms < start_ms)
-    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY)
+    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY) & likes(log.weights)
     keys = np.unique(users[today].astype(np.int64) * log.n_items + log.item_rows[today])
     in_pool = pool[keys % log.n_items]
     recent = (log.times_ms >= start_ms - window_ms) & (log.times_ms < start_ms)
