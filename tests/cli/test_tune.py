@@ -138,10 +138,12 @@ def test_little_data_keeps_a_mode_that_is_asked_for(call: Run, world: Path, mode
         ran = call("tune", *tables(world), "--out", file, *flags, COLUMNS="160", **env)
         assert ran.code == 0, ran.err
         assert f'retrieval.mode = "{mode}" as asked for' in " ".join(ran.out.split())
-        assert load_config(file, {}) == BuildConfig(retrieval={"mode": mode})
+        assert load_config(file, {}) == BuildConfig.model_validate({"retrieval": {"mode": mode}})
     mine.write_text("[retrieval]\nn_balanced_interests = 11\n")
     ran = call("tune", *tables(world), "--out", file, "--config", mine, COLUMNS="160")
-    assert load_config(file, {}) == BuildConfig(retrieval={"mode": "balanced", "n_balanced_interests": 11})
+    assert load_config(file, {}) == BuildConfig(
+        retrieval=RetrievalConfig(mode="balanced", n_balanced_interests=11)
+    )
 
 
 @pytest.mark.parametrize(

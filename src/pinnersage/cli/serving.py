@@ -79,6 +79,14 @@ AccessLog = Annotated[
 LogUserIds = Annotated[bool, _option("--log-user-ids", panel=_LOGS, help="Paths, and so user ids, in lines.")]
 Otel = Annotated[bool, _option("--otel", panel=_LOGS, help="OpenTelemetry traces, as OTEL_* variables say.")]
 
+Settings = Annotated[
+    Path | None,
+    _option(
+        "--config", metavar="F.toml", show_default=False,
+        help="Lists are drawn as its [retrieval] says, not as the model's; PINNERSAGE_* go before it.",
+    ),
+]  # fmt: skip
+
 
 def serve(
     directory: options.Directory,
@@ -100,6 +108,7 @@ def serve(
     access_log: AccessLog = True,
     log_user_ids: LogUserIds = False,
     otel: Otel = False,
+    config_file: Settings = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
@@ -112,14 +121,21 @@ def serve(
         max_k=max_k, max_body_bytes=max_body_mb * 2**20, rate_per_s=rate_limit, access_log=access_log,
         log_user_ids=log_user_ids, read_timeout_s=read_timeout, request_timeout_s=request_timeout,
     )  # fmt: skip
-    hosts = None if keys is not None else tuple(allowed_hosts or ())
     served = ServedModel(
-        directory, bounds, keys, hosts, log_level, otel, {"durability": durability, "max_parked": max_parked},
+        directory, bounds, keys, None if keys is not None else tuple(allowed_hosts or ()), log_level, otel,
+        _model(directory, config_file, durability=durability, max_parked=max_parked),
         _origins(cors_origins, "--cors-origin"), _origins(picture_origins, "--picture-origin"),
     )  # fmt: skip
     served.check()
     bound = bind(host, port)
     _run(served, bound, workers, _Told(directory, host, bound.getsockname()[1], workers, as_json))
+
+
+def _model(directory: Path, config_file: Path | None, **options: Any) -> dict[str, Any]:
+    """Return what the model is opened with."""
+    from pinnersage.cli.served_settings import served_retrieval
+
+    return options | {"retrieval": served_retrieval(directory, config_file)}
 
 
 def _check_reach(host: str, keys: Path | None) -> None:
