@@ -50,6 +50,20 @@ def test_people_get_tables_a_verdict_and_the_span(call: Run, world: Path) -> Non
     assert "No --from was given: the last 5 days" in ran.err
 
 
+def test_arms_may_be_given_once_or_several_times(call: Run, world: Path) -> None:
+    for given in (("--arms", "mean-0, popular"), ("--arms", "mean-0", "--arms", "popular")):
+        ran = evaluated(call, world, *given, "--budget", "5", "--fresh", "--json")
+        assert list(ran.object()["costs"]) == ["mean-0", "popular"]
+
+
+def test_tables_in_a_pipe_are_whole(call: Run, world: Path) -> None:
+    ran = evaluated(call, world, "--arms", "mean-0,balanced-40-saturation-100", "--budget", "5")
+    assert ran.code == 0, ran.err
+    assert "\N{HORIZONTAL ELLIPSIS}" not in ran.out
+    line = next(line for line in ran.out.splitlines() if "balanced-40-saturation-100" in line)
+    assert line.count("[") == line.count("]") == 2
+
+
 def test_without_a_terminal_there_is_a_line_for_each_arm(call: Run, world: Path) -> None:
     lines = evaluated(call, world, "--arms", "mean-0,popular", "--budget", "5").err.splitlines()
     assert [line for line in lines if "/2 " in line] == ["done: 1/2 mean-0", "done: 2/2 popular"]

@@ -19,6 +19,16 @@ def test_listening_for_others_needs_keys(call: Run, built: Path, tmp_path: Path)
     assert (ran.code, "no file of keys" in ran.err) == (4, True)
 
 
+def test_settings_that_need_a_build_are_refused(call: Run, built: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tuned.toml"
+    file.write_text("[interests]\nmax_merge_cost = 0.25\n", encoding="utf-8")
+    ran = call("serve", built, "--config", file, "--json")
+    assert ran.code == 2
+    assert "pinnersage build --config" in ran.error()["message"]
+    assert call("serve", built, "--config", tmp_path / "none.toml").code == 2
+    assert call("serve", built, PINNERSAGE_INTERESTS__MAX_MERGE_COST="0.25").code == 2
+
+
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

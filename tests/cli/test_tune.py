@@ -14,7 +14,7 @@ from tests.evaluation.tuning.tuning_worlds import close_topics_tables
 from pinnersage.cli import evaluating, tuning
 from pinnersage.cli.evaluating import parse_budget
 from pinnersage.cli.settings import load_config
-from pinnersage.config import BuildConfig
+from pinnersage.config import BuildConfig, RetrievalConfig
 from pinnersage.evaluation.replay import Mode
 from pinnersage.evaluation.tuning.settings import Metric, TuningSettings
 from pinnersage.evaluation.vectors import VectorSource
@@ -114,13 +114,36 @@ def test_a_narrow_terminal_cuts_no_name(call: Run, topics: Path) -> None:
     assert "\N{HORIZONTAL ELLIPSIS}" not in ran.out
 
 
-def test_little_data_gets_the_defaults_and_is_told(call: Run, world: Path) -> None:
+def test_little_data_gets_balanced_lists_and_is_told(call: Run, world: Path) -> None:
     file = world / "tuned.toml"
     ran = call("tune", *tables(world), "--out", file, COLUMNS="160")
     assert ran.code == 0, ran.err
-    assert "The defaults stay, which are safe" in ran.out
-    assert "too few to choose by: 50 are needed" in " ".join(ran.out.split())
-    assert load_config(file, {}) == BuildConfig()
+    told = " ".join(ran.out.split())
+    assert 'retrieval.mode = "balanced" is set, the safe guess' in told
+    assert "too few to choose by: 50 are needed" in told
+    assert load_config(file, {}) == BuildConfig(retrieval=RetrievalConfig(mode="balanced"))
+    comments = [line for line in file.read_text().splitlines() if line.startswith("#")]
+    assert any("relevant than one averaged vector" in line for line in comments)
+
+
+@pytest.mark.parametrize("mode", ["sampled", "budgeted"])
+def test_little_data_keeps_a_mode_that_is_asked_for(call: Run, world: Path, mode: str) -> None:
+    file, mine = world / "tuned.toml", world / "mine.toml"
+    mine.write_text(f'[retrieval]\nmode = "{mode}"\n')
+    for flags, env in (
+        (("--config", mine), {}),
+        (("--mode", mode), {}),
+        ((), {"PINNERSAGE_RETRIEVAL__MODE": mode}),
+    ):
+        ran = call("tune", *tables(world), "--out", file, *flags, COLUMNS="160", **env)
+        assert ran.code == 0, ran.err
+        assert f'retrieval.mode = "{mode}" as asked for' in " ".join(ran.out.split())
+        assert load_config(file, {}) == BuildConfig.model_validate({"retrieval": {"mode": mode}})
+    mine.write_text("[retrieval]\nn_balanced_interests = 11\n")
+    ran = call("tune", *tables(world), "--out", file, "--config", mine, COLUMNS="160")
+    assert load_config(file, {}) == BuildConfig(
+        retrieval=RetrievalConfig(mode="balanced", n_balanced_interests=11)
+    )
 
 
 @pytest.mark.parametrize(

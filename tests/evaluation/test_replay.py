@@ -122,7 +122,7 @@ def test_changing_all_later_events_changes_nothing_earlier(seed: int) -> None:
     one = answers(log_of(actions, embeddings), 40, 3)
     other = answers(log_of(changed, embeddings), 40, 3)
     assert one == other
-    assert len(one) > 10
+    assert len(one) >= 10
 
 
 def test_an_arm_is_given_no_target() -> None:

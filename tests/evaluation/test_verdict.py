@@ -9,6 +9,7 @@ import numpy as np
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage.config import BuildConfig, InterestConfig
+from pinnersage.evaluation.arms.names import GROUPS
 from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.report import Report
@@ -89,11 +90,48 @@ def test_the_rival_is_whoever_did_best_here() -> None:
     assert not any("top-20 against mean-0," in line for line in told)
 
 
-def test_what_was_not_measured_is_not_spoken_of() -> None:
-    assert sentences(report_of({"popular": 0.2})) == []
+def test_what_was_not_measured_is_not_spoken_of_and_that_is_said() -> None:
+    (told,) = sentences(report_of({"popular": 0.2, "mean-0": 0.1, "top-1": 0.2}))
+    assert told.startswith("In short, nothing can be said of many interests")
+    (told,) = sentences(report_of({"balanced-40": 0.2}))
+    assert "balanced-40 was measured beside no single vector" in told
+    told = sentences(report_of({"sampled-3": 0.2, "sampled-1": 0.1}))[0]
+    assert "sampled-3 was measured beside no single vector" in told
+    told = sentences(report_of({"sampled-3": 0.2, "popular": 0.0}))[0]
+    assert told.startswith("In short, sampled-3 and popular cannot be compared")
     assert baselines(report_of({"popular": 0.2, "last-item": 0.1, "ease": 0.1, "als": 0.3})) == [
         "last-item", "popular", "als",
     ]  # fmt: skip
+
+
+def test_other_interests_speak_where_the_usual_ones_are_missing() -> None:
+    rivals = {"mean-0.01": 0.1, "popular": 0.3}
+    one, other = (f"{ratio:.2f}" for ratio in (0.2 / 0.1, 0.2 / 0.3))
+    for arm, words in (
+        ("sampled-3", "several interests (sampled-3)"),
+        ("as-configured", "lists as configured"),
+        ("top-20-diverse-0.9", "several interests (top-20-diverse-0.9)"),
+    ):
+        told = sentences(report_of({**rivals, arm: 0.2}))
+        assert told[0].startswith(f"In short, {words} beat one vector: {one} [")
+        assert f"{words.capitalize()} lose to popular, the best other method measured: {other} [" in told[0]
+        assert len(told) == len(set(told)) > 1
+    both = sentences(report_of({**rivals, "sampled-3": 0.2, "top-20": 0.2, "as-configured": 0.2}))
+    assert both[0].startswith("In short, many interests beat one vector")
+    assert any(line.startswith("Lists as configured beat one vector") for line in both)
+
+
+def test_what_is_configured_and_the_main_budget_come_before_the_rest() -> None:
+    recalls = {"mean-0": 0.1, "popular": 0.2, "balanced-40": 0.2, "as-configured": 0.2, "sampled-3": 0.1}
+    report = report_of({**recalls, "sampled-1": 0.1, **dict.fromkeys(GROUPS["knobs"], 0.1)})
+    told = sentences(report)
+    assert report.main_budget == "1%" != next(iter(report.budgets))
+    order = ["In short", "Lists as configured", "Many interests beat one vector on relevance", "budget 400)"]
+    order.append("sampled-3 against sampled-1")
+    places = [next(i for i, line in enumerate(told) if words in line) for words in order]
+    assert "budget 1%)" in told[places[2]]
+    assert places == sorted(places)
+    assert not any(knob in line for line in told for knob in GROUPS["knobs"])
 
 
 def test_whoever_is_best_at_any_budget_is_a_baseline() -> None:
@@ -119,6 +157,8 @@ def test_of_few_users_nothing_is_claimed_and_that_is_said_once() -> None:
     assert f"{LEAST_USERS - 1} users act" in told
     assert f"needs {LEAST_USERS}" in told
     assert len(sentences(report_of(recalls, n_users=LEAST_USERS))) > 1
+    (told,) = sentences(report_of({"popular": 0.2}, n_users=10))
+    assert told.startswith("In short, too little happens here to compare arms: 10 users")
 
 
 def test_the_paper_s_arms_are_called_what_they_were_set_to(tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ Budgets = Annotated[
     ),
 ]  # fmt: skip
 ArmNames = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--arms", metavar="A,B", show_default=False,
         help="Names of arms, or groups: untrained and configured (the default), ranked, trained, knobs; "
-        "all: all but knobs. as-configured is what a build with these settings serves.",
+        "all: all but knobs. Repeatable. as-configured is what a build with these settings serves.",
     ),
 ]  # fmt: skip
 Vectors = Annotated[
@@ -130,7 +130,7 @@ def evaluate(
 ) -> None:
     """Replay the log day by day and measure whether many interests beat one vector on it."""
     configure_log(verbose=verbose)
-    names = None if arms is None else _names_in(arms)
+    names = _names_in(arms) if arms else None
     options.check_files(items, *actions, impressions, users, embeddings=embeddings)
     _check_words(names, first, group_by or (), has_users=users is not None)
     from pinnersage.evaluation.settings import DEFAULT_BUDGETS, EvaluationConfig
@@ -149,11 +149,17 @@ def evaluate(
     write_json(found) if as_json else _show(found, out, f"the last {days} days" if first is None else None)
 
 
-def _names_in(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"--arms: expected names of arms or groups with commas between them, got {text!r}")
-    return names
+def _names_in(given: Sequence[str]) -> list[str]:
+    """Return the names of all ``--arms``: ``--arms A,B`` and ``--arms A --arms B`` are the same."""
+    found: list[str] = []
+    for text in given:
+        names = [name.strip() for name in text.split(",") if name.strip()]
+        if not names:
+            raise UsageError(
+                f"--arms: expected names of arms or groups with commas between them, got {text!r}"
+            )
+        found += names
+    return found
 
 
 def _check_words(
@@ -173,7 +179,7 @@ def _show(found: dict[str, Any], out: Path, assumed: str | None) -> None:
     from pinnersage.cli.evaluation_view import evaluation_view
     from pinnersage.evaluation.about import days_told, found_told
 
-    console().print(evaluation_view(found))
+    console().print(evaluation_view(found), crop=False)
     if assumed:
         error_console().print(f"No --from was given: {assumed} of the log were measured.")
     if told := days_told(found["about"]):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pinnersage.cli.tables import Answer, facts_table
+from pinnersage.cli.tables import Answer, Whole, facts_table
 from pinnersage.cli.times import span
 from pinnersage.evaluation.about import impressions_told, origin_told
 
@@ -65,19 +66,24 @@ def warned(about: Answer) -> Iterator[Text]:
 
 
 def _tables(summary: Answer) -> Iterator[RenderableType]:
-    for label, n_items in summary["about"]["budgets"].items():
-        size = f"{label} of the pool, {n_items:,}" if label.endswith("%") else f"{n_items:,}"
-        table = Table(title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
-        table.add_column("Arm", no_wrap=True)
-        for name in _COLUMNS.values():
-            table.add_column(name, justify="right", no_wrap=True)
-        for row in summary["results"]:
-            if row["budget"] == label and row["slice"] == "first_time":
-                name = f"{row['arm']} *" if row["oracle"] else row["arm"]
-                table.add_row(Text(name), *_cells(row["metrics"]))
-        yield table
+    for label in summary["about"]["budgets"]:
+        yield Whole(partial(_table, summary, label), 1 + len(_COLUMNS), 1 + len(_WITH_INTERVAL))
     if any(row["oracle"] for row in summary["results"]):
         yield Text("* sees the targets: how far the idea could go", style="dim")
+
+
+def _table(summary: Answer, label: str, n_columns: int) -> Table:
+    n_items = summary["about"]["budgets"][label]
+    size = f"{label} of the pool, {n_items:,}" if label.endswith("%") else f"{n_items:,}"
+    table = Table(title=f"\nFirst-time items, {size} items a list", title_justify="left", box=None)
+    table.add_column("Arm", no_wrap=True)
+    for name in [*_COLUMNS.values()][: n_columns - 1]:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in summary["results"]:
+        if row["budget"] == label and row["slice"] == "first_time":
+            name = f"{row['arm']} *" if row["oracle"] else row["arm"]
+            table.add_row(Text(name), *[*_cells(row["metrics"])][: n_columns - 1])
+    return table
 
 
 def _cells(metrics: Any) -> Iterator[str]:

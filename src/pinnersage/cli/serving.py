@@ -83,6 +83,14 @@ AccessLog = Annotated[
 LogUserIds = Annotated[bool, _option("--log-user-ids", panel=_LOGS, help="Paths, and so user ids, in lines.")]
 Otel = Annotated[bool, _option("--otel", panel=_LOGS, help="OpenTelemetry traces, as OTEL_* variables say.")]
 
+Settings = Annotated[
+    Path | None,
+    _option(
+        "--config", metavar="F.toml", show_default=False,
+        help="Lists are drawn as its [retrieval] says, not as the model's; PINNERSAGE_* go before it.",
+    ),
+]  # fmt: skip
+
 
 def serve(
     directory: options.Directory,
@@ -105,6 +113,7 @@ def serve(
     access_log: AccessLog = True,
     log_user_ids: LogUserIds = False,
     otel: Otel = False,
+    config_file: Settings = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Serve a model over HTTP: actions in, interests and recommendations out, and a page that shows them."""
@@ -119,11 +128,18 @@ def serve(
     )  # fmt: skip
     served = ServedModel(
         directory, bounds, keys, tuple(allowed_hosts or ()) if keys is None else None, log_level, otel,
-        {"durability": durability, "max_parked": max_parked},
+        _model(directory, config_file, durability=durability, max_parked=max_parked),
         _origins(cors_origins, "--cors-origin"), _origins(picture_origins, "--picture-origin"),
     )  # fmt: skip
     served.check()
     _run(served, _Told(directory, host, port, workers, as_json))
+
+
+def _model(directory: Path, config_file: Path | None, **options: Any) -> dict[str, Any]:
+    """Return what the model is opened with."""
+    from pinnersage.cli.served_settings import served_retrieval
+
+    return options | {"retrieval": served_retrieval(directory, config_file)}
 
 
 def _check_reach(host: str, keys: Path | None) -> None:

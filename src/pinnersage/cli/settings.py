@@ -61,10 +61,43 @@ def load_config(
         The file cannot be read, a key is unknown, or a value is out of range.
     """
     given = {key: value for key, value in flags.items() if value is not None}
-    from_file = _flat(_toml(file)) if file is not None else {}
-    merged = _nested({**(defaults or {}), **from_file, **_flat(_environment()), **given})
+    return _checked({**(defaults or {}), **_told(file), **given})
+
+
+def given_settings(file: Path | None) -> tuple[list[str], BuildConfig]:
+    """Return the dotted keys that a file and the environment give, and the settings these come to.
+
+    Raises
+    ------
+    UsageError
+        As in :func:`load_config`.
+    """
+    told = _told(file)
+    return list(told), _checked(told)
+
+
+def value_at(config: BuildConfig, key: str) -> Any:
+    """Return the value of a dotted key.
+
+    Examples
+    --------
+    >>> value_at(BuildConfig(), "retrieval.n_interests")
+    3
+    """
+    found: Any = config
+    for name in key.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _told(file: Path | None) -> Tree:
+    """Return what a file and, before it, the environment say, by dotted key."""
+    return {**(_flat(_toml(file)) if file is not None else {}), **_flat(_environment())}
+
+
+def _checked(flat: Tree) -> BuildConfig:
     try:
-        return BuildConfig.model_validate(merged)
+        return BuildConfig.model_validate(_nested(flat))
     except ValidationError as error:
         raise UsageError("; ".join(_complaint(problem) for problem in error.errors())) from None
 

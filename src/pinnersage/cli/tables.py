@@ -21,6 +21,7 @@ _N_MEMBERS_SHOWN = 4
 _N_BAR_CELLS = 8
 _NUMBERS = {"#", "Actions", "Score", "Cosine", "Weight now", "Contribution"}
 _WIDTH_OF_ONE_LINE = 100
+_UNBOUND = 10_000
 
 
 class Fitted:
@@ -37,6 +38,35 @@ class Fitted:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         yield self._make(options.max_width)
+
+
+class Whole:
+    """A table of which no cell is cut.
+
+    On a narrow terminal its last columns give way, one after another; what is read later, a pipe or a
+    file, gets longer lines instead. Print it with ``crop=False``.
+
+    Parameters
+    ----------
+    make
+        Returns the table with so many of its columns.
+    n_columns, n_kept
+        Of the whole table, and how many stay whatever the width.
+    """
+
+    def __init__(self, make: Callable[[int], Table], n_columns: int, n_kept: int) -> None:
+        self._make, self._n_columns, self._n_kept = make, n_columns, n_kept
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        unbound = options.update(max_width=_UNBOUND)
+        n = self._n_columns
+        while True:
+            table = self._make(n)
+            width = console.measure(table, options=unbound).maximum
+            if width <= options.max_width or n <= self._n_kept or not console.is_terminal:
+                break
+            n -= 1
+        yield from console.render(table, options.update(width=max(width, options.max_width)))
 
 
 def interests_table(answer: Answer, title_of: TitleOf, *, n_shown: int | None = None) -> Fitted | Text:

@@ -17,6 +17,7 @@ from pinnersage._tables.engine import Progress
 from pinnersage._tables.parts import column_names
 from pinnersage._tables.sources import TableSource, resolve_source
 from pinnersage._times import rfc3339
+from pinnersage.actions.liking import likes
 from pinnersage.actions.log import ActionLog
 from pinnersage.actions.staging import stage_actions
 from pinnersage.config import ImportConfig
@@ -206,7 +207,7 @@ def _arrays(log: ActionLog, until_ms: int) -> tuple[Int64s, Int32s, Int64s]:
     """Return user, item row and time of the actions before ``until_ms`` that have a weight."""
     n_users, users, rows, times = 0, [], [], []
     for batch in log.batches(until_ms - 1):
-        counts = batch.weights > 0
+        counts = likes(batch.weights)
         owners = np.repeat(np.arange(n_users, n_users + batch.n_users), np.diff(batch.offsets))
         n_users += batch.n_users
         users.append(owners[counts].astype(np.int64))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from pinnersage._arrays import Int64s
@@ -37,4 +40,20 @@ def unique_actions(actions: ActionBatch) -> ActionBatch:
         actions.weights[kept],
         actions.kinds[kept],
         actions.event_keys[kept],
+    )
+
+
+def joined(batches: Iterable[ActionBatch]) -> ActionBatch:
+    """Return the users of all batches, one after another, as one batch."""
+    parts = list(batches)
+    ids: Any = [user_id for part in parts for user_id in part.user_ids]
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    return ActionBatch(
+        ids,
+        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        np.concatenate([part.item_rows for part in parts]),
+        np.concatenate([part.times_ms for part in parts]),
+        np.concatenate([part.weights for part in parts]),
+        np.concatenate([part.kinds for part in parts]),
+        np.concatenate([part.event_keys for part in parts]),
     )

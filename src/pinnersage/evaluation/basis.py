@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.evaluation.contexts import Evaluated
 from pinnersage.evaluation.exposure import POPULARITY_GROUPS, Grouping, grouping_of, popularity_groups
 from pinnersage.evaluation.exposure_errors import N_BLOCKS, block_of
@@ -73,10 +74,10 @@ def fairness_basis(log: ReplayLog, days: list[Day], who: Evaluated, pool: Bools)
 
 
 def _distinct_items(known: ReplayLog, users: Int32s) -> tuple[Int64s, Int32s]:
-    """Return offsets and rows of the different items of each user."""
+    """Return offsets and rows of the different items that each user liked."""
     actions = known.actions_of(users)
     owner = np.repeat(np.arange(len(users), dtype=np.int64), np.diff(actions.offsets))
-    keys = np.unique(owner * known.n_items + actions.item_rows)
+    keys = np.unique((owner * known.n_items + actions.item_rows)[likes(actions.weights)])
     sizes = np.bincount(keys // known.n_items, minlength=len(users))
     return ragged(sizes), (keys % known.n_items).astype(np.int32)
 

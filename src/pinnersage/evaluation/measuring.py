@@ -131,8 +131,9 @@ class Found(NamedTuple):
 
 def _measure_day(arm: Arm, course: Course, context: DayContext, clock: Clock, found: Found) -> None:
     known = course.known_before(context.day.start_ms)
-    seen = context.day if getattr(arm, "is_oracle", False) else context.day.without_targets()
+    blind, is_oracle = context.day.without_targets(), getattr(arm, "is_oracle", False)
     for m, mode in enumerate(MODES):
+        seen = context.day.with_targets_of(mode) if is_oracle else blind
         lists = np.empty((0, 0), np.int32)
         # Timed together: what an arm works out once serves all lengths of list.
         with clock.recommend(len(seen.users) * len(course.budgets)):

@@ -7,7 +7,7 @@ arm cannot look ahead even by mistake; only oracles are given the targets.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -16,12 +16,13 @@ import pyarrow as pa
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage.actions.batch import ActionBatch
+from pinnersage.actions.liking import likes
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
 from pinnersage.evaluation._item_columns import NEVER_MS as NEVER_MS
 from pinnersage.evaluation._item_columns import born_ms, coded
-from pinnersage.evaluation._unique import unique_actions
+from pinnersage.evaluation._unique import joined, unique_actions
 from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.table import ItemTable
 
@@ -100,7 +101,7 @@ class ReplayLog:
         batches = [unique_actions(batch) for batch in log.batches(log.newest_ms)]
         if not batches:
             raise DataError("actions: expected some to replay, found none that can be used")
-        return cls.from_batch(_joined(batches), items)
+        return cls.from_batch(joined(batches), items)
 
     @classmethod
     def from_batch(cls, actions: ActionBatch, items: ItemTable) -> ReplayLog:
@@ -155,9 +156,9 @@ class Day:
         int64 ``(n_users + 1,)``; user ``u`` of the day owns targets
         ``target_offsets[u]:target_offsets[u + 1]``.
     target_rows
-        int32: the distinct items acted on in the day that were in the pool.
+        int32: the distinct items acted on in the day, with a weight, that were in the pool.
     first_time
-        bool, per target: the user had never acted on the item before the day.
+        bool, per target: the user had never acted on the item before the day, with or without a weight.
     pool
         bool ``(n_items,)``: items that were born before the day and are available.
     n_not_in_pool
@@ -191,15 +192,26 @@ class Day:
             n_newcomers=0,
         )
 
+    def with_targets_of(self, mode: Mode) -> Day:
+        """Return the day as an oracle may see it: in mode ``first_time`` repeats are no targets."""
+        if mode == "all" or self.first_time.all():
+            return self
+        return replace(
+            self,
+            target_offsets=np.concatenate(([0], np.cumsum(self.first_time)))[self.target_offsets],
+            target_rows=self.target_rows[self.first_time],
+            first_time=self.first_time[self.first_time],
+        )
+
 
 @runtime_checkable
 class Arm(Protocol):
     """What is measured.
 
     An arm may keep state between days as long as that only depends on earlier days. Optional parts,
-    found by name: ``is_oracle = True`` (it is given the targets, and marked so), ``fit(log, until_ms)``
-    (called once before the first day with what was known then), ``fitting`` (a stopwatch that runs while
-    it fits later than that), ``depends_on()``, and :class:`Scorer`.
+    found by name: ``is_oracle = True`` (it is given the mode's targets, and marked so),
+    ``fit(log, until_ms)`` (called once before the first day with what was known then), ``fitting`` (a
+    stopwatch that runs while it fits later than that), ``depends_on()``, and :class:`Scorer`.
     A dataclass arm's fields are its settings: results are kept under a digest of them, and of the plain
     values that ``depends_on()`` returns.
     """
@@ -257,7 +269,7 @@ def walk(
 
 def _day(log: ReplayLog, users: Int32s, start_ms: int, window_ms: int, min_actions: int) -> Day:
     pool = log.available & (log.born_ms < start_ms)
-    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY)
+    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY) & likes(log.weights)
     keys = np.unique(users[today].astype(np.int64) * log.n_items + log.item_rows[today])
     in_pool = pool[keys % log.n_items]
     recent = (log.times_ms >= start_ms - window_ms) & (log.times_ms < start_ms)
@@ -279,19 +291,4 @@ def _day(log: ReplayLog, users: Int32s, start_ms: int, window_ms: int, min_actio
         pool,
         n_not_in_pool=int((~in_pool).sum()),
         n_newcomers=int((in_pool & ~is_known).sum()),
-    )
-
-
-def _joined(batches: Iterable[ActionBatch]) -> ActionBatch:
-    parts = list(batches)
-    ids: Any = [user_id for part in parts for user_id in part.user_ids]
-    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
-    return ActionBatch(
-        ids,
-        np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
-        np.concatenate([part.item_rows for part in parts]),
-        np.concatenate([part.times_ms for part in parts]),
-        np.concatenate([part.weights for part in parts]),
-        np.concatenate([part.kinds for part in parts]),
-        np.concatenate([part.event_keys for part in parts]),
     )

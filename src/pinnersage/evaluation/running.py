@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnersage._times import rfc3339
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY, BuildConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation import saved
@@ -136,9 +137,10 @@ def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bo
     saved.open_report_directory(directory)
     if resume:
         saved.refuse_other_study(directory, about)
-    return saved.Place(
-        directory, saved.inputs_digest(about | {"given_to_arms": saved.log_digest(log)}), resume
-    )
+    inputs = about | {"given_to_arms": saved.log_digest(log)}
+    if not likes(log.weights).all():  # results of an earlier version counted these as liked
+        inputs["without_weight"] = "seen, not liked"
+    return saved.Place(directory, saved.inputs_digest(inputs), resume)
 
 
 def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
@@ -201,10 +203,10 @@ def _days(
     days = list(walk(log, start_ms, n_days, window_ms=window_ms, min_actions=evaluation.min_actions))
     if not any(day.n_users for day in days):
         raise DataError(
-            f"nothing to measure in the {n_days} days from {rfc3339(start_ms)}: expected users who act then "
-            f"and have {evaluation.min_actions} or more actions in the {config.interests.window_days:g} days "
-            f"before; the log runs from {rfc3339(int(log.times_ms.min()))} "
-            f"to {rfc3339(int(log.times_ms.max()))}"
+            f"nothing to measure in the {n_days} days from {rfc3339(start_ms)}: expected users who then act "
+            f"with a weight above 0 and have {evaluation.min_actions} or more actions in the "
+            f"{config.interests.window_days:g} days before; the log runs from "
+            f"{rfc3339(int(log.times_ms.min()))} to {rfc3339(int(log.times_ms.max()))}"
         )
     return days
 

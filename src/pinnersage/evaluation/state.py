@@ -6,8 +6,9 @@ import hashlib
 
 import numpy as np
 
-from pinnersage._arrays import Float64s, Int32s, Int64s
+from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY, InterestConfig
 from pinnersage.evaluation.neighbors import Barred
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
@@ -79,19 +80,20 @@ def user_seed(seed: int, day: Day, log: ReplayLog, user: int) -> int:
 
 
 @kernel
-def _count_users(offsets: Int64s, rows: Int32s, times_ms: Int64s, since_ms: int, counts: Int64s) -> None:
+def _count_users(offsets: Int64s, rows: Int32s, counted: Bools, counts: Int64s) -> None:
     last = np.full(counts.shape[0], -1, np.int64)
     for u in range(offsets.shape[0] - 1):
         for i in range(offsets[u], offsets[u + 1]):
-            if times_ms[i] >= since_ms and last[rows[i]] != u:
+            if counted[i] and last[rows[i]] != u:
                 last[rows[i]] = u
                 counts[rows[i]] += 1
 
 
 def n_users_per_item(log: ReplayLog, since_ms: int = 0) -> Int64s:
-    """Return how many different users acted on each item since a time, int64 ``(n_items,)``."""
+    """Return how many different users liked each item since a time, int64 ``(n_items,)``."""
     counts = np.zeros(log.n_items, np.int64)
-    _count_users(log.offsets, log.item_rows, log.times_ms, since_ms, counts)
+    counted = (log.times_ms >= since_ms) & likes(log.weights)
+    _count_users(log.offsets, log.item_rows, counted, counts)
     return counts
 
 

@@ -13,8 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float32s
+from pinnersage._arrays import Float32s
 from pinnersage._times import rfc3339
+from pinnersage.actions.liking import likes
 from pinnersage.embedding.arrays import embed_items
 from pinnersage.embedding.settings import EmbeddingSettings
 from pinnersage.errors import DataError
@@ -68,7 +69,7 @@ class LearntVectors:
 
     def _learnt(self, ms: int) -> Float32s:
         log = self.log
-        counts: Bools = log.weights > 0
+        counts = likes(log.weights)
         made = embed_items(
             log.embeddings, log.users[counts], log.item_rows[counts], log.times_ms[counts],
             until_ms=ms, settings=self.settings,

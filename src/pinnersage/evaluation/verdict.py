@@ -13,14 +13,12 @@ from pinnersage.config import InterestConfig
 from pinnersage.evaluation.arms.names import GROUPS
 from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.bootstrap import Estimate
+from pinnersage.evaluation.comparable import MEANS, POPULAR, many_arm, not_compared
 from pinnersage.evaluation.how_many import how_many
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import judged_budgets
 
-_MANY = ("balanced-40", "top-20", "top-40", "all-interests")
 _SECOND_STAGE = ("top-40-ranked",)
-_POPULAR = ("popular", "popular-90d", "popular-30d", "popular-category")
-_MEANS = ("mean-0", "mean-0.01", "mean-0.1", "mean-0.25")
 LEAST_USERS = 30
 """With fewer users an interval over resampled users says little, and of none that met a target nothing."""
 
@@ -81,7 +79,7 @@ def baselines(report: Report) -> list[str]:
     """
     found: list[str] = [name for name in ("last-item", "mean-0.01") if name in report.arms]
     for budget in (report.main_budget, *report.budgets):
-        best = (best_of(report, names, "recall", budget) for names in (_POPULAR, tuple(TRAINED)))
+        best = (best_of(report, names, "recall", budget) for names in (POPULAR, tuple(TRAINED)))
         found += [name for name in best if name and name not in found]
     return found
 
@@ -103,35 +101,38 @@ def best_of(report: Report, names: tuple[str, ...], metric: str, budget: str) ->
 
 
 def sentences(report: Report) -> list[str]:
-    """Return the verdict: in short, many interests, second stage, what is configured, how many, the paper.
+    """Return the verdict: in short, what is configured, how many, main budget, the other budgets, the paper.
 
+    At least one sentence: where there is too little data, or arms that no comparison is made of, it says so.
     For many interests speaks the first of ``balanced-40``, ``top-20``, ``top-40``, ``all-interests``
-    that was measured, chosen beforehand; against it stands whichever single mean, whichever popularity
-    and whichever trained arm did best on this very span. So the choice favours the others.
+    that was measured, chosen beforehand, or else another of several interests; against it stands whichever
+    single mean, whichever popularity and whichever trained arm did best on this very span. So the choice
+    favours the others. Arms of knobs, which have tables of their own, speak only where no other does.
     """
-    many = next((name for name in _MANY if name in report.arms), None)
-    staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
-    told = [line for line in [_in_short(report, many, staged)] if line]
-    budgets = judged_budgets(report.budgets, int(report.pool.sum()))
-    for budget in budgets:
-        for metric in ("relevance", "recall"):
-            told += _against_best(report, many, "many interests", metric, budget)
-        told += _against_best(report, staged, "interests with a second stage", "recall", budget)
-        for other, words in _SINGLE_RANKED:
-            if staged and other in report.arms:
-                words_a = "interests with a second stage"
-                told.append(_versus(report, staged, other, words_a, words, "recall", budget))
-    configured = next((name for name in GROUPS["configured"] if name in report.arms), None)
-    told += _against_best(report, configured, "lists as configured", "recall", report.main_budget)
-    told += [line for line in [how_many(report, report.main_budget)] if line]
-    told += [_versus(report, *pair, "recall", budgets[0]) for pair in _paper(report)]
     n_users = _n_users(report)
-    if told and n_users < LEAST_USERS:
+    if n_users < LEAST_USERS:
         return [
             f"In short, too little happens here to compare arms: {n_users} users act on items new to them, "
             f"and a comparison needs {LEAST_USERS}."
         ]
-    return told + _budgets_left_out(report, budgets) if told else []
+    many, words = many_arm(report)
+    staged = next((name for name in _SECOND_STAGE if name in report.arms), None)
+    budgets = judged_budgets(report.budgets, int(report.pool.sum()))
+    told = [_in_short(report, many, words, staged) or not_compared(report, many)]
+    configured = next((name for name in GROUPS["configured"] if name in report.arms), None)
+    if configured != many:
+        told += _against_best(report, configured, "lists as configured", "recall", report.main_budget)
+    told += [line for line in [how_many(report, report.main_budget)] if line]
+    for budget in sorted(budgets, key=lambda budget: budget != report.main_budget):
+        for metric in ("relevance", "recall"):
+            told += _against_best(report, many, words, metric, budget)
+        told += _against_best(report, staged, "interests with a second stage", "recall", budget)
+        for other, other_words in _SINGLE_RANKED:
+            if staged and other in report.arms:
+                words_a = "interests with a second stage"
+                told.append(_versus(report, staged, other, words_a, other_words, "recall", budget))
+    told += [_versus(report, *pair, "recall", budgets[0]) for pair in _paper(report)]
+    return told + _budgets_left_out(report, budgets)
 
 
 def _n_users(report: Report) -> int:
@@ -158,15 +159,15 @@ def _paper(report: Report) -> list[tuple[str, str, str, str]]:
     return found
 
 
-def _in_short(report: Report, many: str | None, staged: str | None) -> str | None:
+def _in_short(report: Report, many: str | None, many_words: str, staged: str | None) -> str | None:
     """Return a few plain sentences, as one entry, for those who read no further."""
     budget = report.main_budget
-    one = best_of(report, _MEANS, "recall", budget)
-    rival = best_of(report, _POPULAR + tuple(TRAINED), "recall", budget)
+    one = best_of(report, MEANS, "recall", budget)
+    rival = best_of(report, POPULAR + tuple(TRAINED), "recall", budget)
     told = []
     for arm, other, words, other_words in (
-        (many, one, "many interests", "one vector"),
-        (many, rival, "many interests", f"{rival}, the best other method measured"),
+        (many, one, many_words, "one vector"),
+        (many, rival, many_words, f"{rival}, the best other method measured"),
         (staged, rival, "interests with a second stage", str(rival)),
     ):
         if arm and other:
@@ -189,8 +190,8 @@ def _plainly(lift: Estimate, a: str, b: str) -> str:
 
 def _against_best(report: Report, arm: str | None, words: str, metric: str, budget: str) -> list[str]:
     rivals = (
-        (_MEANS, "one vector"),
-        (_POPULAR, "popularity"),
+        (MEANS, "one vector"),
+        (POPULAR, "popularity"),
         (tuple(TRAINED), "the best trained model"),
     )
     told = []

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage.errors import UnavailableError
@@ -38,6 +40,8 @@ class CurrentGeneration:
         Of the model.
     swaps_warm
         Whether readers stay with their generation until :meth:`refresh` has warmed the next.
+    retrieval
+        Fields of the configuration's part that go before those of the build.
 
     Raises
     ------
@@ -46,11 +50,17 @@ class CurrentGeneration:
     """
 
     def __init__(
-        self, home: Path, journal: Journal, write_lock: WriteLock, *, swaps_warm: bool = False
+        self,
+        home: Path,
+        journal: Journal,
+        write_lock: WriteLock,
+        *,
+        swaps_warm: bool = False,
+        retrieval: Mapping[str, Any] | None = None,
     ) -> None:
         self._home, self._journal, self._write_lock = home, journal, write_lock
         self._name = str(home / CURRENT)
-        self._swaps_warm = swaps_warm
+        self._swaps_warm, self._retrieval = swaps_warm, retrieval
         self.directory = GenerationDirectory(home)
         self._lock = threading.Lock()
         stamp = self._stamp_now()
@@ -176,7 +186,7 @@ class CurrentGeneration:
 
     def _opened_anew(self, opened: OpenedGeneration) -> OpenedGeneration:
         """Open a generation once more, with rows for more items, wherever it is in use."""
-        anew = OpenedGeneration(opened.path, self._journal)
+        anew = self._opened_at(opened.path)
         with self._lock:
             if self._newest[0] is opened:
                 self._newest = (anew, self._newest[1])
@@ -185,7 +195,10 @@ class CurrentGeneration:
         return anew
 
     def _open(self) -> OpenedGeneration:
-        return self.directory.read(lambda path: OpenedGeneration(path, self._journal))
+        return self.directory.read(self._opened_at)
+
+    def _opened_at(self, path: Path) -> OpenedGeneration:
+        return OpenedGeneration(path, self._journal, retrieval=self._retrieval)
 
     def _stamp_now(self) -> Stamp:
         try:

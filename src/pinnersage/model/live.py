@@ -56,6 +56,8 @@ class LiveModel(Answering, Upkeep):
     swaps_warm
         When a newer batch lands, answer from the one before, and from every action since, until
         :meth:`refresh` has warmed the newer one's caches. Without it the next call goes on with that one.
+    retrieval
+        Fields of :class:`~pinnersage.config.RetrievalConfig` that go before those of any build that lands.
 
     Raises
     ------
@@ -73,6 +75,7 @@ class LiveModel(Answering, Upkeep):
         max_parked: int = MAX_PARKED,
         max_ahead_s: float = MAX_AHEAD_S,
         swaps_warm: bool = False,
+        retrieval: Mapping[str, Any] | None = None,
     ) -> None:
         self._home = Path(path)
         self.observe = lambda _stage, _seconds: None
@@ -83,7 +86,9 @@ class LiveModel(Answering, Upkeep):
             raise UnavailableError(f"{self._home}: the journal cannot be opened")
         self._journal: Journal = journal
         self._write_lock = WriteLock(self._home)
-        self._current = CurrentGeneration(self._home, journal, self._write_lock, swaps_warm=swaps_warm)
+        self._current = CurrentGeneration(
+            self._home, journal, self._write_lock, swaps_warm=swaps_warm, retrieval=retrieval
+        )
         self.recover()
 
     @classmethod

@@ -23,6 +23,7 @@ from pinnersage.model.catalogue import CatalogueChanges
 from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
 from pinnersage.model.refilling import refill_of
+from pinnersage.model.settings import drawing_as
 from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.overlay import OverlayIndex
@@ -47,6 +48,8 @@ class OpenedGeneration:
         Of the model, where there is one: items put and taken out since are in the catalogue then.
     manifest
         What the generation says about itself, when that is not written yet.
+    retrieval
+        Fields of the configuration's part that go before those of the build.
 
     Raises
     ------
@@ -55,11 +58,15 @@ class OpenedGeneration:
     """
 
     def __init__(
-        self, path: Path, journal: Journal | None = None, manifest: Mapping[str, Any] | None = None
+        self,
+        path: Path,
+        journal: Journal | None = None,
+        manifest: Mapping[str, Any] | None = None,
+        retrieval: Mapping[str, Any] | None = None,
     ) -> None:
         self.path, self._journal = path, journal
         self.manifest = read_manifest(path) if manifest is None else dict(manifest)
-        self.config = BuildConfig.model_validate(self.manifest["config"])
+        self.config = drawing_as(BuildConfig.model_validate(self.manifest["config"]), retrieval or {})
         self.table = ItemTable.open(path / ITEMS)
         changes = journal.read_items(0) if journal is not None else []
         self.items = self._live_items(N_SPARE_ROWS + 2 * len(changes))

@@ -32,3 +32,15 @@ def config_with(config: BuildConfig | None, settings: Mapping[str, Any]) -> Buil
         else:
             raise UsageError(f"unknown setting {name!r}: expected one of {', '.join(sorted(homes))}")
     return validated(BuildConfig, tree)
+
+
+def drawing_as(config: BuildConfig, retrieval: Mapping[str, Any]) -> BuildConfig:
+    """Return ``config`` with fields of its part ``retrieval`` replaced.
+
+    Examples
+    --------
+    >>> drawing_as(BuildConfig(), {"mode": "balanced"}).retrieval.mode
+    'balanced'
+    """
+    tree = config.model_dump()
+    return validated(BuildConfig, tree | {"retrieval": tree["retrieval"] | dict(retrieval)})

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s
 from pinnersage.actions.batch import ActionBatch
+from pinnersage.actions.liking import likes
 from pinnersage.config import InterestConfig
 from pinnersage.interests.build import build_records
 from pinnersage.interests.record import RecordBatch
@@ -77,8 +78,10 @@ def records_before(
     return build_records(batch, embeddings, config, moment_ms - 1)
 
 
-def items_between(log: LogArrays, user: int, start_ms: int, end_ms: int) -> Int32s:
-    """Return the distinct items of a user's actions in ``[start_ms, end_ms)``, ascending."""
+def items_between(log: LogArrays, user: int, start_ms: int, end_ms: int, *, liked: bool = False) -> Int32s:
+    """Return the distinct items of a user's actions in ``[start_ms, end_ms)``, or of those with a weight."""
     own = slice(log.offsets[user], log.offsets[user + 1])
     first, last = np.searchsorted(log.times_ms[own], (start_ms, end_ms))
-    return np.unique(log.item_rows[own][first:last]).astype(np.int32)
+    rows = log.item_rows[own][first:last]
+    rows = rows[likes(log.weights[own][first:last])] if liked else rows
+    return np.unique(rows).astype(np.int32)

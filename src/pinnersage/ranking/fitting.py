@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import DataError
 from pinnersage.ranking.actions import LogArrays, items_between, records_before
@@ -191,13 +192,13 @@ def _joined(parts: Sequence[Examples]) -> Examples:
 def _acting_users(log: LogArrays, start_ms: int, end_ms: int, window_ms: int, min_actions: int) -> Int64s:
     """Return the users with enough actions in the window before, and some in ``[start_ms, end_ms)``."""
     before = (log.times_ms < start_ms) & (log.times_ms >= start_ms - window_ms)
-    after = (log.times_ms >= start_ms) & (log.times_ms < end_ms)
+    after = (log.times_ms >= start_ms) & (log.times_ms < end_ms) & likes(log.weights)
     n_before, n_after = (np.concatenate(([0], np.cumsum(m)))[log.offsets] for m in (before, after))
     return np.flatnonzero((np.diff(n_before) >= min_actions) & (np.diff(n_after) > 0))
 
 
 def _targets(log: LogArrays, user: int, moment: Moment, end_ms: int, *, repeats: bool) -> Int32s:
-    rows = items_between(log, user, moment.moment_ms, end_ms)
+    rows = items_between(log, user, moment.moment_ms, end_ms, liked=True)
     rows = rows[moment.pool[rows]]
     if repeats:
         return rows

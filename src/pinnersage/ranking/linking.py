@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage._extras import needed
 from pinnersage._kernel import kernel
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
 from pinnersage.ranking.actions import LogArrays, users_of_actions
@@ -69,6 +70,7 @@ def _user_items(
     """Return users' distinct chosen items as ragged columns, and the item of each column."""
     n_items = len(log.born_ms)
     recent = (log.times_ms < moment_ms) & (log.times_ms >= moment_ms - window_days * MS_PER_DAY)
+    recent &= likes(log.weights)
     pairs = np.unique(users_of_actions(log)[recent].astype(np.int64) * n_items + log.item_rows[recent])
     users, rows = pairs // n_items, pairs % n_items
     n_users = np.bincount(rows, minlength=n_items)

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.ranking import arrays_file
 from pinnersage.ranking.actions import LogArrays, users_of_actions
@@ -22,7 +23,7 @@ _FORMAT, _VERSION = "pinnersage item statistics", 1
 class ItemStatistics:
     """Per item, from actions strictly before ``moment_ms``.
 
-    An action counts once per user, item and day (UTC).
+    An action with a weight counts once per user, item and day (UTC).
 
     Attributes
     ----------
@@ -75,7 +76,7 @@ class ItemStatistics:
 
 def statistics_before(log: LogArrays, moment_ms: int) -> ItemStatistics:
     """Count the actions strictly before a moment."""
-    past = log.times_ms < moment_ms
+    past = (log.times_ms < moment_ms) & likes(log.weights)
     users, rows, times = users_of_actions(log)[past], log.item_rows[past], log.times_ms[past]
     n_items = len(log.born_ms)
     last_ms = np.full(n_items, np.iinfo(np.int64).min)

@@ -10,7 +10,7 @@ import pytest
 from tests.evaluation.tuning.tuning_worlds import QUICK, UNTIL, changed_from, close_topics, found_only_by
 from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
-from pinnersage.config import BuildConfig
+from pinnersage.config import BuildConfig, RetrievalConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.replay import ReplayLog
 from pinnersage.evaluation.tuning.result import TuningResult
@@ -97,19 +97,36 @@ def test_threads_change_nothing(found: TuningResult) -> None:
     assert other.held_out == found.held_out
 
 
-def test_too_little_data_keeps_the_defaults_and_says_so() -> None:
+BUDGET_RULE = "budget rule and number of interests"
+
+
+def test_too_little_data_gives_balanced_lists_and_says_why() -> None:
     log = log_of(drawn_actions(1), drawn_embeddings(1))
     result = tune_log(log, tuning=TuningSettings(train_days=14, held_out_days=7))
-    assert result.config == result.default == BuildConfig()
+    assert result.default == BuildConfig()
+    assert result.config == BuildConfig(retrieval=RetrievalConfig(mode="balanced"))
     assert result.held_out is None
     for choice in result.choices:
-        assert not choice.changed
-        assert choice.why == "12 users with targets are too few to choose by: 50 are needed"
-    assert "kept the default 1.5; 12 users with targets are too few to choose by" in " ".join(
-        result.sentences
-    )
-    assert "# Nothing differs from the defaults." in result.toml()
+        assert choice.changed == (choice.group == BUDGET_RULE)
+        assert choice.why.startswith("12 users with targets are too few to choose by: 50 are needed")
+    told = " ".join(result.sentences)
+    assert "kept the default 1.5; 12 users with targets are too few to choose by" in told
+    assert "mode balanced" in told
+    assert "relevant than one averaged vector" in result.sentences[-1]
+    assert 'mode = "balanced"' in result.toml().splitlines()
+    assert f"# {result.sentences[-1]}" in result.toml()
     assert result.about["notes"] == []
+
+
+def test_too_little_data_keeps_a_mode_that_was_asked_for() -> None:
+    log = log_of(drawn_actions(1), drawn_embeddings(1))
+    for mode in ("sampled", "budgeted", "balanced"):
+        asked_for = BuildConfig.model_validate({"retrieval": {"mode": mode}})
+        result = tune_log(log, config=asked_for, tuning=TuningSettings(train_days=14, held_out_days=7))
+        assert result.config == asked_for
+        assert not any(choice.changed for choice in result.choices)
+        assert f'settings stay, retrieval.mode = "{mode}" as asked for' in result.sentences[-1]
+    assert result.config != BuildConfig()
 
 
 def test_too_few_targets_are_said() -> None:

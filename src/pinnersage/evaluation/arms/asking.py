@@ -48,10 +48,16 @@ def _best_cosines(
 
 
 class _Looked(NamedTuple):
-    start_ms: int
-    users: Int32s
+    day: Day
     queries: Queries
     asked: Asked
+
+    def is_of(self, day: Day) -> bool:
+        """Tell whether it is what ``day`` asks; an oracle asks more where there are more targets."""
+        names = ("users", "target_offsets", "target_rows")
+        return self.day.start_ms == day.start_ms and all(
+            np.array_equal(getattr(self.day, name), getattr(day, name)) for name in names
+        )
 
 
 @dataclass
@@ -102,14 +108,14 @@ class QueryArm:
 
     def _look_up(self, day: Day, log: ReplayLog) -> _Looked:
         last = self._last
-        if last is None or last.start_ms != day.start_ms or not np.array_equal(last.users, day.users):
+        if last is None or not last.is_of(day):
             asks = self.queries(day, log)
             asked: Asked
             if asks.item_rows is None:
                 asked = self.neighbors.ask_vectors(asks.offsets, asks.vectors)
             else:
                 asked = self.neighbors.ask_items(asks.offsets, asks.item_rows)
-            last = self._last = _Looked(day.start_ms, day.users, asks, asked)
+            last = self._last = _Looked(day, asks, asked)
         return last
 
     def _shares(self, asks: Queries, budget: int) -> Int64s:

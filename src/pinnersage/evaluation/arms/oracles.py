@@ -10,15 +10,26 @@ import numpy as np
 from pinnersage._arrays import Int32s
 from pinnersage.config import InterestConfig
 from pinnersage.evaluation.arms.asking import Queries, QueryArm
-from pinnersage.evaluation.replay import Day, ReplayLog
+from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import RecordCache, ragged
 
 
 @dataclass
 class _Oracle(QueryArm):
-    """Asks, for each target, the nearest of the rows the user has; each row once, all equally."""
+    """Asks, for each target of the mode, the nearest of the rows the user has; each row once, all equally.
+
+    In mode ``first_time`` a query for a repeat would use up shares for an item that may not be listed.
+    """
 
     is_oracle: ClassVar[bool] = True
+
+    def depends_on(self) -> list[str]:
+        """Return what is asked: results of other queries are not taken for these."""
+        return ["the targets of the mode"]
+
+    def recommend(self, day: Day, log: ReplayLog, budget: int, mode: Mode) -> Int32s:
+        """Return the neighbors nearest to the mode's targets; of others ``day`` may hold, none."""
+        return super().recommend(day.with_targets_of(mode), log, budget, mode)
 
     def queries(self, day: Day, log: ReplayLog) -> Queries:
         """Return the different nearest rows of each user's targets."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
 from pinnersage._kernel import kernel
+from pinnersage.actions.liking import likes
 from pinnersage.evaluation.arms.asking import Queries, QueryArm
 from pinnersage.evaluation.replay import Day, ReplayLog
 from pinnersage.evaluation.state import decayed_weights
@@ -15,11 +16,16 @@ from pinnersage.evaluation.state import decayed_weights
 
 @dataclass
 class LastItem(QueryArm):
-    """The neighbors of the newest action, of equal times the last in canonical order (the paper's base)."""
+    """The neighbors of the newest action with a weight, of equal times the last in canonical order.
+
+    The paper's base. Users without any such action ask with their newest.
+    """
 
     def queries(self, day: Day, log: ReplayLog) -> Queries:
-        """Return the user's newest item."""
-        rows = log.item_rows[log.offsets[day.users + 1] - 1]
+        """Return the newest item that the user liked."""
+        newest = log.offsets[day.users + 1] - 1
+        liked = np.maximum.accumulate(np.where(likes(log.weights), np.arange(len(log.weights)), -1))[newest]
+        rows = log.item_rows[np.where(liked >= log.offsets[day.users], liked, newest)]
         return Queries(np.arange(day.n_users + 1), log.embeddings[rows], rows, np.ones(day.n_users))
 
 

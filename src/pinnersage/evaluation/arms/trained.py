@@ -13,6 +13,7 @@ import numpy as np
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage._times import rfc3339
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.trained_matrices import best_rows, since_ms
@@ -57,7 +58,7 @@ class TrainedArm:
         """
         known = log.before(until_ms)
         first_ms = since_ms(until_ms, self.window_days)
-        if not (known.times_ms >= first_ms).any():
+        if not ((known.times_ms >= first_ms) & likes(known.weights)).any():
             raise UsageError(
                 f"{self.name}: expected actions to learn from {_window_told(self.window_days)}before "
                 f"{rfc3339(until_ms)}, found none; choose a later first day"

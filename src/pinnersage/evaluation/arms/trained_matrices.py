@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.evaluation.arms._trained_extras import needed
 from pinnersage.evaluation.replay import ReplayLog
@@ -18,7 +19,7 @@ def since_ms(until_ms: int, window_days: int | None) -> int:
 
 
 def user_item_matrix(log: ReplayLog, users: Int32s, first_ms: int, *, counted: bool) -> Any:
-    """Return who acted on what since a time.
+    """Return who liked what since a time.
 
     Parameters
     ----------
@@ -43,7 +44,7 @@ def user_item_matrix(log: ReplayLog, users: Int32s, first_ms: int, *, counted: b
     sparse = needed("scipy.sparse", "baselines")
     actions = log.actions_of(users)
     rows = np.repeat(np.arange(len(users)), np.diff(actions.offsets))
-    kept = actions.times_ms >= first_ms
+    kept = (actions.times_ms >= first_ms) & likes(actions.weights)
     ones = np.ones(int(kept.sum()), np.float32)
     shape = (len(users), log.n_items)
     matrix = sparse.coo_matrix((ones, (rows[kept], actions.item_rows[kept])), shape=shape).tocsr()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms._trained_extras import needed
 from pinnersage.evaluation.arms.trained import TrainedArm
@@ -57,7 +58,7 @@ class SequenceArm(TrainedArm):
 
     def _train(self, known: ReplayLog, first_ms: int) -> None:
         torch = needed("torch", "sequence")
-        rows = np.unique(known.item_rows[known.times_ms >= first_ms])
+        rows = np.unique(known.item_rows[(known.times_ms >= first_ms) & likes(known.weights)])
         self._ids = np.zeros(known.n_items, np.int64)
         self._ids[rows] = np.arange(len(rows)) + 1
         shape = Shape(len(rows) + 1, self.n_dims, self.max_length, self.n_interests, self.dropout)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Int32s, Int64s
+from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.evaluation.replay import ReplayLog
 
@@ -82,7 +83,7 @@ def timelines(log: ReplayLog, users: Int32s, ids: Int64s, first_ms: int) -> Time
         Earlier actions do not count.
     """
     actions = log.actions_of(users)
-    kept = (actions.times_ms >= first_ms) & (ids[actions.item_rows] > 0)
+    kept = (actions.times_ms >= first_ms) & (ids[actions.item_rows] > 0) & likes(actions.weights)
     offsets = np.concatenate(([0], np.cumsum(kept)))[actions.offsets]
     return Timelines(offsets.astype(np.int64), ids[actions.item_rows[kept]], actions.times_ms[kept])
 

@@ -15,7 +15,10 @@ from pinnersage.evaluation.tuning.toml_text import differing, toml_text
 from pinnersage.items._files import finished_file
 
 FORMAT = 1
-_USE = "For `pinnersage build --config`: the model keeps it, and `serve` and `recommend` go by the model's."
+_USE = (
+    "For `pinnersage build --config`: the model keeps it, and `serve` and `recommend` go by the model's. "
+    "`serve --config` takes over [retrieval] for a model that was built otherwise."
+)
 Verdict = Literal["better", "not told apart", "worse", "unchanged", "not measured"]
 
 

@@ -90,7 +90,7 @@ def tune_log(
     said = said_of_tuned(log, vectors, first_ms, ranking, allowed=allow_leak)
     said = _about(known, until_ms, judged_ms, days, tuning) | said | (about or {})
     if too_little := _too_little(days, tuning):
-        return _nothing_chosen(said, default, with_ranker, too_little)
+        return _nothing_chosen(said, default, _fallback(config, default), with_ranker, too_little)
     vectors_at = vectors_of(known, vectors, later=_LATER, n_kept=2 + default.ranking.n_moments)
     trained = embedded_at(known, vectors_at, first_ms)
     measure = _measure(trained, default, tuning, days[0], with_ranker=with_ranker, vectors_at=vectors_at)
@@ -219,14 +219,23 @@ def _held_out(
     return HeldOut(told[0], told[1], lift, len(users), n_targets_of(days, tuning.targets))
 
 
-def _nothing_chosen(about: dict[str, Any], default: BuildConfig, with_ranker: bool, why: str) -> TuningResult:
+def _fallback(config: BuildConfig | None, default: BuildConfig) -> BuildConfig:
+    """Return what to build with where nothing can be chosen: balanced lists, unless a mode was asked for."""
+    retrieval = (config or BuildConfig()).retrieval
+    is_asked_for = "mode" in retrieval.model_fields_set and retrieval.mode == default.retrieval.mode
+    return default if is_asked_for else with_values(default, {"retrieval.mode": "balanced"})
+
+
+def _nothing_chosen(
+    about: dict[str, Any], default: BuildConfig, fallback: BuildConfig, with_ranker: bool, why: str
+) -> TuningResult:
     groups = (*SPACE, *SECOND_STAGE[: 1 if with_ranker else 0])
     choices = []
     for group in groups:
-        values = values_of(default, keys_of(group))
-        choices.append(Choice(group.name, values, values, None, why))
-    told = words.nothing_chosen(about, choices, why)
-    return TuningResult(about, default, default, tuple(choices), sentences=told)
+        old, new = (values_of(config, keys_of(group)) for config in (default, fallback))
+        choices.append(Choice(group.name, old, new, None, why if old == new else words.safer(why)))
+    told = words.nothing_chosen(about, choices, why, fallback.retrieval.mode, changed=fallback != default)
+    return TuningResult(about, default, fallback, tuple(choices), sentences=told)
 
 
 def _about(

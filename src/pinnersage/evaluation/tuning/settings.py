@@ -36,7 +36,7 @@ class TuningSettings(BaseModel):
     max_users
         So many users at most are drawn to compare on, and so many to judge on.
     min_users, min_targets
-        With fewer in the training days nothing is chosen, and the defaults stay.
+        With fewer in the training days nothing is chosen; lists are balanced unless a mode is asked for.
     max_trials, max_seconds
         Settings tried besides the default, and time spent, at most; None: no bound. With a bound on time
         the choice may depend on the machine.
