@@ -24,7 +24,12 @@ _LOG = "Reading the log"
 _DEFAULT = EmbeddingSettings()
 Actions = Annotated[
     Path | None,
-    _option("--actions", metavar="F", help="Actions; not needed with --from text.", show_default=False),
+    _option(
+        "--actions",
+        metavar="F",
+        help="Actions; --from text takes births from them.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[Path, _option("--out", metavar="ITEMS.parquet", help="The items, with an embedding each.")]
 From = Annotated[Source, _option("--from", help="Words of the items, sessions of the log, or both.")]
@@ -37,7 +42,8 @@ Until = Annotated[
     _option(
         "--until",
         metavar="T",
-        help="Use nothing at or after T (RFC 3339, ISO date or ms). Else all, which `evaluate` refuses.",
+        help="Use no action, and learn from no item, of T (RFC 3339, ISO date or ms) or later. Else all, "
+        "which `evaluate` refuses.",
         show_default=False,
     ),
 ]

@@ -19,9 +19,10 @@ from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
-from pinnersage.evaluation._item_columns import NEVER_MS as NEVER_MS
-from pinnersage.evaluation._item_columns import born_ms, coded
+from pinnersage.evaluation._item_columns import coded
 from pinnersage.evaluation._unique import unique_actions
+from pinnersage.items.births import NEVER_MS as NEVER_MS
+from pinnersage.items.births import born_ms
 from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.table import ItemTable
 
@@ -107,9 +108,10 @@ class ReplayLog:
         """Replay actions in memory; they may stand in any order, and repeat."""
         actions = unique_actions(actions)
         embeddings = np.ascontiguousarray(items.embeddings, dtype=np.float32)
+        born = born_ms(items, actions.item_rows, actions.times_ms)
         return cls(
             actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
-            actions.kinds, actions.event_keys, embeddings, born_ms(actions, items), items.pool.copy(),
+            actions.kinds, actions.event_keys, embeddings, born, items.pool.copy(),
             *coded(items, "category"), *coded(items, "provider"), items.origin,
         )  # fmt: skip
 
