@@ -201,7 +201,8 @@ class Arm(Protocol):
     An arm may keep state between days as long as that only depends on earlier days. Optional parts,
     found by name: ``is_oracle = True`` (it is given the targets, and marked so), ``fit(log, until_ms)``
     (called once before the first day with what was known then), ``fitting`` (a stopwatch that runs while
-    it fits later than that), ``depends_on()``, and :class:`Scorer`.
+    it fits later than that), ``depends_on()``, ``forget_lists()`` (work it all out anew: some users of the
+    last day are asked again, to time lists), and :class:`Scorer`.
     A dataclass arm's fields are its settings: results are kept under a digest of them, and of the plain
     values that ``depends_on()`` returns.
     """
