@@ -27,6 +27,8 @@ from measuring import in_fresh_process
 DIM, NARROW = 256, 64
 ITEMS_OF_USERS = 10_000
 ACTIONS_OF_DIMENSIONS, USERS_OF_DIMENSIONS = 500, 200
+ACTIONS_OF_MEMORY = 2_000
+"""Along dimensions: enough that a peak can be seen."""
 
 
 class Sizes(NamedTuple):
@@ -83,6 +85,9 @@ PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
     ("dimensions", "build_records"): ("<=", 1, "distances, medoids"),
     ("dimensions", "index"): ("<=", 1, "codes in proportion, and re-ranking"),
     ("dimensions", "index, on disk"): ("<=", 1, "half a byte a number"),
+    ("dimensions", "ward_clusters, peak"): ("<", 0.5, "4 bytes a pair; embeddings are small beside them"),
+    ("dimensions", "scipy linkage, peak"): ("<", 0.5, "8 bytes a pair; embeddings are small beside them"),
+    ("dimensions", "index, peak"): ("<=", 1, "codes, mapped pages of the embeddings, buffers of tuning"),
     ("dimensions", "recommend, sampled, cold"): ("<=", 1, "codes and re-ranking"),
     ("dimensions", "recommend, sampled, warm"): ("<", 1, "near-duplicates and the order of the list"),
     ("dimensions", "recommend, budgeted, cold"): ("<=", 1, "codes and re-ranking"),
@@ -170,6 +175,7 @@ def along_items(curves: Curves, sizes: Sizes, rounds: int) -> None:
 def along_dimensions(curves: Curves, sizes: Sizes, rounds: int) -> None:
     for dim in sizes.dimensions:
         curves.add(dim, points.ward, ACTIONS_OF_DIMENSIONS, dim, rounds)
+        curves.add(dim, memory_of, ACTIONS_OF_MEMORY, dim)
         curves.add(dim, points.many_users, USERS_OF_DIMENSIONS, dim, sizes.n_items, rounds)
         curves.add(dim, points.items, sizes.n_items, dim, min(3, rounds))
 
@@ -219,6 +225,7 @@ def main() -> None:
             "most_alike": [points.FEW_ALIKE, points.MANY_ALIKE], "dim": DIM, "narrow_dim": NARROW,
             "n_items_of_users": ITEMS_OF_USERS, "n_items_of_others": FULL.n_items,
             "n_actions_of_dimensions": ACTIONS_OF_DIMENSIONS, "n_users_of_dimensions": USERS_OF_DIMENSIONS,
+            "n_actions_of_memory": ACTIONS_OF_MEMORY,
         },
         "curves": curves,
     }  # fmt: skip

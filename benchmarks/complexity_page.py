@@ -188,14 +188,17 @@ def against_scipy() -> str:
 def block() -> str:
     """Return all that stands between the markers."""
     setting, note = result("complexity")["setting"], result("complexity").get("note")
+    n_memory = setting.get("n_actions_of_memory")
+    of_memory = f" ({n_memory:,} for its memory)" if n_memory else ""
     parts = [
         *([note] if note else []),
         "### Exponents",
         f"`ward_clusters` and `build_records` of one user: {setting['dim']} dimensions; all else along users "
         f"and items: {setting['narrow_dim']}. Along dimensions: {setting['n_actions_of_dimensions']} actions "
-        f"for `ward_clusters`, {setting['n_users_of_dimensions']} users with {setting['actions_per_user']} "
-        f"actions for `build_records`, {setting['n_items_of_others']:,} items for the index. Users' "
-        f'catalogue: {setting["n_items_of_users"]:,} items. "Kept" allows {TOLERANCE}.',
+        f"for `ward_clusters`{of_memory}, {setting['n_users_of_dimensions']} users with "
+        f"{setting['actions_per_user']} actions for `build_records`, {setting['n_items_of_others']:,} items "
+        f"for the index. Users' catalogue: {setting['n_items_of_users']:,} items. "
+        f'"Kept" allows {TOLERANCE}.',
         exponents(),
         "In the figures, the exponent stands in brackets.",
         *(f"![{AXES[axis]}](img/complexity-{axis}.svg)" for axis in AXES),

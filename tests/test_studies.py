@@ -95,6 +95,32 @@ def test_a_page_shows_the_committed_figures(name: str) -> None:
         assert (pages.DOCS / image).stat().st_size < 200_000
 
 
+def test_memory_is_followed_along_dimensions_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import bench_complexity as bench
+    import complexity_points
+
+    asked: list[tuple[int, int, str]] = []
+
+    def one_point(measure: Any, *rest: Any) -> Any:
+        if measure is complexity_points.ward_memory:
+            asked.append(rest)
+            return 3.0 * rest[1] ** 0.5
+        if measure is bench.memory_of:
+            return measure(*rest)
+        return {"index, peak": [2.0 * rest[1]]} if measure is complexity_points.items else {}
+
+    monkeypatch.setattr(bench, "in_fresh_process", one_point)
+    curves = bench.Curves("dimensions")
+    bench.along_dimensions(curves, bench.QUICK._replace(dimensions=(16, 64, 256)), 2)
+    found = {curve["what"]: curve for curve in curves.to_list()}
+    for what, exponent in (("ward_clusters, peak", 0.5), ("scipy linkage, peak", 0.5), ("index, peak", 1.0)):
+        assert found[what]["sizes"] == [16, 64, 256]
+        assert found[what]["unit"] == "MB"
+        assert found[what]["fit"]["exponent"] == pytest.approx(exponent, abs=0.01)
+    assert {n for n, _, _ in asked} == {bench.ACTIONS_OF_MEMORY}
+    assert {dim for _, dim, _ in asked} == {16, 64, 256}
+
+
 def test_processor_time_leaves_out_waiting() -> None:
     import time
 

@@ -15,7 +15,7 @@ from pinnersage._arrays import Float32s
 from pinnersage.config import MS_PER_DAY
 from pinnersage.embedding.arrays import embed_items
 from pinnersage.embedding.factors import reduced, unit_rows
-from pinnersage.embedding.fusing import fuse, with_predictions
+from pinnersage.embedding.fusing import fuse, prediction_weights, with_predictions
 from pinnersage.embedding.settings import EmbeddingSettings
 from pinnersage.errors import UsageError
 
@@ -59,6 +59,76 @@ def test_what_happens_later_changes_no_bit(source: str, seed: int) -> None:
     )
     thinned = Log(*(values[~later | kept] for values in changed))
     np.testing.assert_array_equal(made_from(log, source, CUT_MS), made_from(thinned, source, CUT_MS))
+
+
+@pytest.mark.parametrize("source", ["text", *SOURCES])
+@pytest.mark.parametrize("width", [6, 100])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_items_born_at_or_after_the_cut_change_no_bit_of_the_others(
+    source: Any, width: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    late = rng.random(N_ITEMS) < rng.random()
+    late[rng.choice(N_ITEMS, 2, replace=False)] = False, True
+    born = np.where(late, CUT_MS + rng.integers(0, 2, N_ITEMS), CUT_MS - 1)
+    log = topical_log()
+    possible = ~late[log.item_rows] | (log.times_ms >= CUT_MS)
+    log = Log(*(values[possible] for values in log))
+
+    def made(known: Float32s, of: Log, births: Any) -> Float32s:
+        more = EmbeddingSettings(source=source, n_dimensions=width)
+        return embed_items(known, *of, until_ms=CUT_MS, born_ms=births, settings=more)
+
+    plain = made(content(), log, born)
+    assert len(plain) == N_ITEMS
+    other = np.where(late[:, None], 3 * rng.standard_normal((N_ITEMS, 8)), content())
+    assert made(other, log, born)[~late].tobytes() == plain[~late].tobytes()
+    kept = ~late | (rng.random(N_ITEMS) < 0.5)
+    still = kept[log.item_rows]
+    thin = Log(log.users[still], (np.cumsum(kept) - 1)[log.item_rows[still]], log.times_ms[still])
+    fewer = made(content()[kept], thin, born[kept])
+    assert fewer[~late[kept]].tobytes() == plain[~late].tobytes()
+
+
+def test_without_births_the_first_action_before_the_cut_tells_what_was_there() -> None:
+    log = topical_log()
+    acted_on = np.isin(np.arange(N_ITEMS), log.item_rows[log.times_ms < CUT_MS])
+    log = Log(*(values[log.item_rows != 3] for values in log))
+    acted_on[3] = False
+    assert acted_on.any()
+    births = np.where(acted_on, 0, CUT_MS)
+    one, two = (
+        embed_items(content(), *log, until_ms=CUT_MS, born_ms=born, settings=EmbeddingSettings("text", 4))
+        for born in (None, births)
+    )
+    assert one.tobytes() == two.tobytes()
+    assert one.tobytes() != made_from(log, "text", n_dimensions=4).tobytes()
+
+
+def test_items_not_born_are_placed_by_their_content() -> None:
+    log = topical_log()
+    late = np.isin(np.arange(N_ITEMS), [0, N_ITEMS - 1])
+    log = Log(*(values[~late[log.item_rows]] for values in log))
+    born = np.where(late, CUT_MS, 0)
+    for source in ("text", "fused"):
+        made = embed_items(
+            content(),
+            *log,
+            until_ms=CUT_MS,
+            born_ms=born,
+            settings=EmbeddingSettings(source, 6),
+        )
+        cosines = made @ made.T
+        np.fill_diagonal(cosines, -1)
+        for row in np.flatnonzero(late):
+            nearest = np.argsort(-cosines[row])[: N_PER_TOPIC - 1]
+            assert set(topic_of(nearest).tolist()) == {row // N_PER_TOPIC}
+
+
+def test_births_of_another_catalogue_are_refused() -> None:
+    with pytest.raises(UsageError, match="born_ms: expected a birth for each of 24 items"):
+        embed_items(content(), *topical_log(), until_ms=CUT_MS, born_ms=[0])
 
 
 def test_the_last_millisecond_before_the_cut_counts_and_the_cut_does_not() -> None:
@@ -124,7 +194,7 @@ def test_predictions_are_ridge_regression() -> None:
     text, logged = unit_rows(rng.standard_normal((9, 3))), unit_rows(rng.standard_normal((9, 4)))
     logged[7:] = 0
     text[8] = 0
-    made = with_predictions(text, logged)
+    made = with_predictions(text, logged, prediction_weights(text, logged))
     x, y = text[:7].astype(float), logged[:7].astype(float)
     # Ridge as least squares with one more row for each column.
     weights = np.linalg.lstsq(np.vstack([x, np.eye(3)]), np.vstack([y, np.zeros((3, 4))]), rcond=None)[0]

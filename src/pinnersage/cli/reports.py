@@ -45,7 +45,7 @@ def embedding_report(summary: Answer) -> Group:
         "made from": _origin(summary),
         "time": f"{summary['seconds']:.1f} s",
     }
-    if summary["until"] is not None:
+    if "actions" in summary["reports"]:
         log = f"{summary['n_actions']:,} actions before {summary['until']}"
         facts["log"] = f"{log}, on {summary['n_items_in_log']:,} items"
     if summary["n_items_without"]:

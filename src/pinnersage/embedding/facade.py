@@ -33,8 +33,9 @@ def embed(
     items, actions, text_model, progress
         As in :func:`~pinnersage.embedding.tables.embed_tables`.
     until
-        Actions at or after it are not used. None: all are; such embeddings are for a model, and must not be
-        evaluated, tuned or ranked on the same log. The table tells it (:mod:`pinnersage.items.origin`).
+        Actions at or after it are not used, and nothing is learnt from items created or first acted on at or
+        after it. None: all are; such embeddings are for a model, and must not be evaluated, tuned or ranked
+        on the same log. The table tells it (:mod:`pinnersage.items.origin`).
     settings
         What the embeddings are made of. Default: texts and the log, 256 dimensions.
     imports

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,16 @@ def unit_rows(rows: Any) -> Float32s:
     return units
 
 
-def left_factors(matrix: Any, n_dimensions: int, power: float, seed: int) -> Float32s:
-    """Return ``U * s^power`` of a truncated randomised singular value decomposition ``U s V``.
+class Factors(NamedTuple):
+    """A truncated decomposition ``left * diag(values) * right``: float32 ``(n, k)``, ``(k,)``, ``(k, m)``."""
+
+    left: Float32s
+    values: Float32s
+    right: Float32s
+
+
+def factors_of(matrix: Any, n_dimensions: int, seed: int) -> Factors:
+    """Return a truncated randomised singular value decomposition.
 
     Parameters
     ----------
@@ -30,36 +38,51 @@ def left_factors(matrix: Any, n_dimensions: int, power: float, seed: int) -> Flo
         Sparse ``(n, m)``.
     n_dimensions
         Upper bound; dimensions whose singular value is next to nothing are left out.
-    power
-        Exponent of the singular values.
     seed
         Seeds the draw.
-
-    Returns
-    -------
-    float32 ``(n, <= n_dimensions)``.
     """
     n_kept = min(n_dimensions, min(matrix.shape))
     if n_kept == 0 or matrix.nnz == 0:
-        return np.zeros((matrix.shape[0], 0), np.float32)
+        n, m = matrix.shape
+        return Factors(*(np.zeros(shape, np.float32) for shape in ((n, 0), (0,), (0, m))))
     decompose = needed("sklearn.utils.extmath", "embed").randomized_svd
     with one_thread():
-        left, values, _ = decompose(matrix, n_kept, n_iter=_N_ITERATIONS, random_state=seed)
+        left, values, right = decompose(matrix, n_kept, n_iter=_N_ITERATIONS, random_state=seed)
     kept = values > _SMALLEST_SHARE * values[0]
-    factors: Float32s = (left[:, kept] * values[kept] ** power).astype(np.float32)
+    return Factors(left[:, kept], values[kept], right[kept])
+
+
+def left_factors(matrix: Any, n_dimensions: int, power: float, seed: int) -> Float32s:
+    """Return ``left * values^power`` of :func:`factors_of`, float32 ``(n, <= n_dimensions)``."""
+    found = factors_of(matrix, n_dimensions, seed)
+    factors: Float32s = (found.left * found.values**power).astype(np.float32)
     return factors
 
 
-def reduced(rows: Float32s, n_dimensions: int) -> Float32s:
-    """Return rows in the ``n_dimensions`` directions that keep most of their dot products, at unit length.
+def main_axes(rows: Float32s, n_dimensions: int) -> Float32s | None:
+    """Return the ``n_dimensions`` directions that keep most of the rows' dot products, as columns.
 
-    Rows that are narrow enough are only scaled.
+    None where rows are narrow enough as they are.
     """
     if rows.shape[1] <= n_dimensions:
-        return unit_rows(rows)
+        return None
     with one_thread():
-        _, axes = np.linalg.eigh((rows.T @ rows).astype(np.float64))
-        kept = axes[:, ::-1][:, :n_dimensions]
+        _, vectors = np.linalg.eigh((rows.T @ rows).astype(np.float64))
+        kept = vectors[:, ::-1][:, :n_dimensions]
         # An eigenvector's sign is arbitrary: the largest entry is made positive.
         kept = kept * np.sign(kept[np.abs(kept).argmax(axis=0), np.arange(kept.shape[1])])
-        return unit_rows(rows @ kept.astype(np.float32))
+    axes: Float32s = kept.astype(np.float32)
+    return axes
+
+
+def along(rows: Float32s, axes: Float32s | None) -> Float32s:
+    """Return rows along the axes of :func:`main_axes`, at unit length; without axes they are only scaled."""
+    if axes is None:
+        return unit_rows(rows)
+    with one_thread():
+        return unit_rows(rows @ axes)
+
+
+def reduced(rows: Float32s, n_dimensions: int) -> Float32s:
+    """Return rows along the directions that keep most of their own dot products, at unit length."""
+    return along(rows, main_axes(rows, n_dimensions))

@@ -25,6 +25,7 @@ from pinnersage.embedding.arrays import embed_items
 from pinnersage.embedding.settings import EmbeddingSettings, TextModel
 from pinnersage.embedding.texts import item_texts, text_embeddings
 from pinnersage.errors import DataError, UsageError
+from pinnersage.items.births import born_ms
 from pinnersage.items.importing import import_items
 from pinnersage.items.origin import EmbeddingOrigin, latest_origin, origin_of_this_version, with_origin
 from pinnersage.items.table import ItemTable
@@ -43,9 +44,9 @@ class EmbeddedItems:
     items_report, actions_report
         What was read and left out; no ``actions_report`` without a log.
     until_ms
-        Actions before it were used; None without a log.
+        What existed and happened before it was used; None where no log was read.
     n_actions
-        How many those were.
+        How many actions that were.
     n_items_in_log
         How many items they are of.
     n_without
@@ -63,11 +64,12 @@ class EmbeddedItems:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """Actions before the cut, as arrays."""
+    """Actions before the cut that have a weight, as arrays, and the births that all before it tell."""
 
     users: Int64s
     item_rows: Int32s
     times_ms: Int64s
+    born_ms: Int64s
     until_ms: int | None = None
     report: ImportReport | None = None
 
@@ -104,7 +106,8 @@ def embed_tables(
         A path, a list of paths or globs, or a table in memory. An embedding that is there is only read
         with ``text_model="given"``.
     actions
-        The log, in the same forms; not read, and may be None, with ``source="text"``.
+        The log, in the same forms. With ``source="text"`` it may be None, and is only read to tell which
+        items were born before ``until_ms``.
     settings
         What the embeddings are made of.
     text_model
@@ -112,7 +115,9 @@ def embed_tables(
     imports
         Mapping of columns, unit of times, how many bad rows are too many, memory.
     until_ms
-        Actions at or after it are not used. None: all are.
+        Actions at or after it are not used, and nothing is learnt from items born at or after it
+        (:func:`~pinnersage.items.births.born_ms`): these are placed by what was learnt from the others.
+        ``given`` embeddings are taken as they are. None: all actions and items are used.
     wall_clock_ms
         The time of the call.
     progress
@@ -121,9 +126,9 @@ def embed_tables(
     Raises
     ------
     UsageError
-        A path is wrong, or the log is missing.
+        A path is wrong, the log is missing, or nothing tells which items were there before ``until_ms``.
     DataError
-        A table cannot be used, no action is before ``until_ms``, or nothing is known of any item.
+        A table cannot be used, no action or no item is before ``until_ms``, or nothing is known of any item.
     UnavailableError
         A library of the extra ``embed`` or ``minilm`` is not installed.
     """
@@ -134,14 +139,15 @@ def embed_tables(
         table, report = import_items(
             items, Path(scratch) / "items", imports, without_embeddings=not given, progress=progress
         )
-        content = _content(table, settings, text_model, progress)
         log = _read_log(
-            None if settings.source == "text" else actions,
-            table, imports, until_ms, wall_clock_ms, scratch, progress,
+            None if settings.source == "text" and until_ms is None else actions,
+            table, imports, until_ms, wall_clock_ms, scratch, progress, source=settings.source,
         )  # fmt: skip
+        born = None if until_ms is None else _born_before(until_ms, log, table)
+        content = _content(table, settings, text_model, born, progress)
         made = embed_items(
             content, log.users, log.item_rows, log.times_ms,
-            until_ms=log.until_ms, settings=settings, progress=progress,
+            until_ms=until_ms, born_ms=log.born_ms, settings=settings, progress=progress,
         )  # fmt: skip
         known: Bools = np.linalg.norm(made, axis=1) > 0
         if not known.any():
@@ -156,17 +162,37 @@ def embed_tables(
 
 def _origin(settings: EmbeddingSettings, log: _Log, given: ItemTable | None) -> EmbeddingOrigin:
     """Return where embeddings come from; given ones that know of later actions make the result know them."""
-    made = origin_of_this_version(settings.source, log.until_ms)
+    made = origin_of_this_version(settings.source, None if settings.source == "text" else log.until_ms)
     latest = latest_origin([made, given.origin if given is not None else None])
     if latest is None or latest.until_ms == made.until_ms:
         return made
     return origin_of_this_version("fused", latest.until_ms)
 
 
+def _born_before(until_ms: int, log: _Log, items: ItemTable) -> Bools:
+    """Return which items were there before the cut."""
+    if log.report is None and "created_at_ms" not in items.attributes.column_names:
+        raise UsageError(
+            "until: expected a column created_at or a table of actions to tell which items were there before "
+            f"{rfc3339(until_ms)}; give one, or leave --until out (from Python: until=)"
+        )
+    born = log.born_ms < until_ms
+    if not born.any():
+        raise DataError(
+            f"items: expected some created or acted on before {rfc3339(until_ms)}, found none; pass a later "
+            "--until, or leave it out (from Python: until=)"
+        )
+    return born
+
+
 def _content(
-    table: ItemTable, settings: EmbeddingSettings, text_model: TextModel, progress: Progress | None
+    table: ItemTable,
+    settings: EmbeddingSettings,
+    text_model: TextModel,
+    born: Bools | None,
+    progress: Progress | None,
 ) -> Float32s:
-    """Return what is known of each item without the log."""
+    """Return what is known of each item without the log, learnt from those born before the cut."""
     if settings.source == "log":
         return np.zeros((len(table), 0), np.float32)
     if text_model == "given":
@@ -174,7 +200,7 @@ def _content(
     texts = item_texts(table.attributes)
     n_dimensions = settings.n_dimensions if settings.source == "text" else settings.n_text_dimensions
     return text_embeddings(
-        texts, text_model, n_dimensions=n_dimensions, seed=settings.seed, progress=progress
+        texts, text_model, n_dimensions=n_dimensions, seed=settings.seed, learnt_on=born, progress=progress
     )
 
 
@@ -186,34 +212,39 @@ def _read_log(
     wall_clock_ms: int,
     scratch: str,
     progress: Progress | None,
+    *,
+    source: str,
 ) -> _Log:
     if actions is None:
-        return _Log(np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int64))
+        nothing = np.zeros(0, np.int64)
+        births = born_ms(items, nothing, nothing)
+        return _Log(nothing, nothing.astype(np.int32), nothing, births, until_ms)
     with stage_actions(
         actions, items.vocabulary, imports, now_ms=until_ms, wall_clock_ms=wall_clock_ms,
         work_dir=scratch, progress=progress,
     ) as log:  # fmt: skip
         until_ms = log.newest_ms + 1 if until_ms is None else until_ms
-        if log.oldest_ms >= until_ms:
+        if log.oldest_ms >= until_ms and source != "text":
             raise DataError(
                 f"actions: expected some before {rfc3339(until_ms)}, the oldest is of "
                 f"{rfc3339(log.oldest_ms)}; pass a later --until, or leave it out (from Python: until=)"
             )
-        users, rows, times = _arrays(log, until_ms)
-        return _Log(users, rows, times, until_ms, log.report)
+        users, rows, times, weights = _arrays(log, until_ms)
+        births, counts = born_ms(items, rows, times), likes(weights)
+        return _Log(users[counts], rows[counts], times[counts], births, until_ms, log.report)
 
 
-def _arrays(log: ActionLog, until_ms: int) -> tuple[Int64s, Int32s, Int64s]:
-    """Return user, item row and time of the actions before ``until_ms`` that have a weight."""
-    n_users, users, rows, times = 0, [], [], []
+def _arrays(log: ActionLog, until_ms: int) -> tuple[Int64s, Int32s, Int64s, Float32s]:
+    """Return user, item row, time and weight of the actions before ``until_ms``."""
+    n_users, users = 0, [np.zeros(0, np.int64)]
+    rows, times, weights = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
     for batch in log.batches(until_ms - 1):
-        counts = likes(batch.weights)
-        owners = np.repeat(np.arange(n_users, n_users + batch.n_users), np.diff(batch.offsets))
+        users.append(np.repeat(np.arange(n_users, n_users + batch.n_users), np.diff(batch.offsets)))
         n_users += batch.n_users
-        users.append(owners[counts].astype(np.int64))
-        rows.append(batch.item_rows[counts])
-        times.append(batch.times_ms[counts])
-    return np.concatenate(users), np.concatenate(rows), np.concatenate(times)
+        rows.append(batch.item_rows)
+        times.append(batch.times_ms)
+        weights.append(batch.weights)
+    return np.concatenate(users), np.concatenate(rows), np.concatenate(times), np.concatenate(weights)
 
 
 def _nothing_known(source: str) -> str:

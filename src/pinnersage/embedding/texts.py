@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
-from pinnersage._arrays import Float32s
+from pinnersage._arrays import Bools, Float32s
 from pinnersage._tables.engine import Progress
-from pinnersage.embedding.minilm import minilm_embeddings
+from pinnersage.embedding.minilm import N_DIMENSIONS, minilm_embeddings
 from pinnersage.embedding.tfidf import tfidf_embeddings
 from pinnersage.errors import SchemaError
 
@@ -59,6 +60,7 @@ def text_embeddings(
     *,
     n_dimensions: int,
     seed: int = 0,
+    learnt_on: Bools | None = None,
     progress: Progress | None = None,
 ) -> Float32s:
     """Return unit-length embeddings of texts.
@@ -73,6 +75,9 @@ def text_embeddings(
         Upper bound for ``tfidf``; MiniLM always has 384.
     seed
         Seeds ``tfidf``.
+    learnt_on
+        bool ``(n_texts,)``: ``tfidf`` is learnt from these texts, and no other changes a bit of what they
+        get (MiniLM learns nothing, but a text's last bits depend on those it is run with). None: all.
     progress
         Told the texts done.
 
@@ -86,5 +91,10 @@ def text_embeddings(
         A library of the extra ``embed`` or ``minilm`` is not installed.
     """
     if model == "tfidf":
-        return tfidf_embeddings(texts, n_dimensions=n_dimensions, seed=seed)
-    return minilm_embeddings(texts, progress)
+        return tfidf_embeddings(texts, n_dimensions=n_dimensions, seed=seed, learnt_on=learnt_on)
+    if learnt_on is None or learnt_on.all():
+        return minilm_embeddings(texts, progress)
+    made = np.zeros((len(texts), N_DIMENSIONS), np.float32)
+    for part in (learnt_on, ~learnt_on):
+        made[part] = minilm_embeddings([texts[i] for i in np.flatnonzero(part).tolist()], progress)
+    return made

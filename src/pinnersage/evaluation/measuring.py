@@ -27,6 +27,7 @@ from pinnersage.evaluation.measures import (
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, Day, Mode, ReplayLog, Scorer
 from pinnersage.evaluation.saved import ArmResult, settings_of
+from pinnersage.evaluation.timing import time_lists
 
 _PARTS: dict[Mode, Int64s] = {"first_time": np.array([FIRST_TIME]), "all": np.array([REPEAT, ALL])}
 
@@ -88,6 +89,8 @@ def measure(arm: Arm, course: Course, tell: Callable[[int], None]) -> ArmResult:
     for n_done, context in enumerate(course.contexts, 1):
         _measure_day(arm, course, context, clock, found)
         tell(n_done)
+    if course.contexts:
+        _time_lists(arm, course, clock)
     fitted: dict[str, Any] = arm.fitted() if hasattr(arm, "fitted") else {}
     is_oracle = bool(getattr(arm, "is_oracle", False))
     added_up = (
@@ -129,14 +132,24 @@ class Found(NamedTuple):
         )
 
 
+def _time_lists(arm: Arm, course: Course, clock: Clock) -> None:
+    """Time longest lists of the last day, which is known best, without what other arms looked up."""
+    day = course.contexts[-1].day
+    n_user_days = sum(context.day.n_users for context in course.contexts)
+    known = course.known_before(day.start_ms)
+    time_lists(arm, _seen(arm, day, "first_time"), known, max(course.budgets), n_user_days, clock)
+
+
+def _seen(arm: Arm, day: Day, mode: Mode) -> Day:
+    return day.with_targets_of(mode) if getattr(arm, "is_oracle", False) else day.without_targets()
+
+
 def _measure_day(arm: Arm, course: Course, context: DayContext, clock: Clock, found: Found) -> None:
     known = course.known_before(context.day.start_ms)
-    blind, is_oracle = context.day.without_targets(), getattr(arm, "is_oracle", False)
     for m, mode in enumerate(MODES):
-        seen = context.day.with_targets_of(mode) if is_oracle else blind
+        seen = _seen(arm, context.day, mode)
         lists = np.empty((0, 0), np.int32)
-        # Timed together: what an arm works out once serves all lengths of list.
-        with clock.recommend(len(seen.users) * len(course.budgets)):
+        with clock.recommend():
             answers = [arm.recommend(seen, known, budget, mode) for budget in course.budgets]
         for b, budget in enumerate(course.budgets):
             answer = _checked(arm, answers[b], context.day, budget)

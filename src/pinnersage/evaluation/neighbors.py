@@ -142,6 +142,10 @@ class NeighborLists:
             embeddings, self._depth, n_threads=self._n_threads, near_duplicate_cosine=self._cosine
         )
 
+    def fresh(self) -> NeighborLists:
+        """Return lists over the same embeddings, of which none is looked up yet."""
+        return self.over(self._embeddings)
+
     @property
     def matrix(self) -> Matrix:
         """The embeddings as kernels take them."""

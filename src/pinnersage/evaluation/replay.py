@@ -20,9 +20,10 @@ from pinnersage.actions.liking import likes
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
-from pinnersage.evaluation._item_columns import NEVER_MS as NEVER_MS
-from pinnersage.evaluation._item_columns import born_ms, coded
+from pinnersage.evaluation._item_columns import coded
 from pinnersage.evaluation._unique import joined, unique_actions
+from pinnersage.items.births import NEVER_MS as NEVER_MS
+from pinnersage.items.births import born_ms
 from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.table import ItemTable
 
@@ -108,9 +109,10 @@ class ReplayLog:
         """Replay actions in memory; they may stand in any order, and repeat."""
         actions = unique_actions(actions)
         embeddings = np.ascontiguousarray(items.embeddings, dtype=np.float32)
+        born = born_ms(items, actions.item_rows, actions.times_ms)
         return cls(
             actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
-            actions.kinds, actions.event_keys, embeddings, born_ms(actions, items), items.pool.copy(),
+            actions.kinds, actions.event_keys, embeddings, born, items.pool.copy(),
             *coded(items, "category"), *coded(items, "provider"), items.origin,
         )  # fmt: skip
 
@@ -211,7 +213,8 @@ class Arm(Protocol):
     An arm may keep state between days as long as that only depends on earlier days. Optional parts,
     found by name: ``is_oracle = True`` (it is given the mode's targets, and marked so),
     ``fit(log, until_ms)`` (called once before the first day with what was known then), ``fitting`` (a
-    stopwatch that runs while it fits later than that), ``depends_on()``, and :class:`Scorer`.
+    stopwatch that runs while it fits later than that), ``depends_on()``, ``forget_lists()`` (work it all out
+    anew: some users of the last day are asked again, to time lists), and :class:`Scorer`.
     A dataclass arm's fields are its settings: results are kept under a digest of them, and of the plain
     values that ``depends_on()`` returns.
     """

@@ -20,6 +20,8 @@ from pinnersage.items._files import finished_file
 FORMAT = 2
 MARKER, METRICS_JSON = "evaluation.json", "metrics.json"
 _STUDY = ("log_digest", "data", "span", "vectors", "impressions", "impressions_digest")
+_COSTS = "lists are timed by themselves"
+"""Part of the digest: costs that were measured otherwise do not stand beside these."""
 _ARMS = "arms"
 _ARRAYS = ("sums", "exposed", "by_rank", "exposure_errors")
 
@@ -43,7 +45,7 @@ class ArmResult:
         float64 ``(n_budgets, 2 modes, n_figures)``: half of the 95 % intervals, as in
         :func:`~pinnersage.evaluation.exposure_errors.half_widths`; no figures where they are not told.
     cost
-        Seconds of ``recommend`` and ``fit``, and the median of milliseconds per user and day.
+        Seconds of ``recommend`` and ``fit`` in the walk, and the median of milliseconds of a list by itself.
     settings
         The arm's own, and what it fitted.
     """
@@ -98,7 +100,7 @@ def log_digest(log: ReplayLog) -> str:
 
 def inputs_digest(about: dict[str, Any]) -> str:
     """Return a digest of everything that results depend on, but for the arm; digests of logs among it."""
-    return _digest_of([FORMAT, about])
+    return _digest_of([FORMAT, _COSTS, about])
 
 
 def arm_digest(inputs: str, arm: Arm) -> str:

@@ -1,8 +1,8 @@
 """Item embeddings as of a moment: as given, or learnt from the actions before it.
 
-Embeddings that are learnt from the log must not have seen what they are measured on: those of a replay
-are learnt before its first day, those that settings are compared on before the training days, and a ranker
-that learns at an earlier moment is given those of that moment.
+Embeddings that are learnt from the log must not have seen what they are measured on, nor items that were
+not born: those of a replay are learnt before its first day, those that settings are compared on before
+the training days, and a ranker that learns at an earlier moment is given those of that moment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pinnersage.evaluation.replay import ReplayLog
 
 VectorSource = Literal["given", "log", "fused"]
 VectorsAt = Callable[[int], Float32s]
-"""``vectors_at(ms)``: float32 ``(n_items, d)`` that know no action at or after ``ms``."""
+"""``vectors_at(ms)``: float32 ``(n_items, d)`` that know no action at or after ``ms``,
+and were learnt from no item born at or after it."""
 
 _KEPT = 8
 _LATER = "a later --from (from Python: first_day=)"
@@ -72,7 +73,7 @@ class LearntVectors:
         counts = likes(log.weights)
         made = embed_items(
             log.embeddings, log.users[counts], log.item_rows[counts], log.times_ms[counts],
-            until_ms=ms, settings=self.settings,
+            until_ms=ms, born_ms=log.born_ms, settings=self.settings,
         )  # fmt: skip
         if not made.any():
             raise DataError(

@@ -12,6 +12,7 @@ import numpy as np
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import BuildConfig
+from pinnersage.items.births import born_ms
 from pinnersage.items.live import LiveItems
 from pinnersage.items.table import ItemTable
 from pinnersage.ranking.fitting import fit_ranker
@@ -23,7 +24,6 @@ from pinnersage.retrieval.base import VectorIndex
 from pinnersage.retrieval.retriever import Retriever
 
 RANKER = "ranker"
-_NEVER_MS = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +105,8 @@ def whole_log(log: ActionLog, items: ItemTable, now_ms: int) -> WholeLog:
     lengths = np.concatenate([np.diff(batch.offsets) for batch in batches])
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
     order = np.lexsort((rows, times, np.repeat(np.arange(len(lengths)), lengths)))
-    born_ms = np.full(len(items), _NEVER_MS)
-    if "created_at_ms" in items.attributes.column_names:
-        column = items.attributes.column("created_at_ms").combine_chunks().fill_null(_NEVER_MS)
-        born_ms = column.to_numpy(zero_copy_only=False).astype(np.int64)
-    np.minimum.at(born_ms, rows, times)
-    return WholeLog(offsets, rows[order], times[order], weights[order], kinds[order], born_ms)
+    born = born_ms(items, rows, times)
+    return WholeLog(offsets, rows[order], times[order], weights[order], kinds[order], born)
 
 
 def _categories(items: ItemTable) -> Int32s | None:

@@ -86,6 +86,10 @@ class QueryArm:
     order: Literal["score", "turns"] = "score"
     _last: _Looked | None = field(default=None, init=False, repr=False)
 
+    def forget_lists(self) -> None:
+        """Look up anew when next asked."""
+        self._last = None
+
     def queries(self, day: Day, log: ReplayLog) -> Queries:
         """Return what the users ask; the one thing an arm of this kind has to say."""
         raise NotImplementedError

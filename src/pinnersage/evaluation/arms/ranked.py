@@ -90,6 +90,10 @@ class Ranked:
         self._fitted_on = (log.before(until_ms), until_ms)
         self._rankers, self._today, self._ordered = {}, None, {}
 
+    def forget_lists(self) -> None:
+        """Order anew when next asked; what was counted for all users of the day stays."""
+        self._ordered = {}
+
     def fitted(self) -> dict[str, Any]:
         """Return each mode's number of trees and examples, and each feature's share of the gain."""
         return {

@@ -17,6 +17,7 @@ from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.trained_matrices import best_rows, since_ms
+from pinnersage.evaluation.clock import Stopwatch
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.state import n_users_per_item
 
@@ -38,12 +39,15 @@ class TrainedArm:
         Fit again, on what is then known, when the last fit is so many days old; None: never.
     n_threads
         Threads of libraries that can be told.
+    fitting
+        Runs while it is fitted again, which is no time of recommending.
     """
 
     name: str
     window_days: int | None = 90
     refit_days: int | None = None
     n_threads: int = field(default=1, repr=False)
+    fitting: Stopwatch = field(default_factory=Stopwatch, init=False, repr=False, compare=False)
     _fitted_ms: int | None = field(default=None, init=False, repr=False, compare=False)
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
@@ -118,7 +122,8 @@ class TrainedArm:
             )
         known = log.before(day.start_ms)
         if self.refit_days is not None and day.start_ms - self._fitted_ms >= self.refit_days * MS_PER_DAY:
-            self.fit(known, day.start_ms)
+            with self.fitting:
+                self.fit(known, day.start_ms)
         return known
 
     def _in_parts(self, day: Day, log: ReplayLog) -> Iterator[tuple[Int64s, Float32s]]:

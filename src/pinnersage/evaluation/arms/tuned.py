@@ -10,6 +10,7 @@ from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.arms.trained import TrainedArm
 from pinnersage.evaluation.arms.trained_choice import Chosen, choose
 from pinnersage.evaluation.arms.trained_registry import TRAINED
+from pinnersage.evaluation.clock import Stopwatch
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
 from pinnersage.evaluation.saved import settings_of
 
@@ -33,6 +34,8 @@ class TunedArm:
         Learn anew when the last fit is so many days old; None: never.
     n_threads
         Threads of libraries that can be told.
+    fitting
+        Runs while what was chosen is fitted again, which is no time of recommending.
     """
 
     name: str
@@ -40,6 +43,7 @@ class TunedArm:
     n_days: int = 14
     refit_days: int | None = None
     n_threads: int = field(default=1, repr=False)
+    fitting: Stopwatch = field(default_factory=Stopwatch, init=False, repr=False)
     _chosen: Chosen[TrainedArm] | None = field(default=None, init=False, repr=False)
 
     def depends_on(self) -> list[dict[str, Any]]:
@@ -60,6 +64,7 @@ class TunedArm:
         try:
             found = choose(candidates, log, until_ms, budget=self.budget, n_days=self.n_days)
             self._chosen = replace(found, arm=replace(found.arm, refit_days=self.refit_days))
+            self._arm.fitting = self.fitting
             self._arm.fit(log, until_ms)
         except UsageError as error:
             told = str(error)

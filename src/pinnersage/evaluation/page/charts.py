@@ -83,7 +83,8 @@ def cost_plot(summary: Summary) -> Plot | None:
     if not points:
         return None
     text = (
-        "Left and up is better: cheap and good. Time is the median per list, on a logarithmic scale. "
+        "Left and up is better: cheap and good. Time is processor time of a list by itself, making "
+        "the user's interests and looking up neighbors included, on a logarithmic scale. "
         "Oracles are left out."
     )
     title = "Cost beside quality"

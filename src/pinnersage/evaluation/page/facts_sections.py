@@ -134,9 +134,13 @@ def costs_section(summary: Summary) -> Section:
         figures = [Figure(value=getattr(cost, key)) for cost in summary.costs.values()]
         columns.append(cells_of(figures))
     note = (
-        "Recommending is the time of all lists, of every budget, first-time and all. The first arm to ask an "
-        "item looks its neighbors up for the later ones. Times vary from run to run and with what else the "
-        "machine does."
+        "Ms per list, of processor time: some users of the last day are asked again for their longest "
+        "first-time lists, with nothing kept from before. Making a user's interests from the actions "
+        "and looking up neighbors (exactly) are in it, fitting and learning anew are not; what is "
+        "counted once for all users is shared by those asked. Recommending is the time of all lists of "
+        "the walk, of every budget, first-time and all; there the first arm to need interests or "
+        "neighbors makes them for the later ones. Fitting holds all fits, those of later days too. "
+        "Times vary from run to run and with what else the machine does."
     )
     table = Table("Cost of each arm", "Arm", list(_COSTS.values()), arm_rows(summary, arms, columns), note)
     return Section("costs", "Costs", [table])
