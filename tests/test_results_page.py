@@ -42,6 +42,14 @@ def test_the_tables_are_made_from_the_results(page: ModuleType) -> None:
         assert f"](results/{name}.md)" in inside
 
 
+def test_every_arm_is_measured_on_every_log_or_said_to_be_left_out(page: ModuleType) -> None:
+    every = {name for group in GROUPS if group != "knobs" for name in GROUPS[group]}
+    for results in page.read(ROOT / "docs" / "results").values():
+        table, left_out = results["results"][f"{page.MAIN} first_time"], results["about"]["arms_left_out"]
+        assert set(table) | set(left_out) == every
+        assert set(results["about"]["arms_of_another_run"]) <= set(table)
+
+
 def test_every_result_names_a_command_of_its_own(page: ModuleType) -> None:
     for results in page.read(ROOT / "docs" / "results").values():
         about = results["about"]
