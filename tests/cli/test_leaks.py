@@ -118,7 +118,8 @@ def test_evaluate_says_which_rankers_learn_from_weeks_the_embeddings_know(call: 
     """Day 12 is measured, the ranker learns to predict day 11."""
     short, day_11_ms = bare / "short.toml", START_MS + 11 * DAY_MS
     short.write_text("[ranking]\nhorizon_days = 1.0\nn_moments = 1\n")
-    given = ("--days", 1, "--out", bare / "report", "--config", short, "--arms", "mean-0,popular-ranked")
+    plain = ("--days", 1, "--out", bare / "report", "--config", short, "--arms", "mean-0")
+    given = (*plain, "--arms", "popular-ranked")
     known = embedded(call, bare, "--until", day_11_ms + DAY_MS)
     told = call("evaluate", *tables(bare, known), *given, "--json").object()
     assert told["about"]["leak"] is None
@@ -128,8 +129,8 @@ def test_evaluate_says_which_rankers_learn_from_weeks_the_embeddings_know(call: 
     assert note in (bare / "report" / "report.html").read_text()
     shown = call("evaluate", *tables(bare, known), *given, COLUMNS="300")
     assert "Not at their best: popular-ranked" in shown.out
-    for more in (("--vectors", "log"), ("--arms", "mean-0")):
-        again = call("evaluate", *tables(bare, known), *given, *more, "--json", "--fresh").object()
+    for other in ((*given, "--vectors", "log"), plain):
+        again = call("evaluate", *tables(bare, known), *other, "--json", "--fresh").object()
         assert again["about"]["notes"] == []
     early = embedded(call, bare, "--until", day_11_ms)
     told = call("evaluate", *tables(bare, early), *given, "--json", "--fresh").object()

@@ -159,3 +159,15 @@ def lose(live: LiveModel, user: str, lost: list[int], *, bogus: bool = False) ->
     config = opened.config.interests
     built = extended([left], nothing_new(0), opened.items, opened.kinds, config, record.as_of_ms)
     opened.store.put(user, built[0])
+
+
+def test_a_correction_of_the_oldest_action_that_counts_is_no_repeat(live: LiveModel, tmp_path: Path) -> None:
+    """The journal knows its event id, and still must take it: of the two the later in order counts."""
+    oldest = MINE[CAP - 1]
+    corrected = replace(oldest, weight=oldest.weight + 1)
+    assert [outcome.status for outcome in live.add_actions([corrected])] == ["duplicate"]
+    assert mine(live) == batch(tmp_path, [*LOG, *MINE, corrected])
+    head = live.journal().heads().all
+    assert [outcome.status for outcome in live.add_actions([corrected, oldest])] == ["duplicate"] * 2
+    assert live.journal().heads().all == head
+    assert live.verify().to_dict()["ok"]

@@ -73,12 +73,12 @@ def add_entries(
     state, writes = fold(before, entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
-    needless = in_journal(journal, entries, writes.needless | waiting, look_back)
     untold = not_in_records(opened, entries, known, state.now_ms)
     repeated = repeated_in(journal, entries, untold, look_back)
+    # What differs under an event id that is known may be the one that counts: that is no needless repeat.
+    needless = in_journal(journal, entries, writes.needless | waiting | repeated, look_back)
     again = repeated - waiting
     outcomes = [DUPLICATE if i in again and o != TAKEN_BACK else o for i, o in enumerate(outcomes)]
-    needless = needless | repeated
     if waiting - needless:
         outcomes = _bounded(outcomes, waiting - needless, max_parked - journal.n_parked())
     kept = [i for i, outcome in enumerate(outcomes) if outcome.status != "rejected" and i not in needless]

@@ -84,8 +84,12 @@ def test_the_second_stage_is_tuned_only_where_it_is_chosen() -> None:
     without = searched(MadeUp(lambda config: -0.5 * config.ranking.fit_ranker))
     assert not without.run(with_ranker=True).ranking.fit_ranker
     assert [step.group for step in without.steps][-1] == "second stage"
-    better = searched(MadeUp(lambda c: 0.5 * c.ranking.fit_ranker + 0.2 * (c.ranking.n_leaves == 15)))
-    chosen = better.run(with_ranker=True).ranking
+
+    def level(config: BuildConfig) -> float:
+        trees = (config.ranking.n_leaves == 15) + (config.ranking.n_trees == 200)
+        return 0.5 * config.ranking.fit_ranker + 0.2 * trees
+
+    chosen = searched(MadeUp(level)).run(with_ranker=True).ranking
     assert (chosen.fit_ranker, chosen.n_leaves, chosen.n_trees) == (True, 15, 200)
 
 
