@@ -164,7 +164,7 @@ def lose(live: LiveModel, user: str, lost: list[int], *, bogus: bool = False) ->
 def test_a_correction_of_the_oldest_action_that_counts_is_no_repeat(live: LiveModel, tmp_path: Path) -> None:
     """The journal knows its event id, and still must take it: of the two the later in order counts."""
     oldest = MINE[CAP - 1]
-    corrected = replace(oldest, weight=oldest.weight + 1)
+    corrected = replace(oldest, kind="save")
     assert [outcome.status for outcome in live.add_actions([corrected])] == ["duplicate"]
     assert mine(live) == batch(tmp_path, [*LOG, *MINE, corrected])
     head = live.journal().heads().all
