@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from structlog.testing import capture_logs
 from tests.serving.conftest import Serve, build_model
 
 from pinnersage.model.live import LiveModel
@@ -24,6 +25,13 @@ from pinnersage.serving.page import Page
 from pinnersage.serving.settings import ServiceSettings
 
 PATH = "/v1/recommendations"
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[Any]]:
+    """Keep log lines: services run in this process, where another test may have closed what logs go to."""
+    with capture_logs() as lines:
+        yield lines
 
 
 class Kept(dict[str, Any]):
