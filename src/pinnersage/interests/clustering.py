@@ -18,6 +18,11 @@ from pinnersage.interests.ward import labels_after, merges_within
 
 WARD, COMPLETE, KMEANS = 0, 1, 2
 
+FEWEST_POINTS_KNOWN = 100
+"""Below that all points are clustered, whatever is known of them."""
+LARGEST_SHARE_CHANGED = 0.25
+"""Of the points, that may be clustered again while the others stay; beyond it all are."""
+
 
 class Rule(NamedTuple):
     """:class:`~pinnersage.config.InterestConfig` as plain numbers, for the kernels."""
@@ -27,6 +32,8 @@ class Rule(NamedTuple):
     decay_per_day: float
     max_merge_cost: float
     drop_singletons: bool
+    fewest_points_known: int
+    largest_share_changed: float
 
 
 class Comparison(NamedTuple):
@@ -44,6 +51,8 @@ def rule_of(config: InterestConfig) -> Rule:
         config.decay_per_day,
         config.max_merge_cost,
         config.drop_singletons,
+        FEWEST_POINTS_KNOWN,
+        LARGEST_SHARE_CHANGED,
     )
 
 
@@ -61,7 +70,7 @@ def comparison_of(config: InterestConfig) -> Comparison | None:
 @kernel
 def _cheapest(merges: Merges, n: int) -> Merges:
     order = stable_order(merges.costs.astype(np.float64).view(np.int64))[: max(0, n)]
-    return Merges(merges.a[order], merges.b[order], merges.costs[order])
+    return Merges(merges.a[order], merges.b[order], merges.costs[order], merges.untied)
 
 
 @kernel
@@ -92,8 +101,8 @@ def cluster_points(
     limit: float,
     comparison: Comparison | None,
     buffer: Float32s,
-) -> Int32s:
-    """Cluster distinct points: int32 labels, numbered by first appearance.
+) -> tuple[Int32s, bool]:
+    """Cluster distinct points: int32 labels, numbered by first appearance, and whether no merge tied.
 
     Parameters
     ----------
@@ -110,14 +119,14 @@ def cluster_points(
     """
     n, d = rows.shape[0], source.shape[1]
     if n == 1:
-        return np.zeros(1, np.int32)
+        return np.zeros(1, np.int32), True
     m = padded(n)
     points = buffer[: m * d].reshape(m, d)
     gather_centered(source, rows, points)
     if comparison is None:
         merges = merges_within(points, source, rows, counts, limit, False, buffer[m * d :])
-        return labels_after(merges, n)
-    return _compare(source, rows, counts, limit, comparison, points, buffer[m * d :])
+        return labels_after(merges, n), merges.untied
+    return _compare(source, rows, counts, limit, comparison, points, buffer[m * d :]), False
 
 
 @kernel
