@@ -165,25 +165,8 @@ def _nearest_exact(
         return best, True
     if best_cost > limit:
         return _NONE, best_cost > limit * (1.0 + _RELATIVE_TIE)
-    untied = best_cost < limit * (1.0 - _RELATIVE_TIE)
-    if next_cost <= best_cost * (1.0 + _RELATIVE_TIE):
-        untied = untied and not _could_merge_instead(state, members, top, best, best_cost, bound)
-    return best, untied
-
-
-@kernel
-def _could_merge_instead(
-    state: State, members: Members, top: int, best: int, best_cost: float, bound: np.int32
-) -> bool:
-    """Tell whether another cluster is as near as the best, and has none nearer to merge with first."""
-    for k in range(state.masks.shape[0]):
-        if k != best and (state.bits[top, k] | state.masks[k]) <= bound:
-            cost = merge_cost(members, top, k, np.float64(state.sizes[top]), np.float64(state.sizes[k]))
-            smallest = np.int32(_smallest(state.bits, state.masks, k)).view(np.float32)
-            slack = smallest * _RELATIVE_ROUNDING + state.unit * state.sizes[k]
-            if cost <= best_cost * (1.0 + _RELATIVE_TIE) and smallest + slack >= best_cost:
-                return True
-    return False
+    alone = next_cost > best_cost * (1.0 + _RELATIVE_TIE)
+    return best, alone and best_cost < limit * (1.0 - _RELATIVE_TIE)
 
 
 @kernel

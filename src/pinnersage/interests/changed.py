@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import inlined_kernel, kernel
 from pinnersage.interests.canonical import stable_order
 from pinnersage.interests.distances import (
     gather_less,
@@ -45,7 +45,7 @@ class _Known(NamedTuple):
     forest: Forest
 
 
-@kernel
+@inlined_kernel
 def whole_clusters(labels_before: Int32s, labels: Int32s, point_of: Int64s, n_points: int) -> Int32s:
     """Return each point's cluster of before if that has the same actions now, else -1.
 
@@ -89,6 +89,15 @@ def _points_of(source: npt.NDArray[Any], rows: Int64s, counts: Float64s, mean: F
 
 
 @kernel
+def _copy_rows(x: Float32s, start: int, end: int, out: Float32s) -> None:
+    """Copy rows ``start:end``, and zero what is left of ``out``."""
+    for i in range(end - start):
+        for k in range(x.shape[1]):
+            out[i, k] = x[start + i, k]
+    out[end - start :] = np.float32(0)
+
+
+@inlined_kernel
 def _forest_of_clusters(
     source: npt.NDArray[Any], points: _Points, clusters: Int32s, limit: float
 ) -> tuple[Forest, bool]:
@@ -107,7 +116,7 @@ def _forest_of_clusters(
         if scratch.shape[0] < m * m:
             x, scratch = np.empty(m * d, np.float32), np.empty(m * m, np.float32)
         own = x[: m * d].reshape(m, d)
-        own[: end - start], own[end - start :] = points.x[start:end], np.float32(0)
+        _copy_rows(points.x, start, end, own)
         merges = merges_within(
             own, source, points.rows[start:end], points.counts[start:end], limit, False, scratch
         )
@@ -121,7 +130,7 @@ def _forest_of_clusters(
     return in_order_of_costs(a[:n_merges], b[:n_merges], costs[:n_merges], sizes), certain
 
 
-@kernel
+@inlined_kernel
 def _costs_between(old: _Points, new: _Points, known: Int32s) -> tuple[Float32s, np.float32]:
     """Return what merging each old point with each new one costs, and the rounding unit.
 
@@ -142,7 +151,7 @@ def _costs_between(old: _Points, new: _Points, known: Int32s) -> tuple[Float32s,
     return costs[:, :n_new], unit
 
 
-@kernel
+@inlined_kernel
 def _beside(
     source: npt.NDArray[Any], known: _Known, labels: Int32s, new: _Points, limit: float
 ) -> tuple[Int32s, Bools, bool]:
@@ -163,7 +172,7 @@ def _beside(
     return labels_after(merges, new.rows.shape[0]), touched, merges.untied
 
 
-@kernel
+@inlined_kernel
 def labels_with_known(
     source: npt.NDArray[Any],
     rows: Int64s,
@@ -209,12 +218,14 @@ def labels_with_known(
             break
         new = _points_of(source, rows[changed], counts[changed], mean)
         found, touched, untied = _beside(source, before, labels[others], new, limit)
-        if untied and not touched.any():
-            labels[changed] = labels.max() + 1 + found
-            return _by_first_appearance(labels), True
+        any_touched = False
         for i in others:
             if touched[known[i]]:
-                labels[i] = -1
+                labels[i], any_touched = -1, True
+        if untied and not any_touched:
+            for i in range(changed.shape[0]):
+                labels[changed[i]] = order.shape[0] + found[i]
+            return _by_first_appearance(labels), True
     return labels, False
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import inlined_kernel, kernel
 from pinnersage.config import InterestConfig
 from pinnersage.interests.canonical import stable_order
 from pinnersage.interests.chain import Merges
@@ -93,7 +93,7 @@ def _compare(
     return labels_after(merges, n)
 
 
-@kernel
+@inlined_kernel
 def cluster_points(
     source: npt.NDArray[Any],
     rows: Int64s,

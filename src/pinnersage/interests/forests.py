@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Int32s
-from pinnersage._kernel import kernel, vector_kernel
+from pinnersage._kernel import inlined_kernel, kernel, vector_kernel
 from pinnersage.interests.canonical import stable_order
 
 _ZERO = np.float32(0)
@@ -93,7 +93,7 @@ def _certainly_above(cost: np.float32, unit: np.float32, size: np.float32) -> np
     return np.float32((cost + slack) * (_ONE + _RELATIVE_ROUNDING))
 
 
-@kernel
+@inlined_kernel
 def touching(
     costs: Float32s, rows: Forest, columns: Forest, groups: Int32s, unit: np.float32, limit: float
 ) -> Bools:

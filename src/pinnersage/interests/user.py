@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import inlined_kernel, kernel
 from pinnersage.config import MS_PER_DAY
 from pinnersage.interests.canonical import Columns, stable_order
 from pinnersage.interests.changed import labels_with_known, whole_clusters
@@ -83,7 +83,7 @@ def _without_singletons(labels: Int32s, counts: Float64s) -> Int32s:
     return numbers[labels]
 
 
-@kernel
+@inlined_kernel
 def interests_of(
     source: npt.NDArray[Any],
     used: Int64s | None,
