@@ -10,15 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.interests import naive, worlds
+from tests.interests.keeping import keeping
 from tests.interests.test_build import same_bits
 from tests.interests.test_ward import between_heights, blobs
 
-from pinnersage.config import InterestConfig
-from pinnersage.interests import clustering
+from pinnersage.config import MS_PER_DAY, InterestConfig
 from pinnersage.interests.build import build_records
 from pinnersage.interests.changed import labels_with_known, whole_clusters
 from pinnersage.interests.clustering import buffer_size, cluster_points
 from pinnersage.interests.extend import extend_records, nothing_new
+
+__all__ = ["keeping"]
 
 NOW_MS = worlds.NOW_MS
 Array = npt.NDArray[Any]
@@ -170,23 +172,33 @@ def test_an_action_that_came_before_the_known_ones_on_its_item_breaks_the_cluste
 
 @pytest.mark.parametrize("drop_singletons", [False, True])
 @settings(max_examples=80, deadline=None)
-@given(found=worlds.users(), seed=st.integers(0, 99), limit=st.floats(0.05, 2.5), data=st.data())
+@given(
+    found=worlds.users(),
+    seed=st.integers(0, 99),
+    limit=st.floats(0.05, 2.5) | st.sampled_from([0.5, 1.0, 2.0]),
+    grid=st.booleans(),
+    data=st.data(),
+)
 def test_records_grow_as_a_batch_builds_them(
-    drop_singletons: bool, found: list[list[worlds.Action]], seed: int, limit: float, data: st.DataObject
+    drop_singletons: bool,
+    found: list[list[worlds.Action]],
+    seed: int,
+    limit: float,
+    grid: bool,
+    data: st.DataObject,
 ) -> None:
-    """Everything known is used, whatever is small: one action after the other, then time passes."""
+    """One action after the other, then time passes; on a grid costs tie."""
     config = InterestConfig(max_merge_cost=limit, max_actions=9, drop_singletons=drop_singletons)
     x = worlds.embeddings(seed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clustering, "FEWEST_POINTS_KNOWN", 1)
-        patch.setattr(clustering, "LARGEST_SHARE_CHANGED", 1.0)
-        for own in found:
-            arrived = [a for a in data.draw(st.permutations(own)) if a[0] <= NOW_MS]
-            record, now_ms = None, NOW_MS - 100 * 86_400_000
-            for i, action in enumerate(arrived):
-                now_ms = max(now_ms, action[0])
-                record = extend_records([record], worlds.batch([[action]]), x, config, now_ms).record(0)
-                whole = build_records(worlds.batch([arrived[: i + 1]]), x, config, now_ms).record(0)
-                assert same_bits(record, whole)
-            later = extend_records([record], nothing_new(0), x, config, NOW_MS).record(0)
-            assert same_bits(later, build_records(worlds.batch([arrived]), x, config, NOW_MS).record(0))
+    if grid:
+        x = np.random.default_rng(seed).integers(0, 3, (worlds.N_ITEMS, 2)).astype(np.float32)
+    for own in found:
+        arrived = [a for a in data.draw(st.permutations(own)) if a[0] <= NOW_MS]
+        record, now_ms = None, NOW_MS - 100 * MS_PER_DAY
+        for i, action in enumerate(arrived):
+            now_ms = max(now_ms, action[0])
+            record = extend_records([record], worlds.batch([[action]]), x, config, now_ms).record(0)
+            whole = build_records(worlds.batch([arrived[: i + 1]]), x, config, now_ms).record(0)
+            assert same_bits(record, whole)
+        later = extend_records([record], nothing_new(0), x, config, NOW_MS).record(0)
+        assert same_bits(later, build_records(worlds.batch([arrived]), x, config, NOW_MS).record(0))

@@ -224,7 +224,7 @@ def labels_with_known(
                 labels[i], any_touched = -1, True
         if untied and not any_touched:
             for i in range(changed.shape[0]):
-                labels[changed[i]] = order.shape[0] + found[i]
+                labels[changed[i]] = known.max() + 1 + found[i]
             return _by_first_appearance(labels), True
     return labels, False
 
