@@ -14,5 +14,5 @@ def keeping() -> Iterator[None]:
     """Undo the thresholds below which, and above which, everything is clustered anew."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clustering, "FEWEST_POINTS_KNOWN", 1)
-        patch.setattr(clustering, "LARGEST_SHARE_CHANGED", 1.0)
+        patch.setattr(clustering, "LARGEST_SHARE_CHANGED", 10.0)
         yield

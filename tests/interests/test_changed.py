@@ -69,7 +69,7 @@ def check(x: Array, limit: float, seed: int, n_changes: int) -> bool:
     known = known_after(labels, rows, counts, new_rows, new_counts)
     if (known < 0).all():
         return False
-    found, of_use = labels_with_known(x, new_rows, new_counts, known, limit, len(new_rows))
+    found, of_use = labels_with_known(x, new_rows, new_counts, known, limit, 10 * len(new_rows))
     if of_use:
         assert found.tolist() == expected.tolist()
     return bool(of_use)
@@ -132,7 +132,7 @@ def test_what_was_kept_may_be_kept_again_and_again(seed: int, n: int, d: int, li
         expected, new_untied = all_anew(x, new_rows, new_counts, limit)
         known = known_after(labels, rows, counts, new_rows, new_counts)
         if untied and (known >= 0).any():
-            found, of_use = labels_with_known(x, new_rows, new_counts, known, limit, len(new_rows))
+            found, of_use = labels_with_known(x, new_rows, new_counts, known, limit, 10 * len(new_rows))
             new_untied = new_untied or of_use
             assert not of_use or found.tolist() == expected.tolist()
         rows, counts, labels, untied = new_rows, new_counts, expected, new_untied
@@ -151,7 +151,7 @@ def test_a_new_point_between_two_clusters_joins_both() -> None:
     x = np.array([[0.0], [0.0], [3.0], [3.0], [1.6], [40.0], [41.0]], np.float32)
     rows, counts = np.arange(7), np.ones(7)
     known = np.array([0, 0, 1, 1, -1, 2, 2], np.int32)
-    labels, found = labels_with_known(x, rows, counts, known, 4.5, 7)
+    labels, found = labels_with_known(x, rows, counts, known, 4.5, 70)
     assert found
     assert naive.same_partition(labels, naive.labels_of(naive.ward(x, 4.5), 7))
     assert labels.tolist() == [0, 0, 1, 1, 1, 2, 2]

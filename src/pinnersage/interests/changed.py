@@ -191,7 +191,7 @@ def labels_with_known(
         int32 ``(n_points,)``: cluster before, -1 for points to cluster anew; each cluster is as it was,
         and no merge of them tied.
     most_changed
-        Of how many points the clusters may change.
+        How many points may be clustered again, those that are again and again counted as often.
 
     Returns
     -------
@@ -214,7 +214,8 @@ def labels_with_known(
     before = _Known(points, known[others], forest)
     while untied:
         changed = np.flatnonzero(labels < 0)
-        if changed.shape[0] > most_changed:
+        most_changed -= changed.shape[0]
+        if most_changed < 0:
             break
         new = _points_of(source, rows[changed], counts[changed], mean)
         found, touched, untied = _beside(source, before, labels[others], new, limit)

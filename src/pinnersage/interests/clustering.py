@@ -18,10 +18,10 @@ from pinnersage.interests.ward import labels_after, merges_within
 
 WARD, COMPLETE, KMEANS = 0, 1, 2
 
-FEWEST_POINTS_KNOWN = 100
+FEWEST_POINTS_KNOWN = 250
 """Below that all points are clustered, whatever is known of them."""
 LARGEST_SHARE_CHANGED = 0.25
-"""Of the points, that may be clustered again while the others stay; beyond it all are."""
+"""Of the points, that may be clustered again while the others stay; when it is used up, all are."""
 
 
 class Rule(NamedTuple):
