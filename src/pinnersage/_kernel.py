@@ -62,3 +62,8 @@ def vector_kernel(function: F) -> F:
     Infinities stay legal (they mark entries out of use); not-a-number does not.
     """
     return _compiled(function, fastmath={"contract", "reassoc", "nsz", "nnan", "arcp"})
+
+
+def inlined_kernel(function: F) -> F:
+    """Compile as part of the one kernel that calls it: each level of calls compiles all below it again."""
+    return _compiled(function, inline="always")

@@ -24,6 +24,7 @@ def same_bits(a: UserRecord, b: UserRecord) -> bool:
     return all(
         np.asarray(getattr(a, f.name)).tobytes() == np.asarray(getattr(b, f.name)).tobytes()
         for f in fields(UserRecord)
+        if f.name != "untied"
     )
 
 

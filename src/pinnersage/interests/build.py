@@ -19,7 +19,7 @@ from pinnersage.config import InterestConfig
 from pinnersage.interests.canonical import Columns, canonical_order, first_in_window
 from pinnersage.interests.clustering import Comparison, Rule, buffer_size, comparison_of, rule_of
 from pinnersage.interests.record import RecordBatch
-from pinnersage.interests.user import interests_of, seen_elsewhere
+from pinnersage.interests.user import Before, interests_of, seen_elsewhere
 
 
 @kernel
@@ -56,6 +56,7 @@ def _build(
     source: npt.NDArray[Any],
     used: Int64s | None,
     columns: Columns,
+    labels_before: Int32s,
     offsets: Int64s,
     seen_offsets: Int64s,
     seen_rows: Int32s,
@@ -68,29 +69,31 @@ def _build(
     importances: Float64s,
     seen_out: Int32s,
 ) -> Int64s:
-    """Build all users one after the other; return where the parts of each end, ``(n_users + 1, 4)``.
+    """Build all users one after the other; return where the parts of each end, ``(n_users + 1, 5)``.
 
-    The parts: actions in the window, interests, seen items, different actions up to now.
+    The parts: actions in the window, interests, seen items, different actions up to now, untied users.
     """
-    ends = np.zeros((offsets.shape[0], 4), np.int64)
+    ends = np.zeros((offsets.shape[0], 5), np.int64)
     buffer = np.empty(0, np.float32)
     for u in range(offsets.shape[0] - 1):
         order = canonical_order(columns, offsets[u], offsets[u + 1], now_ms)
         first = first_in_window(columns, order, now_ms - rule.window_ms, rule.max_actions)
-        a, i, s, n_known = ends[u]
+        a, i, s, n_known, n_untied = ends[u]
         window = _copy_window(columns, order[first:], out, a)
         n = window.item_rows.shape[0]
         if buffer.shape[0] < buffer_size(n, source.shape[1]):
             buffer = np.empty(buffer_size(n, source.shape[1]), np.float32)
         if n > 0:
-            found = interests_of(source, used, window, rule, comparison, now_ms, buffer)
+            before = Before(labels_before[offsets[u] : offsets[u + 1]], labels_before[order[first:]])
+            found = interests_of(source, used, window, before, rule, comparison, now_ms, buffer)
             _append(labels, a, found[0])
             _append(medoid_rows, i, found[1])
             i = _append(importances, i, found[2])
+            n_untied += found[3]
         already = seen_rows[seen_offsets[u] : seen_offsets[u + 1]]
         s = _append(seen_out, s, seen_elsewhere(columns.item_rows[order], first, already))
         ends[u + 1, 0], ends[u + 1, 1], ends[u + 1, 2] = a + n, i, s
-        ends[u + 1, 3] = n_known + order.shape[0]
+        ends[u + 1, 3], ends[u + 1, 4] = n_known + order.shape[0], n_untied
     return ends
 
 
@@ -115,6 +118,7 @@ def build_records(
     now_ms: int,
     *,
     seen: tuple[Int64s, Int32s] | None = None,
+    labels: Int32s | None = None,
 ) -> RecordBatch:
     """Build the records of many users.
 
@@ -130,6 +134,10 @@ def build_records(
         The window is ``(now_ms - window, now_ms]``; later actions are left out.
     seen
         Offsets ``(n_users + 1,)`` and item rows of items known to have been seen before.
+    labels
+        int32 ``(n_actions,)``: the interest of actions that are known from untied records with the same
+        embeddings and settings, with all their other actions; -1 of all others. It changes no result:
+        clusters that an action cannot have changed are not made again.
 
     Returns
     -------
@@ -145,16 +153,18 @@ def build_records(
         np.empty(n, np.int32), np.empty(n, np.int64), np.empty(n, np.float32),
         np.empty(n, np.uint8), np.empty(n, np.uint64),
     )  # fmt: skip
+    before = np.full(n, -1, np.int32) if labels is None else labels
     labels, medoid_rows = np.empty(n, np.int32), np.empty(n, np.int32)
     importances, seen_out = np.empty(n, np.float64), np.empty(n + len(seen_rows), np.int32)
     ends = _build(
-        source, used, columns, actions.offsets, seen_offsets, seen_rows, rule_of(config),
+        source, used, columns, before, actions.offsets, seen_offsets, seen_rows, rule_of(config),
         comparison_of(config), now_ms, out, labels, medoid_rows, importances, seen_out,
     )  # fmt: skip
-    a, i, s, n_known = (int(end) for end in ends[-1])
+    a, i, s, n_known = (int(end) for end in ends[-1, :4])
     n_until_now = int((actions.times_ms <= now_ms).sum())
     return RecordBatch(
         now_ms, actions.user_ids, ends[:, 0].copy(), out.item_rows[:a], out.times_ms[:a],
         out.weights[:a], out.kinds[:a], out.event_keys[:a], labels[:a], ends[:, 1].copy(),
-        medoid_rows[:i], importances[:i], ends[:, 2].copy(), seen_out[:s], n_known - a, n_until_now - n_known,
+        medoid_rows[:i], importances[:i], ends[:, 2].copy(), seen_out[:s],
+        np.diff(ends[:, 4]) > 0, n_known - a, n_until_now - n_known,
     )  # fmt: skip

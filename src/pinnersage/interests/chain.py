@@ -22,17 +22,21 @@ _RELATIVE_ROUNDING = np.float32(1e-5)
 _ZERO = np.float32(0)
 _NONE = -1
 _UNSURE = -2
+_RELATIVE_TIE = 1e-10
 
 
 class Merges(NamedTuple):
     """Merges in the order they were made: cluster ``b[i]`` joined cluster ``a[i]`` at ``costs[i]``.
 
-    A cluster is named by its point with the smallest number.
+    A cluster is named by its point with the smallest number. ``untied`` tells that there was no choice:
+    no other merge cost the same, and none cost the limit. Then merging in any other order, or among fewer
+    points, gives the same clusters.
     """
 
     a: Int32s
     b: Int32s
     costs: Float32s
+    untied: bool
 
 
 class State(NamedTuple):
@@ -137,14 +141,15 @@ def _nearest_complete(bits: Int32s, masks: Int32s, top: int, previous: int, limi
 @kernel
 def _nearest_exact(
     state: State, members: Members, top: int, previous: int, bound: np.int32, limit: float
-) -> int:
+) -> tuple[int, bool]:
     """Choose among the candidates not above ``bound`` by float64 costs; ``_NONE`` when all exceed ``limit``.
 
-    Ties go to ``previous``, then to the cluster with the smallest number.
+    Ties go to ``previous``, then to the cluster with the smallest number. The second value tells that
+    there was none, and that no cost was the limit.
     """
     n_top = np.float64(state.sizes[top])
     bits = state.bits[top]
-    best, best_cost = _NONE, np.inf
+    best, best_cost, next_cost = _NONE, np.inf, np.inf
     if previous >= 0 and bits[previous] <= bound:
         best = previous
         best_cost = merge_cost(members, top, previous, n_top, np.float64(state.sizes[previous]))
@@ -153,9 +158,26 @@ def _nearest_exact(
             break
         if k != previous and (bits[k] | state.masks[k]) <= bound:
             cost = merge_cost(members, top, k, n_top, np.float64(state.sizes[k]))
+            next_cost = min(next_cost, max(cost, best_cost))
             if cost < best_cost:
                 best, best_cost = k, cost
-    return best if best_cost <= limit else _NONE
+    if best_cost == 0.0:
+        return best, True
+    if best_cost > limit:
+        return _NONE, best_cost > limit * (1.0 + _RELATIVE_TIE)
+    alone = next_cost > best_cost * (1.0 + _RELATIVE_TIE)
+    return best, alone and best_cost < limit * (1.0 - _RELATIVE_TIE)
+
+
+@kernel
+def _merge(state: State, a: int, b: int, complete: bool) -> None:
+    if complete:
+        _complete_row(state.costs, a, b)
+    else:
+        _ward_row(state.costs, state.sizes, a, b)
+    _copy_to_column(state.costs, a)
+    state.masks[b] = _UNUSED
+    state.sizes[a] += state.sizes[b]
 
 
 @kernel
@@ -163,15 +185,15 @@ def follow_chain(state: State, members: Members, limit: float, complete: bool) -
     """Make every merge that costs at most ``limit``; ``state`` and ``members`` are used up."""
     costs, bits, sizes, masks, unit = state
     n = members.counts.shape[0]
-    merges = Merges(np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32))
-    chain = np.empty(n + 1, np.int64)
+    a_of, b_of, cost_of = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
+    chain, untied, all_untied = np.empty(n + 1, np.int64), np.ones(n + 1, np.bool_), True
     length, start, n_merges = 0, 0, 0
     while True:
         if length == 0:
             while start < n and masks[start] != 0:
                 start += 1
             if start == n:
-                return Merges(merges.a[:n_merges], merges.b[:n_merges], merges.costs[:n_merges])
+                return Merges(a_of[:n_merges], b_of[:n_merges], cost_of[:n_merges], all_untied)
             chain[0], length = start, 1
         top = chain[length - 1]
         previous = chain[length - 2] if length > 1 else _NONE
@@ -179,22 +201,19 @@ def follow_chain(state: State, members: Members, limit: float, complete: bool) -
             nearest = _nearest_complete(bits, masks, top, previous, limit)
         else:
             nearest, bound = _nearest_ward(bits, masks, sizes[top], unit, top, limit)
+            untied[length - 1] = True
             if nearest == _UNSURE:
-                nearest = _nearest_exact(state, members, top, previous, bound, limit)
+                nearest, untied[length - 1] = _nearest_exact(state, members, top, previous, bound, limit)
         if nearest == _NONE:
+            all_untied = all_untied and untied[length - 1]
             masks[top] = _UNUSED
             length -= 1
         elif nearest == previous or length > n:
             a, b = min(top, previous), max(top, previous)
-            merges.a[n_merges], merges.b[n_merges], merges.costs[n_merges] = a, b, costs[a, b]
+            a_of[n_merges], b_of[n_merges], cost_of[n_merges] = a, b, costs[a, b]
             n_merges += 1
-            if complete:
-                _complete_row(costs, a, b)
-            else:
-                _ward_row(costs, sizes, a, b)
-            _copy_to_column(costs, a)
-            masks[b] = _UNUSED
-            sizes[a] += sizes[b]
+            all_untied = all_untied and nearest == previous and untied[length - 1] and untied[length - 2]
+            _merge(state, a, b, complete)
             join(members, a, b)
             length -= 2
         else:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import inlined_kernel, kernel
 from pinnersage.config import InterestConfig
 from pinnersage.interests.canonical import stable_order
 from pinnersage.interests.chain import Merges
@@ -17,6 +17,11 @@ from pinnersage.interests.kmeans import kmeans_labels
 from pinnersage.interests.ward import labels_after, merges_within
 
 WARD, COMPLETE, KMEANS = 0, 1, 2
+
+FEWEST_POINTS_KNOWN = 250
+"""Below that all points are clustered, whatever is known of them."""
+LARGEST_SHARE_CHANGED = 0.25
+"""Of the points, that may be clustered again while the others stay; when it is used up, all are."""
 
 
 class Rule(NamedTuple):
@@ -27,6 +32,8 @@ class Rule(NamedTuple):
     decay_per_day: float
     max_merge_cost: float
     drop_singletons: bool
+    fewest_points_known: int
+    largest_share_changed: float
 
 
 class Comparison(NamedTuple):
@@ -44,6 +51,8 @@ def rule_of(config: InterestConfig) -> Rule:
         config.decay_per_day,
         config.max_merge_cost,
         config.drop_singletons,
+        FEWEST_POINTS_KNOWN,
+        LARGEST_SHARE_CHANGED,
     )
 
 
@@ -61,7 +70,7 @@ def comparison_of(config: InterestConfig) -> Comparison | None:
 @kernel
 def _cheapest(merges: Merges, n: int) -> Merges:
     order = stable_order(merges.costs.astype(np.float64).view(np.int64))[: max(0, n)]
-    return Merges(merges.a[order], merges.b[order], merges.costs[order])
+    return Merges(merges.a[order], merges.b[order], merges.costs[order], merges.untied)
 
 
 @kernel
@@ -84,7 +93,7 @@ def _compare(
     return labels_after(merges, n)
 
 
-@kernel
+@inlined_kernel
 def cluster_points(
     source: npt.NDArray[Any],
     rows: Int64s,
@@ -92,8 +101,8 @@ def cluster_points(
     limit: float,
     comparison: Comparison | None,
     buffer: Float32s,
-) -> Int32s:
-    """Cluster distinct points: int32 labels, numbered by first appearance.
+) -> tuple[Int32s, bool]:
+    """Cluster distinct points: int32 labels, numbered by first appearance, and whether no merge tied.
 
     Parameters
     ----------
@@ -110,14 +119,14 @@ def cluster_points(
     """
     n, d = rows.shape[0], source.shape[1]
     if n == 1:
-        return np.zeros(1, np.int32)
+        return np.zeros(1, np.int32), True
     m = padded(n)
     points = buffer[: m * d].reshape(m, d)
     gather_centered(source, rows, points)
     if comparison is None:
         merges = merges_within(points, source, rows, counts, limit, False, buffer[m * d :])
-        return labels_after(merges, n)
-    return _compare(source, rows, counts, limit, comparison, points, buffer[m * d :])
+        return labels_after(merges, n), merges.untied
+    return _compare(source, rows, counts, limit, comparison, points, buffer[m * d :]), False
 
 
 @kernel

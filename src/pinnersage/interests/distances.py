@@ -36,24 +36,35 @@ def padded(n: int) -> int:
 
 
 @vector_kernel
+def mean_point(source: npt.NDArray[Any], rows: Int64s) -> Float32s:
+    """Return the mean of ``source[rows]``."""
+    mean = np.zeros(source.shape[1], np.float32)
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        for k in range(mean.shape[0]):
+            mean[k] += np.float32(source[row, k])
+    for k in range(mean.shape[0]):
+        mean[k] /= np.float32(rows.shape[0])
+    return mean
+
+
+@vector_kernel
+def gather_less(source: npt.NDArray[Any], rows: Int64s, mean: Float32s, points: Float32s) -> None:
+    """Copy ``source[rows]``, less ``mean``, into ``points``, and zero what is left of ``points``."""
+    for i in range(rows.shape[0]):
+        row = rows[i]
+        for k in range(mean.shape[0]):
+            points[i, k] = np.float32(source[row, k] - mean[k])
+    points[rows.shape[0] :] = np.float32(0)
+
+
+@kernel
 def gather_centered(source: npt.NDArray[Any], rows: Int64s, points: Float32s) -> None:
     """Copy ``source[rows]`` into ``points``, less their mean, and zero what is left of ``points``.
 
     Ward does not see a shift of all points, float32 does: around the mean it loses least.
     """
-    n, d = rows.shape[0], points.shape[1]
-    mean = np.zeros(d, np.float32)
-    for i in range(n):
-        row = rows[i]
-        for k in range(d):
-            mean[k] += np.float32(source[row, k])
-    for k in range(d):
-        mean[k] /= np.float32(n)
-    for i in range(n):
-        row = rows[i]
-        for k in range(d):
-            points[i, k] = np.float32(source[row, k] - mean[k])
-    points[n:] = np.float32(0)
+    gather_less(source, rows, mean_point(source, rows), points)
 
 
 @vector_kernel
@@ -103,6 +114,42 @@ def _blocks_of_four(points: Float32s, squares: Float32s, out: Float32s) -> None:
 
 
 @kernel
+def squared_norms(points: Float32s, squares: Float32s) -> None:
+    """Fill ``squares`` with the squared norm of each row."""
+    for i in range(points.shape[0]):
+        squares[i] = _squared_norm(points[i])
+
+
+@vector_kernel
+def squared_distances_between(
+    points: Float32s, squares: Float32s, others: Float32s, other_squares: Float32s, out: Float32s
+) -> None:
+    """Fill ``out`` with ``||points[i] - others[j]||^2``.
+
+    Parameters
+    ----------
+    points, others
+        float32 ``(n, d)`` and ``(m, d)``, C order, ``m`` a multiple of four (see :func:`padded`).
+    squares, other_squares
+        float32 ``(n,)`` and ``(m,)``: their :func:`squared_norms`.
+    out
+        float32 ``(n, m)``, never negative.
+    """
+    for i in range(points.shape[0]):
+        a = points[i]
+        for j in range(0, others.shape[0], 4):
+            b0, b1, b2, b3 = others[j], others[j + 1], others[j + 2], others[j + 3]
+            s0, s1, s2, s3 = _ZERO, _ZERO, _ZERO, _ZERO
+            for k in range(points.shape[1]):
+                x = a[k]
+                s0, s1, s2, s3 = s0 + x * b0[k], s1 + x * b1[k], s2 + x * b2[k], s3 + x * b3[k]
+            out[i, j] = max(_ZERO, squares[i] + other_squares[j] - _TWO * s0)
+            out[i, j + 1] = max(_ZERO, squares[i] + other_squares[j + 1] - _TWO * s1)
+            out[i, j + 2] = max(_ZERO, squares[i] + other_squares[j + 2] - _TWO * s2)
+            out[i, j + 3] = max(_ZERO, squares[i] + other_squares[j + 3] - _TWO * s3)
+
+
+@kernel
 def squared_distances(points: Float32s, squares: Float32s, out: Float32s) -> None:
     """Fill ``out`` with ``||points[i] - points[j]||^2``, infinity on the diagonal.
 
@@ -115,8 +162,7 @@ def squared_distances(points: Float32s, squares: Float32s, out: Float32s) -> Non
     out
         float32 ``(n, n)``, symmetric on return, never negative.
     """
-    for i in range(points.shape[0]):
-        squares[i] = _squared_norm(points[i])
+    squared_norms(points, squares)
     _blocks_of_four(points, squares, out)
     for i in range(points.shape[0]):
         out[i, i] = _INF

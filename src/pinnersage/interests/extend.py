@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Int64s
+from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import UserId
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
@@ -29,24 +29,31 @@ def extend_records(
     Parameters
     ----------
     records
-        The record of each user of ``actions``, ``None`` for a new one.
+        The record of each user of ``actions``, ``None`` for a new one. Where it is ``untied``, its labels
+        are of these embeddings and settings, and -1 for all actions of a cluster that lost one since.
     actions
         New actions; repeats of old ones change nothing.
     embeddings, config, now_ms
         As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
     """
     parts: list[UserRecord | Columns] = []
-    n_actions = []
+    labels, n_actions = [], []
     for u, record in enumerate(records):
         own = slice(actions.offsets[u], actions.offsets[u + 1])
         new = Columns(*(getattr(actions, name)[own] for name in Columns._fields))
         parts += [new] if record is None else [record, new]
+        if record is not None:
+            labels.append(record.labels if record.untied else _unknown(record.n_actions))
+        labels.append(_unknown(len(new.item_rows)))
         n_actions.append(len(new.item_rows) + (0 if record is None else record.n_actions))
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in Columns._fields)
     together = ActionBatch(actions.user_ids, _offsets(n_actions), *columns)
     seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
     seen_offsets = _offsets([len(rows) for rows in seen])
-    return build_records(together, embeddings, config, now_ms, seen=(seen_offsets, np.concatenate(seen)))
+    return build_records(
+        together, embeddings, config, now_ms,
+        seen=(seen_offsets, np.concatenate(seen)), labels=np.concatenate(labels),
+    )  # fmt: skip
 
 
 def nothing_new(user_id: UserId) -> ActionBatch:
@@ -60,6 +67,10 @@ def nothing_new(user_id: UserId) -> ActionBatch:
         np.empty(0, np.uint8),
         np.empty(0, np.uint64),
     )
+
+
+def _unknown(n_actions: int) -> Int32s:
+    return np.full(n_actions, -1, np.int32)
 
 
 def _offsets(lengths: list[int]) -> Int64s:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
+from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class UserRecord:
     seen_rows
         int32, ascending, unique: items acted on that are not among ``item_rows`` any more (older
         than the window, or beyond the cap).
+    untied
+        No two merges of the clustering cost the same, so that clusters which an action does not touch
+        need not be made again. Not part of what a user is: two records that differ in it alone are equal.
     """
 
     as_of_ms: int
@@ -43,6 +46,7 @@ class UserRecord:
     medoid_rows: Int32s
     importances: Float64s
     seen_rows: Int32s
+    untied: bool = False
 
     @property
     def n_actions(self) -> int:
@@ -61,8 +65,9 @@ class RecordBatch:
 
     User ``u`` owns actions ``action_offsets[u]:action_offsets[u + 1]``, interests
     ``interest_offsets[u]:...`` and seen rows ``seen_offsets[u]:...``; the other names are those of
-    :class:`UserRecord`. ``n_outside`` counts the different actions that were left out of a window (too
-    old, or beyond the cap), ``n_repeats`` the rows that repeated another action.
+    :class:`UserRecord`, ``untied`` bool ``(n_users,)``. ``n_outside`` counts the different actions that
+    were left out of a window (too old, or beyond the cap), ``n_repeats`` the rows that repeated another
+    action.
     """
 
     as_of_ms: int
@@ -79,6 +84,7 @@ class RecordBatch:
     importances: Float64s
     seen_offsets: Int64s
     seen_rows: Int32s
+    untied: Bools
     n_outside: int = 0
     n_repeats: int = 0
 
@@ -103,4 +109,5 @@ class RecordBatch:
             self.medoid_rows[i],
             self.importances[i],
             self.seen_rows[s],
+            bool(self.untied[u]),
         )

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s
-from pinnersage._kernel import kernel
+from pinnersage._kernel import inlined_kernel, kernel
 from pinnersage.config import MS_PER_DAY
 from pinnersage.interests.canonical import Columns, stable_order
+from pinnersage.interests.changed import labels_with_known, whole_clusters
 from pinnersage.interests.clustering import Comparison, Rule, cluster_points
 from pinnersage.interests.medoid import medoids
+
+
+class Before(NamedTuple):
+    """What is known of a user's clusters: int32 labels, -1 for an action in none, or not known.
+
+    ``labels`` of all actions the user had, ``labels_in_window`` of those in the window now.
+    """
+
+    labels: Int32s
+    labels_in_window: Int32s
 
 
 @kernel
@@ -72,28 +83,35 @@ def _without_singletons(labels: Int32s, counts: Float64s) -> Int32s:
     return numbers[labels]
 
 
-@kernel
+@inlined_kernel
 def interests_of(
     source: npt.NDArray[Any],
     used: Int64s | None,
     window: Columns,
+    before: Before,
     rule: Rule,
     comparison: Comparison | None,
     now_ms: int,
     buffer: Float32s,
-) -> tuple[Int32s, Int32s, Float64s]:
-    """Return labels per action, medoid rows and importances of one user's window.
+) -> tuple[Int32s, Int32s, Float64s, bool]:
+    """Return labels per action, medoid rows and importances of one user's window, and whether untied.
 
     ``source`` holds the embeddings of the items ``used``, ascending; of all items when that is None.
     """
     rows, counts, newest_ms, point_of = _distinct(window.item_rows, window.times_ms)
     where = rows if used is None else np.searchsorted(used, rows)
-    labels = cluster_points(source, where, counts, rule.max_merge_cost, comparison, buffer)
+    labels, untied = np.empty(0, np.int32), False
+    if comparison is None and rows.shape[0] >= rule.fewest_points_known and before.labels.max() >= 0:
+        known = whole_clusters(before.labels, before.labels_in_window, point_of, rows.shape[0])
+        most_changed = int(rule.largest_share_changed * rows.shape[0])
+        labels, untied = labels_with_known(source, where, counts, known, rule.max_merge_cost, most_changed)
+    if not untied:
+        labels, untied = cluster_points(source, where, counts, rule.max_merge_cost, comparison, buffer)
     if rule.drop_singletons:
         labels = _without_singletons(labels, counts)
     n = labels.max() + 1
     if n == 0:
-        return labels[point_of], np.empty(0, np.int32), np.empty(0, np.float64)
+        return labels[point_of], np.empty(0, np.int32), np.empty(0, np.float64), untied
     clustered = np.flatnonzero(labels >= 0)
     chosen = medoids(source, where[clustered], counts[clustered], newest_ms[clustered], labels[clustered], n)
     medoid_rows = rows[clustered[chosen]].astype(np.int32)
@@ -104,7 +122,7 @@ def interests_of(
     order = ranking(importances, cluster_newest_ms, medoid_rows)
     rank = np.full(n + 1, -1, np.int32)
     rank[order] = np.arange(n)
-    return rank[labels[point_of]], medoid_rows[order], importances[order]
+    return rank[labels[point_of]], medoid_rows[order], importances[order], untied
 
 
 @kernel

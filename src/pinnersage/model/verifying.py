@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -83,7 +84,8 @@ def _rebuilt(opened: OpenedGeneration, record: UserRecord) -> UserRecord:
     if (opened.items.current_rows[rows] != rows).any():
         return record  # The catalogue changed under it: its next read builds it anew.
     config, kinds = opened.config.interests, opened.kinds
-    return extended([record], nothing_new(0), opened.items, kinds, config, record.as_of_ms)[0]
+    doubted = replace(record, untied=False)  # So that every cluster is made again.
+    return extended([doubted], nothing_new(0), opened.items, kinds, config, record.as_of_ms)[0]
 
 
 def _without_record(opened: OpenedGeneration, journal: Journal, applied: int) -> list[UserId]:

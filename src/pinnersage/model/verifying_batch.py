@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ class _Comparison:
         record = batch.store.get(user_id)
         if record is None:
             raise UserNotFoundError(f"user {user_id!r}: the batch has lost its record")
-        return live_record(record, batch.items, batch.kinds, config, batch.now_ms, nothing_new(0))
+        other = replace(record, untied=False)  # The clusters are those of other settings.
+        return live_record(other, batch.items, batch.kinds, config, batch.now_ms, nothing_new(0))
 
 
 def _named(record: UserRecord, opened: OpenedGeneration, taken_back: set[str]) -> Any:

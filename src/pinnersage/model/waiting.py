@@ -6,6 +6,8 @@ those, an online model finds what its journal has.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pinnersage._arrays import Bools
 from pinnersage._ids import UserId
 from pinnersage.interests.extend import nothing_new
@@ -58,7 +60,8 @@ def waits_for_build(
     if stored is not None:
         n_newer += int((_gone(stored, opened) & (stored.times_ms >= newest_ms)).sum())
     config = opened.config.interests
-    own = live_record(online, opened.items, opened.kinds, config, online.as_of_ms, nothing_new(0))
+    doubted = replace(online, untied=False)  # So that every cluster is made again.
+    own = live_record(doubted, opened.items, opened.kinds, config, online.as_of_ms, nothing_new(0))
     return n_newer >= config.max_actions and not differing(online, own)
 
 

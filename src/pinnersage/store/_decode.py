@@ -17,6 +17,7 @@ from pinnersage.store._encode import (
     HEADER_BYTES,
     LABELS_ARE_SHIFTED,
     MEDOIDS_ARE_ROWS,
+    UNTIED,
     reversed_bits,
 )
 
@@ -45,7 +46,7 @@ def _check_header(data: UInt8s, version: int) -> int:
     crc = crc32(data, HEADER_BYTES, len(data), crc32(data, 0, 8, 0))
     if crc != get_u32(data, 8):
         return WRONG_CHECKSUM
-    if data[3] & ~(MEDOIDS_ARE_ROWS | LABELS_ARE_SHIFTED):
+    if data[3] & ~(MEDOIDS_ARE_ROWS | LABELS_ARE_SHIFTED | UNTIED):
         return NOT_A_RECORD
     return OK
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
+from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage._kernel import kernel
 from pinnersage.store._bits import crc32, put_packed, put_u32, put_varint
 
 HEADER_BYTES = 12
 MEDOIDS_ARE_ROWS = 1
 LABELS_ARE_SHIFTED = 2
+UNTIED = 4
 
 MAX_BYTES_PER_RECORD = 64 + HEADER_BYTES
 """Header, counts, the time unit, six column widths and their padding."""
@@ -181,6 +182,7 @@ def encode_one(
     start: int,
     version: int,
     as_of_ms: int,
+    untied: bool,
     rows: Int32s,
     times: Int64s,
     weights: Float32s,
@@ -205,7 +207,7 @@ def encode_one(
     pos = put_varint(out, pos, len(medoids))
     pos = put_varint(out, pos, len(seen))
     pos = _put_actions(out, pos, rows, times, weights, kinds, keys, labels, shift, scratch)
-    flags = LABELS_ARE_SHIFTED if shift else 0
+    flags = (LABELS_ARE_SHIFTED if shift else 0) | (UNTIED if untied else 0)
     if not _find_medoids(rows, medoids, scratch):
         flags |= MEDOIDS_ARE_ROWS
         for i in range(len(medoids)):
@@ -218,8 +220,9 @@ def encode_one(
 
 @kernel
 def encode_many(
-    out: UInt8s, ends: Int64s, version: int, as_of_ms: Int64s, actions: Any, interests: Any, seen_items: Any
-) -> tuple[int, int]:
+    out: UInt8s, ends: Int64s, version: int, as_of_ms: Int64s, untied: Bools,
+    actions: Any, interests: Any, seen_items: Any,
+) -> tuple[int, int]:  # fmt: skip
     """Write every user's record, one after the other; return ``(OK, 0)`` or ``(code, user)``.
 
     The last three are tuples: offsets, then the columns they cut.
@@ -237,6 +240,7 @@ def encode_many(
             pos,
             version,
             as_of_ms[u],
+            untied[u],
             rows[a:b],
             times[a:b],
             weights[a:b],

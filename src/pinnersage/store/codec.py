@@ -9,7 +9,8 @@ offset content
 ====== ============================================================================================
 0      ``b"PS"``
 2      version, 1
-3      flags: 1 = medoids are item rows, 2 = labels are stored plus one; all others are 0
+3      flags: 1 = medoids are item rows, 2 = labels are stored plus one, 4 = no merge of the clustering
+       tied; all others are 0
 4      length of the whole record, 4 bytes, lowest first
 8      CRC-32 of everything but these 4 bytes, lowest first
 12     varints: ``as_of_ms``, ``n_actions``, ``n_interests``, ``n_seen``
@@ -34,7 +35,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Int64s, UInt8s
+from pinnersage._arrays import Bools, Int64s, UInt8s
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.interests.record import RecordBatch, UserRecord
 from pinnersage.store import _decode, _encode
@@ -70,7 +71,7 @@ def encode_record(record: UserRecord) -> bytes:
     """
     out = np.empty(_bound(record.n_actions, record.n_interests, len(record.seen_rows), 1), np.uint8)
     columns = _uniform(_ACTIONS + _INTERESTS + _SEEN, record)
-    end = _encode.encode_one(out, 0, FORMAT_VERSION, record.as_of_ms, *columns)
+    end = _encode.encode_one(out, 0, FORMAT_VERSION, record.as_of_ms, record.untied, *columns)
     if end < 0:
         raise UsageError(f"a record needs {_REFUSED[end]}; sort and check it before storing")
     return out[:end].tobytes()
@@ -96,6 +97,7 @@ def encode_batch(batch: RecordBatch) -> tuple[UInt8s, Int64s]:
     """
     return _encoded(
         np.full(batch.n_users, batch.as_of_ms, np.int64),
+        batch.untied,
         _uniform(("action_offsets", *_ACTIONS), batch),
         _uniform(("interest_offsets", *_INTERESTS), batch),
         _uniform(("seen_offsets", *_SEEN), batch),
@@ -108,6 +110,7 @@ def encode_records(records: Sequence[UserRecord]) -> tuple[UInt8s, Int64s]:
         return np.empty(0, np.uint8), np.zeros(1, np.int64)
     return _encoded(
         np.array([record.as_of_ms for record in records], np.int64),
+        np.array([record.untied for record in records], np.bool_),
         *([_offsets(records, names[0]), *_joined(names, records)] for names in (_ACTIONS, _INTERESTS, _SEEN)),
     )
 
@@ -126,9 +129,11 @@ def decode_records(values: Sequence[bytes | memoryview]) -> list[UserRecord]:
     if status != _decode.OK:
         raise _refusal(status, data[offsets[u] : offsets[u + 1]])
     records = []
-    for now_ms, ((a, c, e), (b, d, f)) in zip(as_of_ms.tolist(), pairwise(ends.tolist()), strict=True):
+    flags = ((data[offsets[:-1] + 3] & _encode.UNTIED) != 0).tolist()
+    cuts = pairwise(ends.tolist())
+    for now_ms, ((a, c, e), (b, d, f)), untied in zip(as_of_ms.tolist(), cuts, flags, strict=True):
         own: Any = [column[a:b] for column in actions]
-        own += [column[c:d] for column in interests] + [seen[e:f]]
+        own += [*(column[c:d] for column in interests), seen[e:f], untied]
         records.append(UserRecord(now_ms, *own))
     return records
 
@@ -146,6 +151,7 @@ def decode_record(data: bytes | memoryview) -> UserRecord:
     status, *fields = _decode.decode_one(view, FORMAT_VERSION)
     if status != _decode.OK:
         raise _refusal(status, view)
+    fields.append(bool(view[3] & _encode.UNTIED))
     return UserRecord(*fields)
 
 
@@ -170,6 +176,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 def _encoded(
     as_of_ms: Int64s,
+    untied: Bools,
     actions: list[npt.NDArray[Any]],
     interests: list[npt.NDArray[Any]],
     seen: list[npt.NDArray[Any]],
@@ -179,7 +186,7 @@ def _encoded(
     out = np.empty(_bound(len(actions[1]), len(interests[1]), len(seen[1]), n_records), np.uint8)
     ends = np.zeros(n_records + 1, np.int64)
     code, u = _encode.encode_many(
-        out, ends, FORMAT_VERSION, as_of_ms, tuple(actions), tuple(interests), tuple(seen)
+        out, ends, FORMAT_VERSION, as_of_ms, untied, tuple(actions), tuple(interests), tuple(seen)
     )
     if code < 0:
         raise UsageError(f"record {u} of the batch needs {_REFUSED[code]}; sort and check it before storing")

@@ -44,13 +44,13 @@ def live_record(
         Of a record that :func:`has_room`: all actions of the user that are known besides.
     """
     if refill is not None:
-        living = with_rows(without(record, _gone(record, items)), items)
+        living = _living(record, _gone(record, items), items)
         return _rebuilt([living], refill, items, kinds, config, now_ms)[0]
     if not items.n_retired and not _has_new(record, items):
         return record_at(record, now_ms, items.embeddings, config)
     gone = _gone(record, items)
     settled = not (record.labels[gone] >= 0).any()
-    living = with_rows(without(record, gone), items)
+    living = _living(record, gone, items)
     if settled and not _has_new(living, items):
         return record_at(living, now_ms, items.embeddings, config)
     return _rebuilt([living], nothing_new(0), items, kinds, config, now_ms)[0]
@@ -85,7 +85,7 @@ def extended(
     """
     gone = [_gone(record, items) for record in records]
     living = [
-        record if record is None else with_rows(without(record, out), items)
+        record if record is None else _living(record, out, items)
         for record, out in zip(records, gone, strict=True)
     ]
     built = _rebuilt(living, actions, items, kinds, config, now_ms)
@@ -96,9 +96,13 @@ def extended(
 
 
 def without(record: UserRecord, left_out: Bools) -> UserRecord:
-    """Return a record without some of its actions; labels and interests are stale then."""
+    """Return a record without some of its actions; its interests are stale then.
+
+    Other actions of the clusters that lost one are labelled -1: these are to be made anew.
+    """
     if not left_out.any():
         return record
+    record = replace(record, labels=_labels_of_whole(record, left_out))
     return replace(record, **{name: getattr(record, name)[~left_out] for name in _COLUMNS})
 
 
@@ -109,6 +113,21 @@ def with_rows(record: UserRecord, items: LiveItems) -> UserRecord:
     now = items.current_rows[record.seen_rows]
     seen = np.unique(np.where(now == GONE, record.seen_rows, now)).astype(np.int32)
     return replace(record, item_rows=items.current_rows[record.item_rows], seen_rows=seen)
+
+
+def _living(record: UserRecord, gone: Bools, items: LiveItems) -> UserRecord:
+    """Return a record on the catalogue as it is; clusters with items in other rows lose their label."""
+    if not items.n_retired:
+        return record
+    labels = _labels_of_whole(record, items.current_rows[record.item_rows] != record.item_rows)
+    return with_rows(without(replace(record, labels=labels), gone), items)
+
+
+def _labels_of_whole(record: UserRecord, changed: Bools) -> Int32s:
+    """Return the labels, -1 for all actions of a cluster of which one changed."""
+    broken = np.zeros(record.n_interests + 1, np.bool_)
+    broken[record.labels[changed]] = True
+    return np.where(broken[record.labels], np.int32(-1), record.labels)
 
 
 def _gone(record: UserRecord | None, items: LiveItems) -> Bools:

@@ -10,6 +10,7 @@ Source: KDD 2020 paper, section 4; how an online action joins a cluster is not p
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,7 @@ def without_window(record: UserRecord, decay_per_day: float) -> UserRecord:
         event_keys=np.zeros(n, np.uint64),
         labels=order.astype(np.int32),
         seen_rows=seen.astype(np.int32),
+        untied=False,
     )
 
 
@@ -158,7 +160,7 @@ def _together(
         importances[target] += new.importances[i]
     order = np.argsort(-importances, kind="stable")
     rank = np.append(np.argsort(order), -1).astype(np.int32)
-    columns = {
+    columns: dict[str, Any] = {
         name: np.concatenate((getattr(kept, name), getattr(new, name)))
         for name in ("item_rows", "times_ms", "weights", "kinds", "event_keys")
     }

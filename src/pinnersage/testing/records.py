@@ -71,6 +71,7 @@ def user_records(draw: st.DrawFn, max_actions: int = 30) -> UserRecord:
         np.array(draw(st.lists(medoid, min_size=n_interests, max_size=n_interests)), np.int32),
         np.array(draw(st.lists(st.floats(0), min_size=n_interests, max_size=n_interests)), np.float64),
         np.array(sorted(draw(st.sets(row, max_size=20))), np.int32),
+        draw(st.booleans()),
     )
 
 
@@ -87,6 +88,7 @@ def join_records(as_of_ms: int, records: dict[str, UserRecord] | dict[int, UserR
         action_offsets=_offsets([record.n_actions for record in values]),
         interest_offsets=_offsets([record.n_interests for record in values]),
         seen_offsets=_offsets([len(record.seen_rows) for record in values]),
+        untied=np.array([record.untied for record in values], np.bool_),
         **columns,
     )
 
@@ -132,4 +134,5 @@ def random_batch(
         np.ascontiguousarray(importances).reshape(n_medoids),
         np.zeros(n_users + 1, np.int64),
         np.empty(0, np.int32),
+        np.zeros(n_users, np.bool_),
     )

@@ -30,7 +30,7 @@ def reference_encode(record: UserRecord) -> bytes:
             varints(_gaps(record.seen_rows.tolist())),
         ]
     )
-    flags = (0 if as_positions else 1) + (2 if shifted else 0)
+    flags = (0 if as_positions else 1) + (2 if shifted else 0) + (4 if record.untied else 0)
     head = struct.pack("<2sBBI", b"PS", 1, flags, 12 + len(body))
     return head + struct.pack("<I", zlib.crc32(head + body)) + body
 

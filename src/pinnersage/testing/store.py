@@ -296,5 +296,5 @@ class StoreConformance:
 
 
 def _at(record: UserRecord) -> UserRecord:
-    columns = [getattr(record, name) for name in UserRecord.__slots__[1:]]
+    columns = [getattr(record, name) for name in UserRecord.__slots__[1:-1]]
     return UserRecord(17, *columns)
