@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,14 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
+import lmdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pinnersage._ids import UserId
 from pinnersage.errors import ModelNotFoundError, StoredFormatError
+from pinnersage.store.keys import user_key
 from pinnersage.streaming import log_retractions as subject
-from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.entries import ActionEntry, encode_entry
 from pinnersage.streaming.log_retractions import LogRetractions, retractions_among, write_log_retractions
 from pinnersage.streaming.memory_journal import MemoryJournal
 
@@ -94,6 +98,28 @@ def test_nothing_is_left_of_who_is_forgotten(tmp_path: Path) -> None:
     log.compact()
     assert not [p for p in tmp_path.rglob("*") if p.is_file() and secret.encode() in p.read_bytes()]
     assert list(log.user_ids()) == ["other"]
+    log.close()
+
+
+def test_a_file_written_by_hand_as_the_module_says_is_read(tmp_path: Path) -> None:
+    """Models keep such files: what makes them may not change without a new layout."""
+
+    def digest(told: bytes) -> bytes:
+        return hashlib.blake2b(told, digest_size=16).digest()
+
+    mine = [
+        ActionEntry("u", "a", 5, "save", 0.5, key, 0, retract=True) for key in (0, 1 << 40)
+    ]  # without an event, and with one
+    told = [b"c" + struct.pack("<qd", 5, 0.5) + b"save\0a", b"e" + struct.pack("<Q", 1 << 40)]
+    env = lmdb.open(str(tmp_path / "records-00000001.mdb"), subdir=False)
+    with env.begin(write=True) as txn:
+        txn.put(b"\0layout", b"1")
+        for entry, what in zip(mine, told, strict=True):
+            txn.put(b"\1" + digest(user_key("u")) + digest(what), encode_entry(entry))
+    env.close()
+    log = LogRetractions(tmp_path)
+    assert log.among({"u": mine}) == {"u": mine}
+    assert sorted(log.of_user("u"), key=lambda entry: entry.event_key) == mine
     log.close()
 
 

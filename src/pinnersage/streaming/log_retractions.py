@@ -3,7 +3,9 @@
 The records of the build lack these actions; but one of them may come again, and then must not count. So
 what is asked is whether a user took back a given action, and one look tells, however many there are.
 
-A key is ``1 USER ACTION``: 16-byte digests of the user's id as text, and of what makes two actions the same.
+A key is ``1 USER ACTION``: 16-byte digests (BLAKE2b) of the user's id as text, as in the journal, and of what
+makes two actions the same. That is ``e`` and the event's key (8 bytes, lowest first); without an event ``c``,
+time and weight (an integer and a float of 8 bytes, lowest first), kind, a zero byte and the item as text.
 The value is the retraction as an entry of the journal. ``0 layout`` holds the version of all this.
 """
 
