@@ -119,11 +119,15 @@ def test_a_twin_the_user_knows_is_named() -> None:
 
 def test_a_receipt_lists_what_was_removed() -> None:
     counts = {"n_interests": 2, "n_seen_items": 3}
-    removed = [{"generation": f"0000000{n}", "n_actions": 5 + n, **counts} for n in (1, 2)]
+    removed = [
+        {"generation": f"0000000{n}", "n_actions": 5 + n, "n_log_retractions": 4 * n - 4, **counts}
+        for n in (1, 2)
+    ]
     journal = {"n_entries": 4, "n_preferences": 0}
     receipt = {"user_id": "u", "erased": True, "removed": removed, "journal": journal, "compacted": True}
     text = drawn(erasure_receipt(receipt))
     assert "User u is erased." in text
     assert "00000001" in text
-    assert "7 actions, 2 interests, 3 items seen before those" in text
+    assert "7 actions, 2 interests, 3 items seen before those, 4 that the log takes back" in text
+    assert text.count("takes back") == 1
     assert "4 entries, 0 preferences" in text

@@ -60,9 +60,10 @@ Item = tuple[int, int | None]
 
 @dataclass
 class Generation:
-    """What one build was made from."""
+    """What one build was made from; ``back`` is what its log takes back."""
 
     actions: list[NewAction]
+    back: list[NewAction]
     table: dict[int, int]
     n_item_changes: int
     """How many changes of items there were when it began."""
@@ -95,7 +96,8 @@ class World:
 
     def counted(self, name: str) -> list[NewAction]:
         """Return the actions that count in a generation, repeats among them."""
-        gone = {(a.user_id, identity(a)) for a in self.journal if a.retract}
+        said = self.journal + self.generations[name].back
+        gone = {(a.user_id, identity(a)) for a in said if a.retract}
         known = self.catalogue(name)
         every = self.generations[name].actions + [a for a in self.journal if not a.retract]
         return [a for a in every if (a.user_id, identity(a)) not in gone and number_of(a) in known]
@@ -103,13 +105,16 @@ class World:
     def all(self) -> list[NewAction]:
         """Return all actions there are, those taken back among them."""
         logs = [generation.actions for generation in self.generations.values()]
-        return [a for log in [*logs, self.journal] for a in log]
+        backs = [generation.back for generation in self.generations.values()]
+        named = [[replace(a, retract=False) for a in back] for back in backs]
+        return [a for log in [*logs, *backs, *named, self.journal] for a in log]
 
     def forget(self, user: str) -> None:
         """Forget a user."""
         self.journal = [a for a in self.journal if a.user_id != user]
         for generation in self.generations.values():
             generation.actions = [a for a in generation.actions if a.user_id != user]
+            generation.back = [a for a in generation.back if a.user_id != user]
 
 
 def identity(action: NewAction) -> object:
@@ -143,12 +148,12 @@ class LiveMachine(RuleBasedStateMachine):
     swaps_warm = False
     config = CONFIG
 
-    @initialize(log=st.lists(actions, min_size=1, max_size=10))
-    def start(self, log: list[NewAction]) -> None:
+    @initialize(log=st.lists(actions, min_size=1, max_size=10), back=st.lists(actions, max_size=3))
+    def start(self, log: list[NewAction], back: list[NewAction]) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="live-machine-")) / "model"
         self.world = World()
         self.erased: set[str] = set()
-        self.build_over({number: number % len(VECTORS) for number in range(N_FIRST)}, log)
+        self.build_over({number: number % len(VECTORS) for number in range(N_FIRST)}, log, back)
         self.live = self.opened_model()
         self.log_is_known(self.world.generations[self.written_to()].actions)
 
@@ -358,18 +363,24 @@ class LiveMachine(RuleBasedStateMachine):
 
     def tables(
         self, data: st.DataObject, log: list[NewAction], moved: list[Item]
-    ) -> tuple[dict[int, int], list[NewAction]]:
-        """Return a new table of items, and a log that holds some of what came."""
+    ) -> tuple[dict[int, int], list[NewAction], list[NewAction]]:
+        """Return a new table of items, a log that holds some of what came, and what it takes back."""
         table = dict(self.world.generations[self.written_to()].table)
         table |= {number: vector for number, vector in moved if vector is not None}
         left_out = data.draw(st.sets(st.sampled_from(NUMBERS), max_size=2))
         table = {n: v for n, v in table.items() if n not in left_out} or {0: 0}
         some = data.draw(st.lists(st.sampled_from(self.ever()), max_size=6))
-        return table, [*log, *(replace(a, retract=False) for a in some)]
+        log = [*log, *(replace(a, retract=False) for a in some)]
+        return table, log, data.draw(st.lists(st.sampled_from([*self.ever(), *log]), max_size=3))
 
-    def build_over(self, table: dict[int, int], log: list[NewAction]) -> None:
+    def build_over(self, table: dict[int, int], log: list[NewAction], back: list[NewAction]) -> None:
+        only = NewAction(USERS[0], item_id(min(table)), START_MS, "the only one")
+        back = [replace(a, retract=True) for a in back if a.event_id or number_of(a) in table]
+        back = [a for a in back if identity(a) != identity(only)]
+        gone = {(a.user_id, identity(a)) for a in back}
         usable = [a for a in log if number_of(a) in table]
-        usable = usable or [NewAction(USERS[0], item_id(min(table)), START_MS)]
+        if all((a.user_id, identity(a)) in gone for a in usable):
+            usable.append(only)
         if hasattr(self, "live"):
             self.log_is_known(usable)
         items = pa.table(
@@ -378,23 +389,25 @@ class LiveMachine(RuleBasedStateMachine):
                 "embedding": [VECTORS[v].tolist() for v in table.values()],
             }
         )
+        every = usable + back
         rows = pa.table(
             {
-                "user_id": [a.user_id for a in usable],
-                "item_id": [a.item_id for a in usable],
-                "timestamp": pa.array([a.time_ms for a in usable], pa.timestamp("ms", "UTC")),
-                "action": pa.array([a.kind or None for a in usable], pa.string()),
-                "weight": pa.array([a.weight for a in usable], pa.float32()),
-                "event_id": pa.array([a.event_id for a in usable], pa.string()),
+                "user_id": [a.user_id for a in every],
+                "item_id": [a.item_id for a in every],
+                "timestamp": pa.array([a.time_ms for a in every], pa.timestamp("ms", "UTC")),
+                "action": pa.array([a.kind or None for a in every], pa.string()),
+                "weight": pa.array([a.weight for a in every], pa.float32()),
+                "event_id": pa.array([a.event_id for a in every], pa.string()),
+                "retract": pa.array([a.retract for a in every], pa.bool_()),
             }
         )
         n_changes = len(self.world.items)
         PinnerSage.build(items, rows, path=self.home, config=BuildConfig(interests=self.config)).close()
         name = GenerationDirectory(self.home).current().name
-        self.world.generations[name] = Generation(usable, table, n_changes)
+        self.world.generations[name] = Generation(usable, back, table, n_changes)
         kept = {path.name for path in GenerationDirectory(self.home).list()}
         self.world.generations = {n: g for n, g in self.world.generations.items() if n in kept}
-        self.erased -= {str(a.user_id) for a in usable}
+        self.erased -= {str(a.user_id) for a in every}
 
     def log_is_known(self, log: list[NewAction]) -> None:
         """Do what must be done about the log of a build."""

@@ -12,6 +12,7 @@ import pytest
 from pinnersage.errors import ModelNotFoundError, StoredFormatError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.store import _data_file
+from pinnersage.store._data_file import Sync
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.testing.records import random_batch, same_record
 from pinnersage.testing.store import StoreConformance
@@ -232,7 +233,8 @@ def test_a_newer_layout_is_refused_with_what_to_do(filled: Path) -> None:
         LmdbStore(filled)
 
 
-def test_a_directory_without_write_permission_is_read() -> None:
+@pytest.mark.parametrize("sync", [True, "ordered"])
+def test_a_directory_without_write_permission_is_read(sync: Sync) -> None:
     """As on a read-only mount; a child gives its rights up, for root may write anywhere."""
     with tempfile.TemporaryDirectory() as scratch:
         directory = Path(scratch) / "store"
@@ -244,7 +246,12 @@ def test_a_directory_without_write_permission_is_read() -> None:
         if child == 0:
             if os.geteuid() == 0:
                 os.setuid(65_534)
-            with LmdbStore(directory, readonly=True) as store:
-                os._exit(0 if store.get("a") and list(store.user_ids()) == ["a"] else 1)
+            code = 1
+            try:
+                with LmdbStore(directory, readonly=True, sync=sync) as store:
+                    found = store.get("a") is not None and list(store.user_ids()) == ["a"]
+                code = 0 if found else 1  # and closed without an error
+            finally:
+                os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         directory.chmod(0o755)

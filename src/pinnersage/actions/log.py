@@ -89,10 +89,13 @@ class ActionLog:
 
     def retractions(self) -> list[Retraction]:
         """Return what the log takes back, by user and time."""
-        if not self.report.n_retractions:
-            return []
-        with translated("reading what was taken back"):
-            return read_retractions(self._connection, self._user_type)
+        return [row for part in self.retraction_parts() for row in part]
+
+    def retraction_parts(self, n_per_part: int = 20_000) -> Iterator[list[Retraction]]:
+        """Yield the same in parts of about so many, in bounded memory; no other iterator may be in use."""
+        if self.report.n_retractions:
+            with translated("reading what was taken back"):
+                yield from read_retractions(self._connection, self._user_type, n_per_part)
 
     @property
     def _user_type(self) -> str:

@@ -6,7 +6,8 @@ alone; one without is the action without an event id that equals the row in all 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import duckdb
 
@@ -43,13 +44,14 @@ def counting_sql(relation: str, *, take_back: bool) -> str:
     return f"(SELECT * FROM {_joined_sql(others, 'ANTI')})" if take_back else others
 
 
-def read_retractions(connection: duckdb.DuckDBPyConnection, user_type: str) -> list[Retraction]:
-    """Return the rows of :data:`TAKEN_BACK`, by user and time."""
-    rows: list[Any] = connection.execute(
-        f"SELECT user_id::{user_type}, retracted_item, time_ms, kind, weight, event_key FROM {TAKEN_BACK} "
-        "ORDER BY ALL"
-    ).fetchall()
-    return [Retraction(*row) for row in rows]
+def read_retractions(
+    connection: duckdb.DuckDBPyConnection, user_type: str, n_per_part: int
+) -> Iterator[list[Retraction]]:
+    """Yield the rows of :data:`TAKEN_BACK`, by user and time, in parts of about ``n_per_part``."""
+    names = ("retracted_item", "time_ms", "kind", "weight", "event_key")
+    sql = f"SELECT user_id::{user_type}, {', '.join(names)} FROM {TAKEN_BACK} ORDER BY ALL"
+    for part in connection.sql(sql).to_arrow_reader(n_per_part):
+        yield list(map(Retraction, *(column.to_pylist() for column in part.columns)))
 
 
 def _joined_sql(relation: str, join: str) -> str:

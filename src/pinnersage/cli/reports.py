@@ -66,6 +66,7 @@ def erasure_receipt(receipt: Answer) -> Group:
     facts = {
         f"generation {found['generation']}": f"{found['n_actions']:,} actions, {found['n_interests']:,} "
         f"interests, {found['n_seen_items']:,} items seen before those"
+        + (f", {n:,} that the log takes back" if (n := found["n_log_retractions"]) else "")
         for found in receipt["removed"]
     }
     facts |= {"journal": f"{journal['n_entries']:,} entries, {journal['n_preferences']:,} preferences"}

@@ -18,7 +18,7 @@ from pinnersage.errors import UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
-from pinnersage.model.exporting import exported_actions, exported_entry
+from pinnersage.model.exporting import exported_actions, exported_entry, exported_retraction
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Preferences, chosen_record, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
@@ -193,7 +193,8 @@ class Answering(ABC):
         known = opened.user_of(user_id)
         record, entries = opened.stored(known), self.journal().of_user(known)
         kept = self.journal().preferences(known)
-        if record is None and not entries and not kept:
+        back = [] if opened.log_retractions is None else opened.log_retractions.of_user(known)
+        if record is None and not (entries or kept or back):
             raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")
         held: answers.Answer = {"user_id": known, "as_of": rfc3339(opened.now_ms), "interests": []}
         if record is not None:
@@ -203,6 +204,7 @@ class Answering(ABC):
             "actions": [] if record is None else exported_actions(record, opened),
             "seen_item_ids": [] if record is None else ids(record.seen_rows),
             "journal": [exported_entry(at, entry) for at, entry in entries],
+            "taken_back_in_log": [exported_retraction(entry, opened) for entry in back],
             "preferences": {item: preference_of(kept, item) for item in kept},
             "preference_item_ids": {item: items_of(kept, item) for item in kept},
         }

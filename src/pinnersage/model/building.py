@@ -23,6 +23,7 @@ from pinnersage.items.importing import import_items
 from pinnersage.items.table import ItemTable
 from pinnersage.model.clock import wall_clock_ms
 from pinnersage.model.ranking import RANKER, WholeLog, leak_of, whole_log, write_ranker
+from pinnersage.model.taken_back import N_LOG_RETRACTIONS, write_taken_back
 from pinnersage.ranking.required import check_ranker_wanted
 from pinnersage.retrieval.faiss_index import build_index, open_index
 from pinnersage.store.lmdb import LmdbStore
@@ -85,7 +86,7 @@ def write_generation(
         )  # fmt: skip
     return {
         "as_of": rfc3339(people["now_ms"]),
-        **{name: people[name] for name in ("now_ms", "user_kind", "kinds")},
+        **{name: people[name] for name in ("now_ms", "user_kind", "kinds", N_LOG_RETRACTIONS)},
         "item_kind": table.vocabulary.kind,
         "config": config.model_dump(mode="json"),
         "counts": _item_counts(table, pool) | people["counts"],
@@ -153,6 +154,7 @@ def _build_people(
             "now_ms": now_ms,
             "user_kind": log.user_kind,
             "kinds": log.kinds,
+            N_LOG_RETRACTIONS: write_taken_back(directory, log),
             "whole_log": whole_log(log, table, now_ms) if config.ranking.fit_ranker else None,
             "report": log.report.to_dict(),
             "counts": _counted(counts, log.n_actions),

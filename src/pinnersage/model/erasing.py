@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from pinnersage._ids import UserId, exact_integer
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.building import STORE
 from pinnersage.model.home import journal_path
+from pinnersage.model.taken_back import taken_back_in
 from pinnersage.store._durable import write_whole
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.lmdb import LmdbStore
@@ -43,8 +45,7 @@ def erase_everywhere(directory: GenerationDirectory, user_id: UserId, journal: J
     # From here on the journal remembers the erasure, and whoever opens the model next can finish it.
     forgotten = journal.forget(user_id)
     for generation in directory.list() if removed else ():
-        with LmdbStore(generation / STORE, create=False) as store:
-            _delete(store, _spellings(user_id))
+        _delete(generation, [user_id])
     if directory.remove_leftovers():
         journal.forget_erasures()
     finish_erasure(directory, journal)
@@ -67,9 +68,12 @@ def finish_erasure(directory: GenerationDirectory, journal: Journal) -> None:
     if not mark.exists():
         return
     for generation in directory.list():
-        with LmdbStore(generation / STORE, create=False) as store:
-            _delete(store, _not_back(store.user_ids(), journal))
+        with LmdbStore(generation / STORE, create=False) as store, taken_back_in(generation) as log:
+            known = chain(store.user_ids(), log.user_ids() if log is not None else ())
+            _delete(generation, _not_back(known, journal))
             store.compact()
+            if log is not None:
+                log.compact()
     journal.compact()
     mark.unlink()
 
@@ -83,8 +87,7 @@ def erase_before(directory: GenerationDirectory, user_ids: Iterable[UserId], jou
         return
     erased = _not_back(dict.fromkeys(user_ids), journal)
     for generation in directory.list() if erased else ():
-        with LmdbStore(generation / STORE, create=False) as store:
-            _delete(store, [own for user_id in erased for own in _spellings(user_id)])
+        _delete(generation, erased)
 
 
 def has_unfinished_erasure(directory: GenerationDirectory) -> bool:
@@ -105,23 +108,29 @@ def _held(directory: GenerationDirectory, user_id: UserId) -> list[dict[str, Any
     """Return what the generations hold of a user."""
     held = []
     for generation in directory.list():
-        with LmdbStore(generation / STORE, create=False) as store:
+        with LmdbStore(generation / STORE, create=False) as store, taken_back_in(generation) as log:
             records = [record for own in _spellings(user_id) if (record := store.get(own)) is not None]
-        held += [
-            {
-                "generation": generation.name,
-                "n_actions": record.n_actions,
-                "n_interests": record.n_interests,
-                "n_seen_items": len(record.seen_rows),
-            }
-            for record in records
-        ]
+            n_back = 0 if log is None else len(log.of_user(user_id))
+        if records or n_back:
+            held.append(
+                {
+                    "generation": generation.name,
+                    "n_actions": sum(record.n_actions for record in records),
+                    "n_interests": sum(record.n_interests for record in records),
+                    "n_seen_items": sum(len(record.seen_rows) for record in records),
+                    "n_log_retractions": n_back,
+                }
+            )
     return held
 
 
-def _delete(store: LmdbStore, user_ids: Sequence[UserId]) -> None:
-    for user_id in user_ids:
-        store.delete(user_id)
+def _delete(generation: Path, user_ids: Sequence[UserId]) -> None:
+    """Delete users' records, however their ids are spelled, and what the log takes back of them."""
+    with LmdbStore(generation / STORE, create=False) as store, taken_back_in(generation) as log:
+        for own in [own for user_id in user_ids for own in _spellings(user_id)]:
+            store.delete(own)
+        if log is not None:
+            log.forget(user_ids)
 
 
 def _spellings(user_id: UserId) -> list[UserId]:

@@ -40,3 +40,14 @@ def exported_entry(sequence: int, entry: ActionEntry) -> Answer:
         "retracted": entry.retract,
         "received_at": rfc3339(entry.received_ms),
     }
+
+
+def exported_retraction(entry: ActionEntry, opened: OpenedGeneration) -> Answer:
+    """Return what a build keeps of an action that its log takes back."""
+    return {
+        "item_id": opened.items.vocabulary.as_own(entry.item_id),
+        "timestamp": rfc3339(entry.time_ms),
+        "action": entry.kind or None,
+        "weight": entry.weight,
+        "event_key": f"{entry.event_key:016x}" if entry.event_key else None,
+    }

@@ -42,8 +42,7 @@ def staged_entries(
         _check_user_kind(log, opened)
         batches = log.batches(log.newest_ms, PART_ACTIONS)
         back = _retractions(log, opened, received_ms)
-        parts = [back[start : start + PART_ACTIONS] for start in range(0, len(back), PART_ACTIONS)]
-        yield log.report, chain(parts, (_entries(batch, log, opened, received_ms) for batch in batches))
+        yield log.report, chain(back, (_entries(batch, log, opened, received_ms) for batch in batches))
 
 
 def _check_user_kind(log: ActionLog, opened: OpenedGeneration) -> None:
@@ -51,15 +50,16 @@ def _check_user_kind(log: ActionLog, opened: OpenedGeneration) -> None:
         raise UsageError("user_id: expected integers, as in the model's log; found text in the new actions")
 
 
-def _retractions(log: ActionLog, opened: OpenedGeneration, received_ms: int) -> list[ActionEntry]:
+def _retractions(log: ActionLog, opened: OpenedGeneration, received_ms: int) -> Iterator[list[ActionEntry]]:
     as_own = opened.items.vocabulary.as_own
-    return [
-        ActionEntry(
-            opened.user_of(row.user_id), as_own(row.item_id), row.time_ms, row.kind, row.weight,
-            row.event_key, received_ms, retract=True,
-        )
-        for row in log.retractions()
-    ]  # fmt: skip
+    for part in log.retraction_parts(PART_ACTIONS):
+        yield [
+            ActionEntry(
+                opened.user_of(row.user_id), as_own(row.item_id), row.time_ms, row.kind, row.weight,
+                row.event_key, received_ms, retract=True,
+            )
+            for row in part
+        ]  # fmt: skip
 
 
 def _entries(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,11 @@ class _Staged:
         """Remove who was erased since the build began; what they did since the erasure counts."""
         if self._journal is None:
             return
-        store = self._open().store
-        erased = self._journal.erased_of(store.user_ids())
+        store, log = self._open().store, self._open().log_retractions
+        known = chain(store.user_ids(), log.user_ids() if log is not None else ())
+        erased = list(dict.fromkeys(self._journal.erased_of(known)))
+        if log is not None and log.forget(erased):
+            log.compact()
         for user_id in erased:
             store.delete(user_id)
             own = [(at, e) for at, e in self._journal.of_user(user_id) if at <= store_applied(store)]

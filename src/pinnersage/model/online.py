@@ -16,6 +16,7 @@ from pinnersage.model.watermark import store_applied
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.log_retractions import retractions_among
 from pinnersage.streaming.recent import kept_at, united, without_window
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ def _since_build(opened: OpenedGeneration, journal: Journal, user_id: UserId) ->
     applied = store_applied(opened.store)
     since = [entry for _, entry in journal.of_user(user_id, after=applied)]
     # Also before the build: the journal may have forgotten the action, but not that it was taken back.
-    taken_back = {entry.identity for entry in journal.retractions([user_id]).get(user_id, ())}
+    back = retractions_among(journal, opened.log_retractions, {user_id: since}).get(user_id, ())
+    taken_back = {entry.identity for entry in back}
     rows = opened.items.vocabulary.rows_of([entry.item_id for entry in since]).tolist() if since else []
     kept = [
         entry

@@ -24,6 +24,7 @@ from pinnersage.model.online import with_recent
 from pinnersage.model.ranking import RANKER, open_ranker
 from pinnersage.model.refilling import refill_of
 from pinnersage.model.settings import drawing_as
+from pinnersage.model.taken_back import open_taken_back
 from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.overlay import OverlayIndex
@@ -32,6 +33,7 @@ from pinnersage.store.lmdb import LmdbStore
 from pinnersage.store.manifest import read_manifest
 from pinnersage.streaming.extending import has_room, live_record
 from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.log_retractions import LogRetractions
 
 N_SPARE_ROWS = 4_096
 _MAPPED = (ITEMS, INDEX, RANKER)
@@ -84,10 +86,11 @@ class OpenedGeneration:
         self.catalogue.replay(changes)
         self._mapped = [p for part in _MAPPED for p in (path / part).rglob("*") if p.is_file()]
         self.popularity = open_popularity(path / POPULARITY, self.items.n_base)
+        self.log_retractions = open_taken_back(path, self.manifest)
         # The journal has each write before it: what a power cut undoes is folded in again.
         self.store = LmdbStore(path / STORE, create=False, sync="ordered")
         # Whoever still answers from a generation keeps it open: it closes with the last of them.
-        self.close = weakref.finalize(self, self.store.close)
+        self.close = weakref.finalize(self, _close, self.store, self.log_retractions)
 
     @property
     def pool(self) -> Bools:
@@ -134,6 +137,8 @@ class OpenedGeneration:
                     f"{path} is gone: put it back, or build again (what is in memory still answers)"
                 )
         self.store.check_present()
+        if self.log_retractions is not None:
+            self.log_retractions.check_present()
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""
@@ -154,7 +159,7 @@ class OpenedGeneration:
             return record
         refill = None
         if self._journal is not None and has_room(record, self.items, self.config.interests):
-            refill = refill_of(self.items, kinds, self._journal, known, applied)
+            refill = refill_of(self.items, kinds, self._journal, self.log_retractions, known, applied)
         return live_record(record, self.items, kinds, self.config.interests, now_ms, refill)
 
     def stored(self, user_id: UserId) -> UserRecord | None:
@@ -213,3 +218,9 @@ class OpenedGeneration:
 
     def _base_embeddings(self) -> Any:
         return self.items.embeddings[: self.items.n_base]
+
+
+def _close(store: LmdbStore, log_retractions: LogRetractions | None) -> None:
+    store.close()
+    if log_retractions is not None:
+        log_retractions.close()

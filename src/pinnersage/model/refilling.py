@@ -18,15 +18,24 @@ from pinnersage.items.vocabulary import UNKNOWN
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.extending import has_room
 from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.log_retractions import LogRetractions, retractions_among
 from pinnersage.streaming.rows import as_batch, counted
 
 
 def refill_of(
-    items: LiveItems, kinds: Sequence[str], journal: Journal, user_id: UserId, applied: int
+    items: LiveItems,
+    kinds: Sequence[str],
+    journal: Journal,
+    log: LogRetractions | None,
+    user_id: UserId,
+    applied: int,
 ) -> ActionBatch:
-    """Return all actions that the journal has of a user up to a sequence number, and that count."""
+    """Return all actions that the journal has of a user up to a sequence number, and that count.
+
+    ``log`` is what the log of the build takes back.
+    """
     own = [entry for at, entry in journal.of_user(user_id) if at <= applied]
-    retractions = journal.retractions([user_id]).get(user_id, ())
+    retractions = retractions_among(journal, log, {user_id: own}).get(user_id, ())
     return as_batch([user_id], [counted(own, retractions, items, kinds)])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def verify_against_journal(
         if opened.store.get(user_id) is None:
             entries = _entries_of(opened, journal, user_id)
             found.n_journal_actions += len(entries)
-            found.note(user_id, _lost(opened, entries))
+            found.note(user_id, _lost(opened, user_id, entries))
 
     if not in_turns(turn, opened, opened.store.user_ids(), check):
         return None
@@ -101,12 +102,20 @@ def _without_record(opened: OpenedGeneration, journal: Journal, applied: int) ->
     return sorted(found, key=str)
 
 
-def _lost(opened: OpenedGeneration, entries: Sequence[ActionEntry]) -> list[str]:
+def _lost(opened: OpenedGeneration, user_id: UserId, entries: Sequence[ActionEntry]) -> list[str]:
     """Return what is wrong with a user without a record: nothing if no action counts."""
-    taken_back = {entry.identity for entry in entries if entry.retract}
+    taken_back = _taken_back(opened, user_id, entries)
     rows = as_rows(entries, opened.items, codes_of(opened.kinds))
     counted = [r for r in rows if r.item_row != UNKNOWN and r.entry.identity not in taken_back]
     return ["no record, though the journal has actions"] if counted else []
+
+
+def _taken_back(opened: OpenedGeneration, user_id: UserId, entries: Sequence[ActionEntry]) -> set[Any]:
+    """Return the identities of what journal and log take back, of these entries."""
+    found = [entry for entry in entries if entry.retract]
+    if opened.log_retractions is not None:
+        found += opened.log_retractions.among({user_id: entries}).get(user_id, ())
+    return {entry.identity for entry in found}
 
 
 def _missing(
@@ -116,7 +125,7 @@ def _missing(
     kinds, max_actions = opened.kinds, opened.config.interests.max_actions
     if record.n_actions >= max_actions:
         record = opened.record(user_id)  # As it is served: with older actions where newer ones are out.
-    taken_back = {entry.identity for entry in entries if entry.retract}
+    taken_back = _taken_back(opened, user_id, entries)
     reasons = []
     held = opened.items.current_rows[record.item_rows]
     seen = opened.items.current_rows[record.seen_rows]

@@ -20,6 +20,7 @@ from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.refilling import journalled_for
 from pinnersage.model.repeats import NEWEST_LOOKED_AT, in_journal, not_in_records, repeated_in
+from pinnersage.model.taken_back import by_user
 from pinnersage.model.watermark import (
     APPLIED_META,
     KINDS_META,
@@ -33,6 +34,7 @@ from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
 from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, TOO_MANY_PARKED, Outcome
 from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
+from pinnersage.streaming.log_retractions import retractions_among
 
 CHUNK = 100_000
 
@@ -225,11 +227,9 @@ def _known(opened: OpenedGeneration, journal: Journal, entries: Sequence[ActionE
     user_ids = list(dict.fromkeys(entry.user_id for entry in entries))
     found = dict(zip(user_ids, opened.store.get_many(user_ids), strict=True))
     records = {user_id: record for user_id, record in found.items() if record is not None}
-    return Known(
-        records,
-        journal.retractions(user_ids),
-        journalled_for(journal, opened.items, opened.config.interests, entries, records),
-    )
+    again = journalled_for(journal, opened.items, opened.config.interests, entries, records)
+    asked = {user_id: [*own, *again.get(user_id, ())] for user_id, own in by_user(entries).items()}
+    return Known(records, retractions_among(journal, opened.log_retractions, asked), again)
 
 
 def _bounded(outcomes: Sequence[Outcome], waiting: set[int], n_room: int) -> list[Outcome]:

@@ -140,6 +140,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "actions": [_ACTION | {"event_key": None}],
             "seen_item_ids": ["i3"],
             "journal": [{"sequence": 17} | _ACTION | _ENTRY],
+            "taken_back_in_log": [_ACTION | {"item_id": "i8", "event_key": None}],
             "preferences": {"i7": "muted"},
             "preference_item_ids": {"i7": ["i7", "i9"]},
         }
@@ -148,7 +149,15 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "a receipt": {
             "user_id": "u42",
             "erased": True,
-            "removed": [{"generation": "00000001", "n_actions": 90, "n_interests": 6, "n_seen_items": 12}],
+            "removed": [
+                {
+                    "generation": "00000001",
+                    "n_actions": 90,
+                    "n_interests": 6,
+                    "n_seen_items": 12,
+                    "n_log_retractions": 1,
+                }
+            ],
             "journal": {"n_entries": 4, "n_preferences": 1},
             "compacted": True,
         }

@@ -41,6 +41,9 @@ class UserExport(Struct, frozen=True):
     actions: list[ExportedAction]
     seen_item_ids: list[Id]
     journal: list[JournalledAction]
+    taken_back_in_log: Annotated[
+        list[ExportedAction], Meta(description="What the log that the model was built from takes back.")
+    ]
     preferences: dict[str, str]
     preference_item_ids: Annotated[
         dict[str, list[str]], Meta(description="The items by which the interest of a preference is known.")
@@ -54,6 +57,7 @@ class RemovedRecord(Struct, frozen=True):
     n_actions: int
     n_interests: int
     n_seen_items: int
+    n_log_retractions: int
 
 
 class ForgottenEntries(Struct, frozen=True):

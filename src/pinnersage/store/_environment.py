@@ -111,7 +111,7 @@ class Environment:
     def _close_file(self) -> None:
         if self._is_closed:  # for a fork
             return
-        if self.sync_level is not True:
+        if self.sync_level is not True and not self._file.env.flags()["readonly"]:
             self._sync()
         self._file.env.close()
         self._is_closed = True

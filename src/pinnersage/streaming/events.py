@@ -63,6 +63,8 @@ class Outcome(NamedTuple):
 
 ACCEPTED = Outcome("accepted")
 DUPLICATE = Outcome("duplicate")
-TAKEN_BACK = Outcome("accepted", "taken_back: it was taken back, and what was never counts again")
+TAKEN_BACK = Outcome(
+    "accepted", "taken_back: it was taken back, here or in the build's log, and does not count"
+)
 TOO_MANY_PARKED = Outcome("rejected", "item_id: too_many_parked")
 """For now: there is room again once items come."""
