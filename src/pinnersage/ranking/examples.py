@@ -14,6 +14,7 @@ from pinnersage.ranking.candidates import WideSet
 from pinnersage.ranking.features import N_FEATURES, features_of
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.proposing import Propose
+from pinnersage.retrieval._merge import are_in, make_set
 
 
 class Examples(NamedTuple):
@@ -77,7 +78,7 @@ def examples_at(
         targets = _targets(log, user, moment, end_ms, repeats=config.repeats)
         viewed = moment.view(records.record(u))
         rows = wide.of_user(viewed, proposed[u], config.budget, repeats=config.repeats).rows
-        is_target = np.isin(rows, targets, assume_unique=True)
+        is_target = are_in(rows, make_set(targets, 1))
         if not len(targets) or not (is_whole[u] or is_target.any()):
             continue
         features = features_of(viewed, rows, moment)
