@@ -17,7 +17,7 @@ from pinnersage.embedding.settings import EmbeddingSettings
 from pinnersage.embedding.tables import embed_tables
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.replay import ReplayLog
-from pinnersage.ranking.fitting import Examples, examples_at
+from pinnersage.ranking.examples import Examples, examples_at
 from pinnersage.ranking.moment import moment_before
 from pinnersage.ranking.proposing import nothing
 
@@ -68,7 +68,9 @@ def study(doc: str | None, compare: Compare, table: Callable[[dict[str, Any]], s
 def examples_of(log: ReplayLog, moment_ms: int, config: RankingConfig, *, sampled: bool) -> Examples:
     """Return popular and linked candidates after a moment; all candidates of a user unless sampled."""
     moment = moment_before(log, moment_ms, log.embeddings, log.available, categories=log.categories)
-    return examples_at(log, moment, nothing, InterestConfig(), config, sampled=sampled)
+    n_whole = 0 if sampled else max(1, config.n_users_per_moment // 2)
+    drawn, whole = examples_at(log, moment, nothing, InterestConfig(), config, n_whole=n_whole)
+    return drawn if sampled else whole
 
 
 def _with_embeddings(items: Any) -> Any:

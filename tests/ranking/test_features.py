@@ -6,6 +6,7 @@ from tests.ranking.logs import Log, log_of, random_log
 
 from pinnersage._arrays import Float32s
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
+from pinnersage.interests.history import History
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import OWN, POPULAR, PROPOSED, WideSet
@@ -83,6 +84,23 @@ def test_order_of_candidates_does_not_matter() -> None:
     given, sorted_ = features_of(viewed, rows, moment), features_of(viewed, rows[order], moment)
     values = [i for name, i in AT.items() if not name.endswith("_rank") and name != "rank_in_interest"]
     assert given[order][:, values] == pytest.approx(sorted_[:, values], abs=1e-5)
+
+
+def test_a_medoid_of_no_kept_action_has_the_features_of_one_that_is_kept() -> None:
+    log, vectors = random_log(1)
+    moment, rows = known(log, vectors), np.arange(80, dtype=np.int32)
+    viewed = moment.view(user(log, 3, vectors))
+    history, medoids = viewed.history, viewed.record.medoid_rows
+    assert np.isin(medoids, history.rows).all()
+    of_interests = [AT[name] for name in ("best_cosine", "interest_share", "weighted_cosine", "sharp_cosine")]
+    of_interests += [AT["rank_in_interest"], AT["popularity_in_interest"]]
+    expected = features_of(viewed, rows, moment)[:, of_interests]
+    assert len(medoids) > 1
+    for forgotten in (medoids[:1], medoids, history.rows):
+        left = ~np.isin(history.rows, forgotten)
+        kept = History._make(np.asarray(column)[left] for column in history)
+        found = features_of(viewed._replace(history=kept), rows, moment)[:, of_interests]
+        assert found.tobytes() == expected.tobytes()
 
 
 def test_nothing_is_missing_or_infinite() -> None:

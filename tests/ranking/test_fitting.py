@@ -12,8 +12,9 @@ from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import DataError, StoredFormatError
 from pinnersage.ranking.actions import items_between, records_before
 from pinnersage.ranking.candidates import WideSet
+from pinnersage.ranking.examples import Examples, examples_at
 from pinnersage.ranking.features import FEATURES, features_of
-from pinnersage.ranking.fitting import Examples, examples_at, fit_ranker, recall_within, training_moments
+from pinnersage.ranking.fitting import fit_ranker, recall_within, training_moments
 from pinnersage.ranking.linking import links_before
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import from_mean, nothing
@@ -119,13 +120,12 @@ def test_examples_hold_targets_and_drawn_others() -> None:
     log, vectors = random_log(4)
     moment = moment_before(log, 40 * DAY, vectors, np.ones(80, np.bool_))
     few = CONFIG.model_copy(update={"n_negatives": 4})
-    drawn = examples_at(log, moment, nothing, INTERESTS, few, sampled=True)
+    drawn, everything = examples_at(log, moment, nothing, INTERESTS, few, n_whole=len(log.offsets))
     lengths = np.diff(drawn.offsets)
     positives = np.add.reduceat(drawn.labels, drawn.offsets[:-1], dtype=np.int64)
     assert (lengths - positives <= 4).all()
     assert (positives >= 1).all()
     assert (positives <= drawn.n_targets).all()
-    everything = examples_at(log, moment, nothing, INTERESTS, few, sampled=False)
     assert np.diff(everything.offsets).max() > lengths.max()
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float32s, Int32s, UInt8s
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from pinnersage._kernel import kernel
 from pinnersage.config import RankingConfig
 from pinnersage.ranking.moment import Moment, UserView
@@ -100,7 +100,7 @@ class WideSet:
             (POPULAR, _first(self._popular, n_popular, pool, barred)),
             (POPULAR, _first(self._recent, n_popular // 2, pool, barred)),
             *((LINKED, rows) for rows in self._linked(user, n_slots, barred)),
-            *((CATEGORY, _first(order, n, pool, barred)) for order, n in self._categories(user, n_slots)),
+            (CATEGORY, self._in_categories(user, n_slots, barred)),
             (OWN, own),
         ]
         sources = np.repeat(np.array([bit for bit, _ in found], np.uint8), [len(rows) for _, rows in found])
@@ -117,26 +117,37 @@ class WideSet:
             found.append(linked[best[left[best] > 0]])
         return found
 
-    def _categories(self, user: UserView, n_slots: int) -> list[tuple[Int32s, int]]:
-        """Return the items of a user's categories, most popular first, and how many each may give."""
+    def _in_categories(self, user: UserView, n_slots: int, barred: Int32s) -> Int32s:
+        """Return the most popular items of a user's categories, as many of each as it has a share."""
         categories, history = self._moment.categories, user.history
         if categories is None or not len(history.rows):
-            return []
+            return np.empty(0, np.int32)
         weights = np.bincount(categories[history.rows] + 1, history.weights)
         weights[0] = 0.0
         n = round(self._config.n_category_per_slot * n_slots)
         shares = n * weights / max(float(weights.sum()), 1e-12)
-        return [(self._by_category[c - 1], int(shares[c])) for c in np.flatnonzero(shares >= 1.0).tolist()]
+        return _first_of_each(*self._by_category, shares[1:].astype(np.int64), self._moment.pool, barred)
 
 
-def _by_category(order: Int32s, moment: Moment) -> list[Int32s]:
-    """Return the items of each category in the given order."""
+def _by_category(order: Int32s, moment: Moment) -> tuple[Int32s, Int64s]:
+    """Return the items of each category in the given order, one category after another, and offsets."""
     if moment.categories is None:
-        return []
+        return order[:0], np.zeros(1, np.int64)
     codes = moment.categories[order]
     grouped = order[np.argsort(codes, kind="stable")]
-    ends = np.searchsorted(np.sort(codes), np.arange(int(moment.categories.max()) + 2))
-    return [grouped[a:b] for a, b in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True)]
+    return grouped, np.searchsorted(np.sort(codes), np.arange(int(moment.categories.max()) + 2))
+
+
+@kernel
+def _first_of_each(grouped: Int32s, offsets: Int64s, counts: Int64s, pool: Bools, barred: Int32s) -> Int32s:
+    """Return the first items of each group that are in the pool and not in a set, up to its count."""
+    out = np.empty(counts.sum(), np.int32)
+    n_found = 0
+    for group in range(len(counts)):
+        found = _first(grouped[offsets[group] : offsets[group + 1]], counts[group], pool, barred)
+        out[n_found : n_found + len(found)] = found
+        n_found += len(found)
+    return out[:n_found]
 
 
 @kernel

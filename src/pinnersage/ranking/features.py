@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Int32s
+from pinnersage._arrays import Float32s, Int32s, Int64s
 from pinnersage._kernel import kernel, vector_kernel
 from pinnersage.config import MS_PER_DAY
 from pinnersage.interests.history import History
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.moment import ITEM_COLUMNS, UNKNOWN, Moment, UserView
+from pinnersage.retrieval._merge import are_in, make_set
 from pinnersage.retrieval._scores import as_float32, order_keys, products, rows_of_keys
 
 FEATURES = (
@@ -64,12 +65,14 @@ def features_of(user: UserView, rows: Int32s, moment: Moment) -> Float32s:
     if not len(rows):
         return out
     n, newest = len(history.rows), record.item_rows[-_N_NEWEST:]
-    own = as_float32(moment.embeddings, np.concatenate((history.rows, newest, record.medoid_rows)))
+    interests, more = _places_among(history.rows, record.medoid_rows)
+    interests[interests >= n] += 2  # behind the two means
+    own = as_float32(moment.embeddings, np.concatenate((history.rows, newest, more)))
     means = (_unit_sum(own[:n], history.weights), _unit_sum(own[n : n + len(newest)], None))
     cosines = products(np.concatenate((own[:n], means, own[n + len(newest) :])), moment.matrix, rows)
     out[:, 6], out[:, 8] = cosines[:, n], cosines[:, n + 1]
     shares = record.importances / max(float(record.importances.sum()), 1e-12)
-    _fill_similarities(cosines[:, n + 2 :], shares, moment.popularity[rows], out)
+    _fill_similarities(np.take(cosines, interests, axis=1), shares, moment.popularity[rows], out)
     out[:, _OF_ITEM] = moment.item_columns[rows]
     columns = moment.links.columns_of(rows)
     for place, scores in zip((21, 25, 23), user.links, strict=True):
@@ -79,6 +82,19 @@ def features_of(user: UserView, rows: Int32s, moment: Moment) -> Float32s:
     out[:, 37], out[:, 39] = _affinities(cosines[:, :n], history.weights)
     out[:, _RANKED + 1] = _log_ranks(out[:, _RANKED].T).T
     return out
+
+
+def _places_among(known: Int32s, rows: Int32s) -> tuple[Int64s, Int32s]:
+    """Return where each row stands among ``known``, ascending, with those that are not there behind it.
+
+    Returns
+    -------
+    The places, and the rows behind: a medoid is one of the user's items, unless no window is kept.
+    """
+    places = np.searchsorted(known, rows)
+    missing = np.append(known, -1)[places] != rows
+    places[missing] = len(known) + np.arange(np.count_nonzero(missing))
+    return places, rows[missing]
 
 
 def _affinities(cosines: Float32s, weights: Float32s) -> tuple[Float32s, Float32s]:
@@ -144,7 +160,7 @@ def _own_columns(record: UserRecord, history: History, rows: Int32s, moment: Mom
     out = np.full((len(rows), 5), UNKNOWN, np.float32)
     out[:, 0] = _category_shares(history, rows, moment.categories)
     out[:, 1] = 0.0
-    out[np.isin(rows, record.seen_rows), 2] = _LONG_AGO_DAYS
+    out[are_in(rows, make_set(record.seen_rows.astype(np.int32), 1)), 2] = _LONG_AGO_DAYS
     if not len(history.rows):
         return out
     at = np.minimum(np.searchsorted(history.rows, rows), len(history.rows) - 1)

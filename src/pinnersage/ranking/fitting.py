@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
-from pinnersage.actions.liking import likes
+from pinnersage._arrays import Float32s
 from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.errors import DataError
-from pinnersage.ranking.actions import LogArrays, items_between, records_before
-from pinnersage.ranking.candidates import WideSet
-from pinnersage.ranking.features import FEATURES, N_FEATURES, features_of
+from pinnersage.ranking.actions import LogArrays
+from pinnersage.ranking.examples import Examples, examples_at
+from pinnersage.ranking.features import FEATURES
 from pinnersage.ranking.growing import grow
 from pinnersage.ranking.moment import Moment
 from pinnersage.ranking.proposing import Propose
@@ -24,25 +23,24 @@ ProposeAt = Callable[[Moment], Propose]
 _N_STAGES = 20
 
 
-class Examples(NamedTuple):
-    """Candidates with features and what came of them, grouped by user.
+class TrainingExamples(NamedTuple):
+    """All that one ranker is fitted on.
 
     Attributes
     ----------
-    features
-        float32 ``(n, N_FEATURES)``.
-    labels
-        bool ``(n,)``: acted on within the horizon.
-    offsets
-        int64 ``(n_groups + 1,)``.
-    n_targets
-        int64 ``(n_groups,)``: items acted on, also those that were no candidates.
+    moments
+        Drawn candidates of each moment, oldest first.
+    newest
+        All candidates of some users at the newest moment: how many trees to keep is chosen on them.
     """
 
-    features: Float32s
-    labels: Bools
-    offsets: Int64s
-    n_targets: Int64s
+    moments: tuple[Examples, ...]
+    newest: Examples
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory taken."""
+        return sum(examples.n_bytes for examples in (*self.moments, self.newest))
 
 
 def training_moments(until_ms: int, config: RankingConfig) -> list[int]:
@@ -82,15 +80,33 @@ def fit_ranker(
     UnavailableError
         scikit-learn is not installed.
     """
+    examples = training_examples(log, until_ms, moment_at, propose_at, interests, config, hidden)
+    return fitted_on(examples, until_ms, config)
+
+
+def training_examples(
+    log: LogArrays,
+    until_ms: int,
+    moment_at: MomentAt,
+    propose_at: ProposeAt,
+    interests: InterestConfig,
+    config: RankingConfig,
+    hidden: Sequence[str] = (),
+) -> TrainingExamples:
+    """Return what :func:`fit_ranker` fits a ranker on; how its trees grow makes no difference to them."""
+    made = []
     moments = training_moments(until_ms, config)
-    known = [moment_at(ms) for ms in moments]
-    proposals = [propose_at(moment) for moment in known]
-    parts = [
-        _without(examples_at(log, moment, propose, interests, config, sampled=True), hidden)
-        for moment, propose in zip(known, proposals, strict=True)
-    ]
-    latest = _without(examples_at(log, known[-1], proposals[-1], interests, config, sampled=False), hidden)
-    n_trees = _choose_n_trees(parts[:-1] or parts, latest, config)
+    for ms in moments:
+        moment, n_whole = moment_at(ms), max(1, config.n_users_per_moment // 2) if ms == moments[-1] else 0
+        made.append(examples_at(log, moment, propose_at(moment), interests, config, n_whole=n_whole))
+    drawn = tuple(_without(examples, hidden) for examples, _ in made)
+    return TrainingExamples(drawn, _without(made[-1][1], hidden))
+
+
+def fitted_on(examples: TrainingExamples, until_ms: int, config: RankingConfig) -> Ranker:
+    """Fit a ranker on examples from before ``until_ms``; see :func:`fit_ranker`."""
+    parts = examples.moments
+    n_trees = _choose_n_trees(parts[:-1] or parts, examples.newest, config)
     together = _joined(parts)
     forest = grow(together.features, together.labels, config, n_trees)
     about = {
@@ -101,53 +117,6 @@ def fit_ranker(
         "config": config.model_dump(mode="json"),
     }
     return Ranker(forest, about)
-
-
-def examples_at(
-    log: LogArrays,
-    moment: Moment,
-    propose: Propose,
-    interests: InterestConfig,
-    config: RankingConfig,
-    *,
-    sampled: bool,
-) -> Examples:
-    """Return the candidates of users who acted within the horizon after a moment.
-
-    Parameters
-    ----------
-    sampled
-        Keep only some of the candidates that were not acted on, and at most
-        ``n_users_per_moment`` users; else all candidates of at most half of those users.
-    """
-    end_ms = moment.moment_ms + round(config.horizon_days * MS_PER_DAY)
-    rng = np.random.default_rng((config.ranker_seed, moment.moment_ms % 2**63))
-    users = _acting_users(log, moment.moment_ms, end_ms, interests.window_ms, config.min_actions)
-    n_users = config.n_users_per_moment if sampled else max(1, config.n_users_per_moment // 2)
-    users = np.sort(rng.permutation(users)[:n_users])
-    records = records_before(log, users, moment.embeddings, interests, moment.moment_ms)
-    wide = WideSet(moment, config)
-    proposed = propose(users, records, round(config.n_proposed_per_slot * config.budget))
-    features, labels, lengths, n_targets = [], [], [], []
-    for u, user in enumerate(users.tolist()):
-        viewed = moment.view(records.record(u))
-        rows = wide.of_user(viewed, proposed[u], config.budget, repeats=config.repeats).rows
-        targets = _targets(log, user, moment, end_ms, repeats=config.repeats)
-        is_target = np.isin(rows, targets, assume_unique=True)
-        if not len(targets) or (sampled and not is_target.any()):
-            continue
-        keep = _kept(is_target, config.n_negatives, rng) if sampled else slice(None)
-        features.append(features_of(viewed, rows, moment)[keep])
-        labels.append(is_target[keep])
-        lengths.append(len(labels[-1]))
-        n_targets.append(len(targets))
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return Examples(
-        np.concatenate([np.empty((0, N_FEATURES), np.float32), *features]),
-        np.concatenate([np.empty(0, np.bool_), *labels]),
-        offsets,
-        np.array(n_targets, np.int64),
-    )
 
 
 def _without(examples: Examples, hidden: Sequence[str]) -> Examples:
@@ -187,26 +156,3 @@ def _joined(parts: Sequence[Examples]) -> Examples:
             "shorter horizon_days"
         )
     return together
-
-
-def _acting_users(log: LogArrays, start_ms: int, end_ms: int, window_ms: int, min_actions: int) -> Int64s:
-    """Return the users with enough actions in the window before, and some in ``[start_ms, end_ms)``."""
-    before = (log.times_ms < start_ms) & (log.times_ms >= start_ms - window_ms)
-    after = (log.times_ms >= start_ms) & (log.times_ms < end_ms) & likes(log.weights)
-    n_before, n_after = (np.concatenate(([0], np.cumsum(m)))[log.offsets] for m in (before, after))
-    return np.flatnonzero((np.diff(n_before) >= min_actions) & (np.diff(n_after) > 0))
-
-
-def _targets(log: LogArrays, user: int, moment: Moment, end_ms: int, *, repeats: bool) -> Int32s:
-    rows = items_between(log, user, moment.moment_ms, end_ms, liked=True)
-    rows = rows[moment.pool[rows]]
-    if repeats:
-        return rows
-    return np.setdiff1d(rows, items_between(log, user, 0, moment.moment_ms), assume_unique=True)
-
-
-def _kept(is_target: Bools, n_negatives: int, rng: np.random.Generator) -> Int64s:
-    """Return the positions of all targets and of some others, ascending."""
-    others = np.flatnonzero(~is_target)
-    others = rng.permutation(others)[:n_negatives]
-    return np.sort(np.concatenate((np.flatnonzero(is_target), others)))

@@ -13,6 +13,8 @@ from pinnersage.config import RankingConfig
 from pinnersage.errors import UnavailableError, install_hint
 from pinnersage.ranking.forest import LEAF, Forest
 
+OF_TREES = ("n_trees", "learning_rate", "n_leaves", "min_leaf_rows", "l2")
+"""Settings of a ranker that nothing else reads: examples are the same whatever they are."""
 _MAX_DIFFERENCE = 1e-4
 
 

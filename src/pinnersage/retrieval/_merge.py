@@ -65,6 +65,15 @@ def slot_of(table: Int32s, row: int) -> Any:
 
 
 @kernel
+def are_in(rows: Int32s, table: Int32s) -> Bools:
+    """Tell of each row whether a set holds it."""
+    out = np.empty(len(rows), np.bool_)
+    for i in range(len(rows)):
+        out[i] = table[slot_of(table, rows[i])] == rows[i]
+    return out
+
+
+@kernel
 def _unit(row: Matrix, out: Float32s) -> None:
     """Write the embedding at unit length; a zero embedding stays zero."""
     widen_row(row, out)

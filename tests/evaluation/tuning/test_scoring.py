@@ -73,7 +73,7 @@ def test_blocks_of_users_add_up() -> None:
     at_once, in_parts = scores(log, settings), scores(log, settings)
     whole = at_once.of(BuildConfig(), at_once.n_users)
     assert in_parts.of(BuildConfig(), 5).tolist() == whole[:5].tolist()
-    in_parts.rest()
+    in_parts.rest(BuildConfig())
     assert in_parts.of(BuildConfig(), 13).tolist() == whole[:13].tolist()
     assert in_parts.of(BuildConfig(), in_parts.n_users).tolist() == whole.tolist()
     assert in_parts.n_trials == 1

@@ -43,7 +43,7 @@ class MadeUp:
         users = np.random.default_rng(0).normal(size=N_USERS)
         return np.asarray((users + level + rng.normal(0, self.noise, N_USERS))[:n_users], np.float64)
 
-    def rest(self) -> None:
+    def rest(self, chosen: BuildConfig) -> None:
         pass
 
 

@@ -7,6 +7,7 @@ else the past would look easier than it was, and the ranker would trust them too
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,7 +26,7 @@ from pinnersage.interests.record import RecordBatch
 from pinnersage.ranking.actions import records_before
 from pinnersage.ranking.candidates import WideSet, n_items_for, slots_for
 from pinnersage.ranking.features import FEATURES, OF_EMBEDDINGS, OF_ONE_VECTOR, features_of
-from pinnersage.ranking.fitting import fit_ranker
+from pinnersage.ranking.fitting import TrainingExamples, fitted_on, training_examples
 from pinnersage.ranking.moment import Moment, moment_before
 from pinnersage.ranking.proposing import Propose, nothing
 from pinnersage.ranking.ranker import Ranker
@@ -38,7 +39,12 @@ RANKED: dict[str, tuple[str | None, tuple[str, ...]]] = {
 """Name of an arm -> the untrained arm that proposes beside popular and linked items, and the features
 its ranker does not see. So each part's share of what the first one gains is told apart."""
 
+ExamplesOf = Callable[[Mode, Callable[[], TrainingExamples]], TrainingExamples]
 _Asked = tuple[int, bytes, int]  # a day, its users, and the slots of their wide sets
+
+
+def _made_anew(mode: Mode, make: Callable[[], TrainingExamples]) -> TrainingExamples:  # noqa: ARG001
+    return make()
 
 
 @dataclass
@@ -61,6 +67,8 @@ class Ranked:
         Features that the ranker does not see.
     fitting
         The time that fitting it took, which is no time of recommending.
+    examples_of
+        Returns what a mode's ranker is fitted on, from where it is kept or by the call it is given.
     """
 
     name: str
@@ -70,6 +78,7 @@ class Ranked:
     hidden: tuple[str, ...] = ()
     interests: InterestConfig = field(init=False)
     fitting: Stopwatch = field(default_factory=Stopwatch, init=False, repr=False)
+    examples_of: ExamplesOf = field(default_factory=lambda: _made_anew, init=False, repr=False)
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
@@ -171,10 +180,14 @@ class Ranked:
             log, until_ms = self._fitted_on
             config = self.config.model_copy(update={"repeats": mode == "all"})
             with self.fitting:
-                self._rankers[mode] = fit_ranker(
-                    log, until_ms, partial(self._past_moment, log), partial(self._propose_at, log, mode),
-                    self.interests, config, self.hidden,
+                examples = self.examples_of(
+                    mode,
+                    partial(
+                        training_examples, log, until_ms, partial(self._past_moment, log),
+                        partial(self._propose_at, log, mode), self.interests, config, self.hidden,
+                    ),
                 )  # fmt: skip
+                self._rankers[mode] = fitted_on(examples, until_ms, config)
         return self._rankers[mode]
 
     def _past_moment(self, log: ReplayLog, moment_ms: int) -> Moment:

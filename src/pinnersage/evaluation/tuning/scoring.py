@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from pinnersage._arrays import Float64s, Int32s, Int64s
 from pinnersage.config import BuildConfig
+from pinnersage.evaluation.arms.ranked import Ranked
 from pinnersage.evaluation.arms.served import served_arm
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.cosines import N_RANKS, Cosines, without_table
@@ -23,8 +25,10 @@ from pinnersage.evaluation.measures import (
 )
 from pinnersage.evaluation.neighbors import in_parts
 from pinnersage.evaluation.replay import Arm, ReplayLog
+from pinnersage.evaluation.tuning.kept import KeptExamples
 from pinnersage.evaluation.tuning.moments import PastMoment, narrowed
 from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.ranking.growing import OF_TREES
 
 
 @dataclass(frozen=True)
@@ -129,12 +133,15 @@ class Scores:
         int32 positions in the log, in the order in which they are asked.
     measure
         How lists become figures.
+    examples
+        Kept for options that are fitted on the same ones.
     """
 
     log: ReplayLog
     moments: list[PastMoment]
     users: Int32s
     measure: Measure
+    examples: KeptExamples = field(default_factory=KeptExamples, repr=False)
     _trials: dict[str, _Trial] = field(default_factory=dict, repr=False)
 
     @property
@@ -170,19 +177,27 @@ class Scores:
             trial.n_done = n_users
         return self.measure.figures(trial.sums[:n_users])
 
-    def rest(self) -> None:
-        """Give back the memory of fitted arms; figures stay."""
+    def rest(self, chosen: BuildConfig) -> None:
+        """Give back the memory of fitted arms, and of all examples but the chosen's; figures stay."""
         for trial in self._trials.values():
             trial.arm = None
+        self.examples.drop_but(_without_trees(chosen))
 
     def _fitted(self, config: BuildConfig) -> Arm:
         arm = served_arm(config, self.measure.shared)
+        if isinstance(arm, Ranked):
+            arm.examples_of = partial(self.examples.of, _without_trees(config))
         fit_before(arm, self.log, self.moments[0].day.start_ms)
         return arm
 
 
 def _key(config: BuildConfig) -> str:
     return config.model_dump_json()
+
+
+def _without_trees(config: BuildConfig) -> str:
+    """Return all settings but those of the trees: what examples rest on, beside the log."""
+    return config.model_dump_json(exclude={"ranking": set(OF_TREES)})
 
 
 def fit_before(arm: Arm, log: ReplayLog, ms: int) -> None:

@@ -154,6 +154,7 @@ class Search:
             self._note(group, config, config, None, words.time_is_up())
             return config
         chosen, gain, why = self._decided(group, settings, raced)
+        self.scores.rest(chosen)
         if n_left_out:
             why = f"{why}; {words.left_out(n_left_out, self.max_trials)}"
         self._note(group, config, chosen, gain, why, self._tried(group, settings, raced))
@@ -191,7 +192,6 @@ class Search:
 
         raced = race(score, len(settings), rounds_of(self.scores.n_users, self.n_first), self.pairs)
         self._tell(group.name, total, total)
-        self.scores.rest()
         return raced
 
     def _decided(
