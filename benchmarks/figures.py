@@ -72,11 +72,15 @@ def real_time_rows() -> list[str]:
     update, stream, ack = result("update")["figures"], result("stream"), result("ack")["figures"]
     alone, grouped = update["fold_group_of_1"], update["live_disk_group_of_500"]
     alone_live, visible = update["live_disk_group_of_1"], ack["visible"]
+    most = result("changed")["drawn"][-1]
     chaos = result("chaos")
     lines = [
         f"| exact update of a user with 200 actions x 256-d, by the pure function "
         f"| median {alone['median_cpu_ms']:.2f} ms of processor time | `python benchmarks/bench_update.py` |",
-        f"| the same on files, durable, 500 actions to a commit "
+        f"| the same with {most['n_actions']:,} actions on as many items, a dozen to an interest "
+        f"| median {most['known_cpu_ms']:.0f} ms; {most['anew_cpu_ms']:.0f} when everything is clustered anew"
+        " | `python benchmarks/bench_changed.py` |",
+        f"| on files, durable, 200 actions a user, 500 actions to a commit "
         f"| {grouped['events_per_cpu_s']:,} actions per second of processor time "
         "| `python benchmarks/bench_update.py` |",
         f"| the same, one action to a commit, the disk waited for each time "
