@@ -202,3 +202,19 @@ def test_records_grow_as_a_batch_builds_them(
             assert same_bits(record, whole)
         later = extend_records([record], nothing_new(0), x, config, NOW_MS).record(0)
         assert same_bits(later, build_records(worlds.batch([arrived]), x, config, NOW_MS).record(0))
+
+
+def test_a_tie_is_decided_again_when_an_action_far_from_it_leaves_the_window() -> None:
+    """On a line 2 is as far from 1 as from 3. Which it joins hangs on where the chain begins, at one of three
+    zeros or, once the oldest zero is gone, at 3: clusters of before must not be trusted."""
+    x = np.array([[0.0], [3.0], [2.0], [0.0], [0.0], [1.0]], np.float32)
+    ages_days = [89, 1, 1, 1, 1, 1]
+    own = [(NOW_MS - days * MS_PER_DAY, row, 0, 1.0, 0) for row, days in enumerate(ages_days)]
+    config, later_ms = InterestConfig(max_merge_cost=2.0), NOW_MS + 2 * MS_PER_DAY
+    record = build_records(worlds.batch([own]), x, config, NOW_MS).record(0)
+    assert not record.untied
+    whole = build_records(worlds.batch([own[1:]]), x, config, later_ms).record(0)
+    moved = extend_records([record], nothing_new(0), x, config, later_ms).record(0)
+    assert whole.labels[0] == whole.labels[1] != whole.labels[4]
+    assert record.labels[1] != record.labels[2] == record.labels[5]
+    assert moved.labels.tolist() == whole.labels.tolist()
