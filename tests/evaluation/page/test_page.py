@@ -126,6 +126,25 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     assert list(gain.rows) == ["popularity, 30 days", "similarity", "freshness"]
 
 
+def test_knobs_tell_what_they_do_to_groups_of_items_and_users_and_to_interests() -> None:
+    told, place = values() | additions(), f"First-time items, {PLACES['1%']}"
+    settings = {3: "top-3", 20: "top-20", "all": "mean-0.01"}  # of top-3 only the figures were measured
+    told["knobs"] = [
+        {"knob": "n_interests", "value": value, "arm": arm, "budget": "1%"} for value, arm in settings.items()
+    ]
+    page = Page(quick(told))
+    shares = page.table(f"Share of the lists by provider. {place}")
+    assert shares.column("provider 2") == {"3": (DASH, ""), "20": ("0.200", ""), "all": ("0.200", "")}
+    gaps = page.table(f"Gaps of recall between users. {place}")
+    column = gaps.column("By activity: high less low")
+    assert {head: text for head, (text, _) in column.items()} == {"3": DASH, "20": "-0.0100", "all": "0.0200"}
+    assert gaps.marks == {"3": ["", ""], "20": ["", ""], "all": ["above", "above"]}
+    ranks = page.table(f"Share of the list by rank of the interest. {place}")
+    assert {head: text for head, (text, _) in ranks.column("2").items()} == {
+        "by importance": f"{0.5 / 2:.3f}", "20": f"{0.4 / 2:.3f}", "all": f"{0.4 / 2:.3f}",
+    }  # fmt: skip
+
+
 def test_a_best_that_several_share_is_not_marked() -> None:
     told = copy.deepcopy(values())
     rows = [row for row in told["results"] if (row["budget"], row["slice"]) == ("1%", "first_time")]

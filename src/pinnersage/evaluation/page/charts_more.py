@@ -1,23 +1,19 @@
-"""Calibration by rank, knobs and shares of the ranker's gain, as figures and words."""
+"""Calibration by rank, and shares of the ranker's gain, as figures and words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pinnersage.evaluation.page.additions import KnobRow, RankCalibration
+from pinnersage.evaluation.page.additions import RankCalibration
 from pinnersage.evaluation.page.blocks import Plot, Row, Table
 from pinnersage.evaluation.page.columns import cells_of
 from pinnersage.evaluation.page.figures import Figure
-from pinnersage.evaluation.page.numbers import count_of
 from pinnersage.evaluation.page.summary import Summary
-from pinnersage.evaluation.page.words import budget_name, metric_name
+from pinnersage.evaluation.page.words import budget_name
 
 RANK_SHARES = {
     "importance_share": "Share of importance",
     "list_share": "Share of the list",
     "target_share": "Share of the targets",
 }
-KNOB_FIELDS = ("relevance", "recall", "diversity", "calibration", "coverage", "gini", "popularity_lift")
 MAX_RANKS = 12
 MAX_FEATURES = 20
 
@@ -50,44 +46,6 @@ def _rank_table(row: RankCalibration, caption: str) -> Table:
     columns = [cells_of([Figure(value=getattr(share, key)) for share in row.rows]) for key in RANK_SHARES]
     rows = [Row(str(share.rank), [column[i] for column in columns]) for i, share in enumerate(row.rows)]
     return Table(caption, "Rank of the interest", list(RANK_SHARES.values()), rows)
-
-
-def figure_of(value: float | Figure | None) -> Figure:
-    """Return a figure, given one or a bare number."""
-    return value if isinstance(value, Figure) else Figure(value=value)
-
-
-def knobs(summary: Summary) -> list[str]:
-    """Return the knobs that were turned."""
-    return list(dict.fromkeys(row.knob for row in summary.knobs or []))
-
-
-def knob_rows(summary: Summary, knob: str) -> list[KnobRow]:
-    """Return the settings of one knob, in the order measured."""
-    return [row for row in summary.knobs or [] if row.knob == knob]
-
-
-def knob_plot(summary: Summary, knob: str) -> Plot | None:
-    """Return what a knob does to each measure."""
-    rows = knob_rows(summary, knob)
-    if not rows:
-        return None
-    text = f"Every measure as the knob {knob} is turned; each has a scale of its own."
-    key = f"knob-{knobs(summary).index(knob)}"
-    budget = rows[0].budget
-    place = (
-        f". First-time items, {budget_name(budget, summary.about.budgets.get(budget, 0))}" if budget else ""
-    )
-    return Plot(key, f"What {knob} does", text, _knob_table(rows, f"Settings of {knob}{place}"))
-
-
-def _knob_table(rows: Sequence[KnobRow], caption: str) -> Table:
-    columns = [cells_of([figure_of(getattr(row, key)) for row in rows]) for key in KNOB_FIELDS]
-    heads = [
-        Row(count_of(row.value), [column[i] for column in columns], note=row.arm)
-        for i, row in enumerate(rows)
-    ]
-    return Table(caption, "Value and arm", [metric_name(key) for key in KNOB_FIELDS], heads)
 
 
 def ranker_plot(summary: Summary) -> Plot | None:

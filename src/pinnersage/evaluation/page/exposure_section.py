@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pinnersage.evaluation.page.additions import ExposureGroup, ExposureRow
 from pinnersage.evaluation.page.blocks import Block, Folded, Row, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
-from pinnersage.evaluation.page.figures import Figure
+from pinnersage.evaluation.page.figures import between
 from pinnersage.evaluation.page.summary import FIRST_TIME, Summary
 from pinnersage.evaluation.page.words import SLICES, budget_name, metric_name, slice_name
 
@@ -49,14 +49,9 @@ def _places(summary: Summary, rows: Sequence[ExposureRow]) -> list[tuple[str, st
     )
 
 
-def _figure(value: float | None, interval: list[float] | None) -> Figure:
-    low, high = interval or (None, None)
-    return Figure(value=value, low=low, high=high)
-
-
 def _spread(summary: Summary, rows: Sequence[ExposureRow], place: str) -> Table:
     columns = [
-        cells_of([_figure(getattr(row, key), row.intervals.get(key)) for row in rows]) for key in _MEASURES
+        cells_of([between(getattr(row, key), row.intervals.get(key)) for row in rows]) for key in _MEASURES
     ]
     names = [metric_name(key) for key in _MEASURES]
     return Table(f"Spread. {place}", "Arm", names, arm_rows(summary, [row.arm for row in rows], columns))
@@ -75,7 +70,7 @@ def _by_group(rows: Sequence[ExposureRow], place: str) -> list[Folded]:
 
 def _groups(row: ExposureRow, kind: str, groups: Sequence[ExposureGroup], place: str) -> Table:
     columns = [
-        cells_of([_figure(getattr(g, key), g.interval if key == "share" else None) for g in groups])
+        cells_of([between(getattr(g, key), g.interval if key == "share" else None) for g in groups])
         for key in _SHARES
     ]
     rows = [Row(group.group, [column[i] for column in columns]) for i, group in enumerate(groups)]

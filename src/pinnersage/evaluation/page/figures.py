@@ -18,3 +18,14 @@ class Figure(Plain):
     low: float | None = None
     high: float | None = None
     n_users: int | None = None
+
+
+def as_figure(value: float | Figure | None) -> Figure:
+    """Return a figure, given one or a bare number."""
+    return value if isinstance(value, Figure) else Figure(value=value)
+
+
+def between(value: float | None, interval: list[float] | None) -> Figure:
+    """Return a figure, given a number and the ends of its interval."""
+    low, high = interval or (None, None)
+    return Figure(value=value, low=low, high=high)

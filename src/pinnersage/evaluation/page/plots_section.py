@@ -10,8 +10,6 @@ from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, lift_slug
 from pinnersage.evaluation.page.charts_more import (
     calibration_plot,
     calibrations,
-    knob_plot,
-    knobs,
     ranker_plot,
 )
 from pinnersage.evaluation.page.families import FAMILIES, family_of
@@ -51,12 +49,6 @@ def calibration_section(summary: Summary) -> Section | None:
     blocks: list[Block] = [Plots([plots[arm] for arm in drawn])]
     blocks += [Folded("Other arms", tables)] if tables else []
     return Section("calibration", "Calibration by interest", blocks) if plots else None
-
-
-def knobs_section(summary: Summary) -> Section | None:
-    """Return what diversity and quota knobs do; None where none was turned."""
-    plots = _there([knob_plot(summary, knob) for knob in knobs(summary)])
-    return Section("knobs", "What the knobs do", [Plots(plots)]) if plots else None
 
 
 def ranker_section(summary: Summary) -> Section | None:

@@ -24,10 +24,10 @@ from pinnersage.evaluation.page.facts_sections import (
 from pinnersage.evaluation.page.fairness_sections import gaps_section, quality_section
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.groups_section import groups_section
+from pinnersage.evaluation.page.knobs_section import knobs_section
 from pinnersage.evaluation.page.lifts_section import lifts_section
 from pinnersage.evaluation.page.plots_section import (
     calibration_section,
-    knobs_section,
     plots_section,
     ranker_section,
 )

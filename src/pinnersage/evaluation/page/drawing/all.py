@@ -8,7 +8,7 @@ from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.blocks import Plot
 from pinnersage.evaluation.page.charts_lift import lift_slugs
-from pinnersage.evaluation.page.charts_more import calibrations, knobs
+from pinnersage.evaluation.page.charts_more import calibrations
 from pinnersage.evaluation.page.drawing.bars import draw_calibration, draw_ranker
 from pinnersage.evaluation.page.drawing.groups import draw_lift
 from pinnersage.evaluation.page.drawing.interests import draw_interests
@@ -16,6 +16,7 @@ from pinnersage.evaluation.page.drawing.knobs import draw_knob
 from pinnersage.evaluation.page.drawing.planes import draw_cost, draw_diversity
 from pinnersage.evaluation.page.drawing.style import style
 from pinnersage.evaluation.page.drawing.svg import inline_svg
+from pinnersage.evaluation.page.knobs_section import knobs
 from pinnersage.evaluation.page.summary import Summary
 
 Draw = Callable[[Summary], Drawing | None]

@@ -7,10 +7,10 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
-from pinnersage.evaluation.page.charts_more import KNOB_FIELDS, figure_of, knob_rows
 from pinnersage.evaluation.page.drawing.style import MUTED, blank, heights, short, whiskers
 from pinnersage.evaluation.page.families import FAMILIES
-from pinnersage.evaluation.page.figures import Figure
+from pinnersage.evaluation.page.figures import Figure, as_figure
+from pinnersage.evaluation.page.knobs_section import KNOB_FIELDS, knob_rows
 from pinnersage.evaluation.page.numbers import count_of
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import metric_name
@@ -23,7 +23,7 @@ _MAX_LETTERS = 30
 def draw_knob(summary: Summary, knob: str) -> Drawing | None:
     """Return every measure against the values of a knob, in the order measured."""
     rows = knob_rows(summary, knob)
-    found = {key: [figure_of(getattr(row, key)) for row in rows] for key in KNOB_FIELDS}
+    found = {key: [as_figure(getattr(row, key)) for row in rows] for key in KNOB_FIELDS}
     there = {key: figures for key, figures in found.items() if any(f.value is not None for f in figures)}
     if not there:
         return None
