@@ -4,7 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  (threads of libraries that are not loaded are not limited)
 from tests.ranking.logs import Log, log_of, random_log
+from threadpoolctl import threadpool_limits
 
 from pinnersage._arrays import Float32s
 from pinnersage.config import MS_PER_DAY, InterestConfig
@@ -49,6 +51,18 @@ def test_regressions_minimise_what_they_say() -> None:
             own = np.linalg.solve(squares, x[:, others].T @ x[:, i])
             assert weights[others, i] == pytest.approx(own, abs=1e-4)
             assert weights[i, i] == 0
+
+
+def test_links_are_the_same_on_any_number_of_threads() -> None:
+    n_items, n_users = 400, 200
+    rng = np.random.default_rng(3)
+    actions = [(u, i, 1) for u in range(n_users) for i in rng.integers(0, n_items, 60).tolist()]
+    log, found = log_of(actions, n_users, n_items), []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            links = links_before(log, DAY, ridge=1e-6, n_links=400)  # a small ridge shows last bits
+        found.append([getattr(links, measure).strengths.tobytes() for measure in MEASURES])
+    assert found[0] == found[1]
 
 
 def test_cosine_is_common_users_over_the_geometric_mean() -> None:

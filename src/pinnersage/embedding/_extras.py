@@ -6,6 +6,8 @@ from typing import Any
 
 from pinnersage import _extras
 
+_PURPOSE = "making item embeddings"
+
 
 def needed(module: str, extra: str) -> Any:
     """Return an imported optional module.
@@ -15,7 +17,7 @@ def needed(module: str, extra: str) -> Any:
     UnavailableError
         It is not installed; names the extra that brings it.
     """
-    return _extras.needed(module, extra, "making item embeddings")
+    return _extras.needed(module, extra, _PURPOSE)
 
 
 def needs_scipy() -> Any:
@@ -25,4 +27,4 @@ def needs_scipy() -> Any:
 
 def one_thread() -> Any:
     """Return a context in which BLAS uses one thread, so that sums are the same on every machine's cores."""
-    return needed("threadpoolctl", "embed").threadpool_limits(1)
+    return _extras.one_thread("embed", _PURPOSE)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Float64s
-from pinnersage._extras import needed
 from pinnersage.config import RankingConfig
 from pinnersage.errors import UnavailableError, install_hint
+from pinnersage.ranking._extras import needed, one_thread
 from pinnersage.ranking.forest import LEAF, Forest
 
 OF_TREES = ("n_trees", "learning_rate", "n_leaves", "min_leaf_rows", "l2")
@@ -46,9 +46,7 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
     Its threads spin at every split of every tree: where cores are shared, two take a hundred times as
     long as one.
     """
-    ensemble, threads = (
-        needed(m, "ranking", "fitting a ranker") for m in ("sklearn.ensemble", "threadpoolctl")
-    )
+    ensemble = needed("sklearn.ensemble")
     model = ensemble.HistGradientBoostingClassifier(
         learning_rate=config.learning_rate,
         max_iter=n_trees,
@@ -58,7 +56,7 @@ def _classifier(config: RankingConfig, n_trees: int) -> tuple[Any, Any]:
         early_stopping=False,
         random_state=config.ranker_seed,
     )
-    return model, threads.threadpool_limits(1)
+    return model, one_thread()
 
 
 def _copied(model: Any) -> Forest:

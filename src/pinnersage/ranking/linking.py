@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._arrays import Float32s, Int32s, Int64s
-from pinnersage._extras import needed
 from pinnersage._kernel import kernel
 from pinnersage.actions.liking import likes
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
+from pinnersage.ranking._extras import needed, one_thread
 from pinnersage.ranking.actions import LogArrays, users_of_actions
 from pinnersage.ranking.links import ItemLinks, Links
 
@@ -94,9 +94,10 @@ def _regression(common: Float32s, ridge: float) -> Float32s:
     if not len(common):
         return common  # LAPACK complains of nothing, on the standard output
     # The ridge keeps the matrix positive definite; of it and its inverse one triangle is worked on.
-    lapack = needed("scipy.linalg.lapack", "ranking", "fitting a ranker")
-    factor, failed = lapack.dpotrf((common + ridge * np.eye(len(common))).T, lower=1, overwrite_a=True)
-    inverse, failed = (factor, failed) if failed else lapack.dpotri(factor, lower=1, overwrite_c=True)
+    lapack = needed("scipy.linalg.lapack")
+    with one_thread():
+        factor, failed = lapack.dpotrf((common + ridge * np.eye(len(common))).T, lower=1, overwrite_a=True)
+        inverse, failed = (factor, failed) if failed else lapack.dpotri(factor, lower=1, overwrite_c=True)
     if failed:
         raise DataError(f"fitting a ranker: counts of common users could not be inverted (LAPACK: {failed})")
     below = np.tril(inverse, -1)

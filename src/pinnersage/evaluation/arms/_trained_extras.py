@@ -6,6 +6,8 @@ from typing import Any
 
 from pinnersage import _extras
 
+_PURPOSE = "a trained arm"
+
 
 def needed(module: str, extra: str) -> Any:
     """Return an imported optional module.
@@ -15,4 +17,9 @@ def needed(module: str, extra: str) -> Any:
     UnavailableError
         It is not installed; names the extra that brings it.
     """
-    return _extras.needed(module, extra, "a trained arm")
+    return _extras.needed(module, extra, _PURPOSE)
+
+
+def one_blas_thread() -> Any:
+    """Return a context in which BLAS computes on one thread."""
+    return _extras.one_thread("baselines", _PURPOSE, "blas")

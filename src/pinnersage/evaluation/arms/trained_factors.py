@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Float32s, Int32s
-from pinnersage.evaluation.arms._trained_extras import needed
+from pinnersage.evaluation.arms._trained_extras import needed, one_blas_thread
 from pinnersage.evaluation.arms.trained import TrainedArm
 from pinnersage.evaluation.arms.trained_linear import without_history
 from pinnersage.evaluation.arms.trained_matrices import columns_of, training_matrix, user_item_matrix
@@ -44,7 +44,7 @@ class AlsArm(TrainedArm):
         library = needed("implicit.cpu.als", "baselines")
         matrix = training_matrix(known, first_ms, counted=self.counted)
         self._columns = columns_of(matrix)
-        with needed("threadpoolctl", "baselines").threadpool_limits(1, "blas"):
+        with one_blas_thread():
             self._model = library.AlternatingLeastSquares(
                 factors=self.n_factors,
                 regularization=self.regularization,
