@@ -27,7 +27,11 @@ from pinnersage.errors import ItemNotFoundError, UnavailableError
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.events import NewAction
 
-COMMAND = "from pinnersage.cli.app import main; main()"
+COMMAND = """from pinnersage.cli.app import main
+from pinnersage.interests.clustering import known_clusters_kept
+with known_clusters_kept():
+    main()
+"""
 CLOCK = """import os, time
 _real, _off = time.time_ns, int(float(os.environ.get("CHAOS_CLOCK_S", "0")) * 1e9)
 time.time_ns = lambda: _real() + _off

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from pinnersage.interests import clustering
+from pinnersage.interests.clustering import known_clusters_kept
 
 
 @pytest.fixture(scope="module", autouse=True)
 def keeping() -> Iterator[None]:
     """Undo the thresholds below which, and above which, everything is clustered anew."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clustering, "FEWEST_POINTS_KNOWN", 1)
-        patch.setattr(clustering, "LARGEST_SHARE_CHANGED", 10.0)
+    with known_clusters_kept():
         yield

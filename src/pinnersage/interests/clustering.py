@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +24,18 @@ FEWEST_POINTS_KNOWN = 250
 """Below that all points are clustered, whatever is known of them."""
 LARGEST_SHARE_CHANGED = 0.25
 """Of the points, that may be clustered again while the others stay; when it is used up, all are."""
+
+
+@contextmanager
+def known_clusters_kept() -> Iterator[None]:
+    """Keep what is known however few points there are and however many change; for tests and drills."""
+    global FEWEST_POINTS_KNOWN, LARGEST_SHARE_CHANGED
+    before = FEWEST_POINTS_KNOWN, LARGEST_SHARE_CHANGED
+    FEWEST_POINTS_KNOWN, LARGEST_SHARE_CHANGED = 1, 10.0
+    try:
+        yield
+    finally:
+        FEWEST_POINTS_KNOWN, LARGEST_SHARE_CHANGED = before
 
 
 class Rule(NamedTuple):
