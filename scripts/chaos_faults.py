@@ -41,7 +41,8 @@ class Chaos:
         self._share, self.is_service = service_share, False
         now_ms = time.time_ns() // 1_000_000
         self.ledger = Ledger(first_log(seed, now_ms))
-        self.client = Client(self.ledger, Events(seed + 1, now_ms), random.Random(seed + 2))
+        in_log = [a for a in self.ledger.log if not a.retract]
+        self.client = Client(self.ledger, Events(seed + 1, now_ms, in_log), random.Random(seed + 2))
         self.counts: Counter[str] = Counter()
         warm()
         answer_of(build, self.home, self.ledger.log, range(N_ITEMS))

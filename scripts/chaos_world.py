@@ -68,11 +68,13 @@ class Events:
         Equal seeds make equal events.
     now_ms
         They happen around this moment.
+    known
+        Actions that are known from elsewhere, to be repeated, corrected and taken back, too.
     """
 
-    def __init__(self, seed: int, now_ms: int) -> None:
+    def __init__(self, seed: int, now_ms: int, known: Sequence[NewAction] = ()) -> None:
         self.rng, self._now_ms = random.Random(seed), now_ms
-        self._made: list[NewAction] = []
+        self._made = list(known)
         self._n = 0
 
     def some(self, n: int) -> list[NewAction]:
@@ -110,11 +112,12 @@ class Events:
 
 
 def first_log(seed: int, now_ms: int) -> list[NewAction]:
-    """Return the log of the builds: actions on the items of their table."""
+    """Return the log of the builds: actions on the items of their table, and what takes some of them back."""
     events = Events(seed, now_ms)
     made = [events._new() for _ in range(N_LOGGED)]
     on_table = [a for a in made if int(str(a.item_id)[1:]) < N_ITEMS]
-    return [replace(a, event_id=a.event_id and f"log-{a.event_id}") for a in on_table]
+    log = [replace(a, event_id=a.event_id and f"log-{a.event_id}") for a in on_table]
+    return log + [replace(a, retract=True) for a in log if events.rng.random() < 0.1]
 
 
 def warm() -> None:
@@ -141,14 +144,14 @@ class Ledger:
 
     def counted(self) -> list[NewAction]:
         """Return the actions that count, repeats among them."""
-        gone = {identity(a) for a in self.acked if a.retract}
+        every = self.log + self.acked
+        gone = {identity(a) for a in every if a.retract}
         known = {item_id(number) for number in self.catalogue}
-        every = self.log + [a for a in self.acked if not a.retract]
-        return [a for a in every if identity(a) not in gone and a.item_id in known]
+        return [a for a in every if not a.retract and identity(a) not in gone and a.item_id in known]
 
     def taken_back(self) -> set[tuple[Any, Any]]:
         """Return user and item of all that was taken back."""
-        return {(a.user_id, a.item_id) for a in self.acked if a.retract}
+        return {(a.user_id, a.item_id) for a in self.log + self.acked if a.retract}
 
 
 def item_table(numbers: Sequence[int]) -> pa.Table:
@@ -166,6 +169,7 @@ def action_table(actions: Sequence[NewAction]) -> pa.Table:
             "action": pa.array([a.kind or None for a in actions], pa.string()),
             "weight": pa.array([a.weight for a in actions], pa.float32()),
             "event_id": pa.array([a.event_id for a in actions], pa.string()),
+            "retract": pa.array([a.retract for a in actions], pa.bool_()),
         }
     )
 
