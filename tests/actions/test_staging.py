@@ -23,6 +23,7 @@ import pytest
 
 from pinnersage.actions.event_keys import event_key
 from pinnersage.actions.log import ActionLog
+from pinnersage.actions.opening import OPTIONAL
 from pinnersage.actions.staging import stage_actions
 from pinnersage.config import MS_PER_DAY, ImportConfig
 from pinnersage.errors import BadRowsError, DataError, SchemaError, StorageFullError, UsageError
@@ -163,6 +164,19 @@ FORMS: dict[str, Callable[[pa.Table, Path], Any]] = {
     ),
     "nanoseconds": lambda t, p: t.set_column(0, "timestamp", t.column("timestamp").cast(pa.timestamp("ns"))),
 }
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_an_optional_column_of_nothing_is_as_good_as_absent(tmp_path: Path, name: str) -> None:
+    table = log_table("string", "integer")[0].select(["user_id", "item_id", "timestamp"])
+    empty = table.append_column(name, pa.nulls(N))
+    pq.write_table(empty, tmp_path / "empty.parquet")
+    found = []
+    for number, source in enumerate((table, empty, empty.to_pandas(), tmp_path / "empty.parquet")):
+        (tmp_path / str(number)).mkdir()
+        with stage(source, tmp_path / str(number), ImportConfig(strict=True)) as log:
+            found.append(sorted(rows_in(log), key=repr))
+    assert found[1:] == found[:1] * 3
 
 
 @pytest.mark.parametrize(("kind", "item_kind"), [("string", "integer"), ("integer", "string")])

@@ -181,7 +181,7 @@ def _retract_sql(part: Part, columns: dict[str, str], item_text: str) -> dict[st
     if "retract" not in columns:
         return {"retract": "false", "retracted_item": "NULL::VARCHAR", "retract_unparsable": "false"}
     c, sql_type = quoted(columns["retract"]), part.types[columns["retract"]]
-    if sql_type not in (TEXT, "VARCHAR", "BOOLEAN", '"NULL"', *_NUMBERS):
+    if sql_type not in (TEXT, "VARCHAR", "BOOLEAN", *_NUMBERS):
         raise SchemaError(
             f"{part.pieces[0].name}: expected true or false in retract (column {columns['retract']}), "
             f"found {sql_type}"

@@ -16,6 +16,8 @@ REQUIRED = ACTION_COLUMNS[:3]
 OPTIONAL = ACTION_COLUMNS[3:]
 _IDS = ("user_id", "item_id")
 _N_SAMPLED = 10_000
+_NOTHING = '"NULL"'
+"""Type of a column without a single value, as of a frame's column of None; it is as good as absent."""
 
 ActionPart = tuple[Part, dict[str, str]]
 
@@ -71,7 +73,9 @@ def _open_one(
         columns = {name: config.columns.get(name, name) for name in OPTIONAL} | columns
     wanted = list(dict.fromkeys(columns.values()))
     ids = [columns[name] for name in _IDS]
-    return open_part(connection, pieces, wanted, ids), columns
+    part = open_part(connection, pieces, wanted, ids)
+    empty = {name for name in OPTIONAL if name in columns and part.types[columns[name]] == _NOTHING}
+    return part, {name: column for name, column in columns.items() if name not in empty}
 
 
 def _check_times(
