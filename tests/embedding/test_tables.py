@@ -75,6 +75,14 @@ def test_scalar_columns_are_kept_and_rows_are_in_order_of_id() -> None:
     np.testing.assert_allclose(lengths, 1.0, atol=1e-5)
 
 
+def test_an_action_that_an_event_id_overrules_is_not_learnt_from() -> None:
+    actions = action_table()
+    actions = actions.append_column("event_id", pa.array([f"e{i}" for i in range(len(actions))]))
+    earlier = pa.array(topical_log().times_ms - MS_PER_DAY, pa.timestamp("ms", "UTC"))
+    twice = pa.concat_tables([actions.set_column(2, "timestamp", earlier), actions])
+    assert embedded(actions=twice).table.equals(embedded(actions=actions).table)
+
+
 @pytest.mark.parametrize("source", ["log", "fused"])
 def test_later_actions_change_no_byte_of_the_file(tmp_path: Path, source: str) -> None:
     actions = action_table()

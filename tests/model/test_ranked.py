@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tests.ranking.logs import random_log
 
@@ -54,6 +55,20 @@ def test_a_model_with_a_ranker_uses_it(built: Path) -> None:
         scores = [item["score"] for item in ranked]
         assert scores == sorted(scores, reverse=True)
         assert model.summary()["timings"]["ranker_s"] > 0
+
+
+def test_a_log_that_holds_actions_more_than_once_fits_the_same_ranker(tmp_path: Path) -> None:
+    items, actions = tables()
+    actions = actions.append_column("event_id", pa.array([f"e{i}" for i in range(len(actions))]))
+    earlier = pc.subtract(actions["timestamp"], pa.scalar(MS_PER_DAY, pa.duration("ms")))
+    overruled = actions.set_column(2, "timestamp", earlier)  # of an event id the latest action counts
+    twice = pa.concat_tables([overruled.slice(0, 500), actions, actions.slice(100, 900)])
+    found = []
+    for name, log in (("once", actions), ("twice", twice)):
+        PinnerSage.build(items, log, path=tmp_path / name, **SETTINGS).close()
+        (ranker,) = (tmp_path / name).rglob(RANKER)
+        found.append({file.name: file.read_bytes() for file in sorted(ranker.iterdir())})
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("days_too_late", [0, 1])

@@ -25,6 +25,7 @@ from pinnersage.embedding.arrays import embed_items
 from pinnersage.embedding.settings import EmbeddingSettings, TextModel
 from pinnersage.embedding.texts import item_texts, text_embeddings
 from pinnersage.errors import DataError, UsageError
+from pinnersage.interests.unique import unique_actions
 from pinnersage.items.births import born_ms
 from pinnersage.items.importing import import_items
 from pinnersage.items.origin import EmbeddingOrigin, latest_origin, origin_of_this_version, with_origin
@@ -235,10 +236,10 @@ def _read_log(
 
 
 def _arrays(log: ActionLog, until_ms: int) -> tuple[Int64s, Int32s, Int64s, Float32s]:
-    """Return user, item row, time and weight of the actions before ``until_ms``."""
+    """Return user, item row, time and weight of the actions before ``until_ms``, none twice."""
     n_users, users = 0, [np.zeros(0, np.int64)]
     rows, times, weights = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for batch in log.batches(until_ms - 1):
+    for batch in map(unique_actions, log.batches(until_ms - 1)):
         users.append(np.repeat(np.arange(n_users, n_users + batch.n_users), np.diff(batch.offsets)))
         n_users += batch.n_users
         rows.append(batch.item_rows)

@@ -21,7 +21,7 @@ from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
 from pinnersage.evaluation._item_columns import coded
-from pinnersage.evaluation._unique import joined, unique_actions
+from pinnersage.interests.unique import joined, unique_actions
 from pinnersage.items.births import NEVER_MS as NEVER_MS
 from pinnersage.items.births import born_ms
 from pinnersage.items.origin import EmbeddingOrigin

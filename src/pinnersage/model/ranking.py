@@ -12,6 +12,7 @@ import numpy as np
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from pinnersage.actions.log import ActionLog
 from pinnersage.config import BuildConfig
+from pinnersage.interests.unique import joined, unique_actions
 from pinnersage.items.births import born_ms
 from pinnersage.items.live import LiveItems
 from pinnersage.items.table import ItemTable
@@ -96,17 +97,10 @@ def _moment(actions: WholeLog, items: ItemTable, pool: Bools, config: BuildConfi
 
 
 def whole_log(log: ActionLog, items: ItemTable, now_ms: int) -> WholeLog:
-    """Read a log into memory, about 30 bytes an action, times ascending inside each user."""
-    batches = list(log.batches(now_ms))
-    rows, times, weights, kinds = (
-        np.concatenate([getattr(batch, name) for batch in batches])
-        for name in ("item_rows", "times_ms", "weights", "kinds")
-    )
-    lengths = np.concatenate([np.diff(batch.offsets) for batch in batches])
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    order = np.lexsort((rows, times, np.repeat(np.arange(len(lengths)), lengths)))
-    born = born_ms(items, rows, times)
-    return WholeLog(offsets, rows[order], times[order], weights[order], kinds[order], born)
+    """Read a log into memory, about 30 bytes an action, none twice, times ascending inside each user."""
+    found = joined(unique_actions(batch) for batch in log.batches(now_ms))
+    born = born_ms(items, found.item_rows, found.times_ms)
+    return WholeLog(found.offsets, found.item_rows, found.times_ms, found.weights, found.kinds, born)
 
 
 def _categories(items: ItemTable) -> Int32s | None:
