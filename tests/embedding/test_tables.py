@@ -79,7 +79,8 @@ def test_an_action_that_an_event_id_overrules_is_not_learnt_from() -> None:
     actions = action_table()
     actions = actions.append_column("event_id", pa.array([f"e{i}" for i in range(len(actions))]))
     earlier = pa.array(topical_log().times_ms - MS_PER_DAY, pa.timestamp("ms", "UTC"))
-    overruled = actions.set_column(2, "timestamp", earlier).slice(0, len(actions) // 3)
+    others = pa.array([f"i{(row * 7) % N_ITEMS:02d}" for row in topical_log().item_rows])
+    overruled = actions.set_column(2, "timestamp", earlier).set_column(1, "item_id", others)
     twice = pa.concat_tables([overruled, actions])
     assert embedded(actions=twice).table.equals(embedded(actions=actions).table)
 
