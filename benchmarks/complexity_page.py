@@ -28,6 +28,9 @@ LABELS = {
     ("dimensions", "ward_clusters"): "ward_clusters, 500 actions",
     ("dimensions", "scipy linkage"): "scipy linkage, 500 actions",
     ("dimensions", "index"): "index, 25,000 items",
+    ("dimensions", "index, peak"): "index, 25,000 items",
+    ("dimensions", "ward_clusters, peak"): "ward_clusters, 2,000 actions",
+    ("dimensions", "scipy linkage, peak"): "scipy linkage, 2,000 actions",
     ("users", "whole build"): "whole build, Parquet to index",
 }
 """What a curve is called in a figure, where the quantity alone does not say it."""
@@ -43,15 +46,18 @@ PANELS: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
         ("processor time, and of one request", "s",
          ("whole build", "build_records", "recommend, sampled, warm", "recommend, budgeted, warm")),
         ("size of the store", "bytes", ("store",)),
+        ("peak memory", "MB", ("whole build, peak",)),
     ],
     "items": [
         ("processor time, once", "s", ("import of items", "index", "index, few alike")),
         ("processor time of one request", "s",
          (*COLD_WARM, *(f"{asked}, cold, few alike" for asked in ASKED))),
+        ("peak memory", "MB", ("index, peak",)),
     ],
     "dimensions": [
         ("processor time, once", "s", ("index", "build_records", "scipy linkage", "ward_clusters")),
         ("processor time of one request", "s", COLD_WARM),
+        ("peak memory", "MB", ("index, peak", "scipy linkage, peak", "ward_clusters, peak")),
     ],
 }  # fmt: skip
 
@@ -216,7 +222,7 @@ def draw() -> None:
     """Draw a figure for each axis."""
     found = curves()
     for axis, panels in PANELS.items():
-        drawn, places = figure(len(panels))
+        drawn, places = figure(len(panels), width=4.4 * len(panels))
         for place, (title, unit, names) in zip(places, panels, strict=True):
             there = [name for name in names if (axis, name) in found]
             for color, name in zip(COLORS, there, strict=False):
