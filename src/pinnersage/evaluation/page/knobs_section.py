@@ -27,11 +27,14 @@ def knobs_section(summary: Summary) -> Section | None:
     """Return what diversity and quota knobs do; None where none was turned."""
     if not summary.knobs:
         return None
-    blocks: list[Block] = [Text(_INTRO), Plots([_plot(summary, knob) for knob in knobs(summary)])]
-    for knob in knobs(summary):
-        tables = list(_fairness_tables(summary, knob_rows(summary, knob)))
-        if tables:
-            blocks.append(Folded(f"{knob}: groups of items, groups of users, interests", tables))
+    plots = Plots([_plot(summary, knob) for knob in knobs(summary)])
+    told = {knob: list(_fairness_tables(summary, knob_rows(summary, knob))) for knob in knobs(summary)}
+    folded = [
+        Folded(f"{knob}: groups of items, groups of users, interests", tables)
+        for knob, tables in told.items()
+        if tables
+    ]
+    blocks: list[Block] = [Text(_INTRO), plots, *folded] if folded else [plots]
     return Section("knobs", "What the knobs do", blocks)
 
 
