@@ -200,7 +200,7 @@ class RankingConfig(_Frozen):
     n_category_per_slot: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     n_proposing_interests: int = Field(default=40, ge=1)
     repeats: bool = False
-    horizon_days: float = Field(default=14.0, gt=0, allow_inf_nan=False)
+    horizon_days: float = Field(default=14.0, gt=0, le=1e9)
     n_moments: int = Field(default=4, ge=1)
     n_users_per_moment: int = Field(default=2_000, ge=1)
     min_actions: int = Field(default=1, ge=1)

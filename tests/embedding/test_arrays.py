@@ -242,6 +242,8 @@ def test_impossible_logs_are_refused(users: Any, rows: Any, times: Any, message:
         {"smoothing": 1.5},
         {"log_share": 2.0},
         {"session_days": -1.0},
+        {"session_days": 1e12},
+        {"seed": 2**32},
         {"shift": float("nan")},
         {"source": "words"},
     ],

@@ -75,6 +75,14 @@ def test_it_tells_what_a_list_tells(
                 assert [e.time_ms for e in kept] == sorted(e.time_ms for e in kept)
 
 
+def test_a_zero_byte_in_a_kind_is_not_its_end() -> None:
+    back = ActionEntry("u", "c", 0, "a\0b", 1.0, 0, 0, retract=True)
+    other = replace(back, kind="a", item_id="b\0c")
+    with written([[back]]) as log:
+        assert log.among({"u": [other]}) == {}
+        assert log.among({"u": [back, other]}) == {"u": [back]}
+
+
 def test_what_the_journal_knows_comes_first_and_all_of_it() -> None:
     journal = MemoryJournal()
     mine = [ActionEntry("u", "a", time_ms, "", 1.0, 0, 9, retract=True) for time_ms in range(4)]

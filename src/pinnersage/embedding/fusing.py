@@ -5,9 +5,9 @@ With unit rows ``t`` (content) and ``g`` (log) and the share ``w`` of the log, :
     fused = [sqrt(w) * g, sqrt(1 - w) * t] / length
 
 so that the cosine of two items that have both is ``w * cos(g, g') + (1 - w) * cos(t, t')``. An item that
-the log does not know gets for ``g`` what its content predicts: ``t @ W`` at unit length, with ``W`` from
-ridge regression on the items that have both. Then the directions that keep most of all dot products are
-kept (:func:`~pinnersage.embedding.factors.main_axes`).
+the log does not know gets for ``g`` what its content predicts: ``t @ W``, at most at unit length, with
+``W`` from ridge regression on the items that have both. Then the directions that keep most of all dot
+products are kept (:func:`~pinnersage.embedding.factors.main_axes`).
 """
 
 from __future__ import annotations

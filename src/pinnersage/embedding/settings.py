@@ -63,10 +63,11 @@ class EmbeddingSettings:
             "n_text_dimensions": 1,
             "max_session_items": 2,
             "max_neighbors": 1,
-            "session_days": 0.0,
         }
-        for name, bound in {**least, "spectrum_power": 0.0, "shift": -math.inf, "seed": 0}.items():
+        for name, bound in {**least, "spectrum_power": 0.0, "shift": -math.inf}.items():
             _check(name, getattr(self, name), bound, math.inf)
+        _check("session_days", self.session_days, 0.0, 1e9)
+        _check("seed", self.seed, 0, 2**32 - 1)
         _check("log_share", self.log_share, 0.0, 1.0)
         _check("smoothing", self.smoothing, math.nextafter(0.0, 1.0), 1.0)
         if self.source not in ("text", "log", "fused"):

@@ -5,7 +5,8 @@ what is asked is whether a user took back a given action, and one look tells, ho
 
 A key is ``1 USER ACTION``: 16-byte digests (BLAKE2b) of the user's id as text, as in the journal, and of what
 makes two actions the same. That is ``e`` and the event's key (8 bytes, lowest first); without an event ``c``,
-time and weight (an integer and a float of 8 bytes, lowest first), kind, a zero byte and the item as text.
+time and weight (an integer and a float of 8 bytes, lowest first), kind, a zero byte and the item as text; of
+a kind that holds a zero byte ``k`` and its length (8 bytes, lowest first) stand in place of ``c``.
 The value is the retraction as an entry of the journal. ``0 layout`` holds the version of all this.
 """
 
@@ -172,6 +173,8 @@ def _action_digest(entry: ActionEntry) -> bytes:
         told = b"e" + entry.event_key.to_bytes(8, "little")
     else:
         weight = entry.weight + 0.0  # -0.0 is 0.0
-        told = b"c" + _TIME_AND_WEIGHT.pack(entry.time_ms, weight)
-        told += f"{entry.kind}\0{entry.item_id}".encode("utf-8", "surrogatepass")
+        kind, item = (str(part).encode("utf-8", "surrogatepass") for part in (entry.kind, entry.item_id))
+        # A kind that holds a zero byte would not end at the first one.
+        head = b"k" + len(kind).to_bytes(8, "little") if b"\0" in kind else b"c"
+        told = head + _TIME_AND_WEIGHT.pack(entry.time_ms, weight) + kind + b"\0" + item
     return blake2b(told, digest_size=_DIGEST_BYTES).digest()
