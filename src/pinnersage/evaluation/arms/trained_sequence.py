@@ -62,7 +62,7 @@ class SequenceArm(TrainedArm):
         self._ids = np.zeros(known.n_items, np.int64)
         self._ids[rows] = np.arange(len(rows)) + 1
         shape = Shape(len(rows) + 1, self.n_dims, self.max_length, self.n_interests, self.dropout)
-        with torch.random.fork_rng(devices=[]), _threads(torch, self.n_threads):
+        with torch.random.fork_rng(devices=[]), _one_thread(torch):
             torch.manual_seed(self.seed)
             self._model = UserNetwork(self.network, shape, self.temperature)
             self._learn(torch, known, first_ms)
@@ -92,15 +92,16 @@ class SequenceArm(TrainedArm):
         read = histories(lines, lines.offsets[:-1], lines.offsets[1:], self.max_length)
         asks = np.flatnonzero(np.diff(lines.offsets))
         scores = np.full((len(users), log.n_items), -np.inf, np.float32)
-        with _threads(needed("torch", "sequence"), self.n_threads):
+        with _one_thread(needed("torch", "sequence")):
             scores[np.ix_(asks, np.flatnonzero(self._ids))] = self._model.scores(read[asks])
         return scores
 
 
 @contextmanager
-def _threads(torch: Any, n_threads: int) -> Iterator[None]:
+def _one_thread(torch: Any) -> Iterator[None]:
+    """Compute on one thread: sums are always the same, and none spins on a busy machine for want of another."""
     before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
