@@ -99,7 +99,7 @@ class SequenceArm(TrainedArm):
 
 @contextmanager
 def _one_thread(torch: Any) -> Iterator[None]:
-    """Compute on one thread: sums are always the same, and none spins on a busy machine for want of another."""
+    """Compute on one thread: sums are always the same, and none spins on a busy machine in vain."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
