@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": TO_SERVING,
     "__init__": TO_SERVING | {"model"},
     "cli": TO_SERVING | {"model"},
+    "__main__": frozenset({"cli"}),
 }
 CONFIGURATION_READERS = {"cli", "model"}
 
@@ -118,7 +120,17 @@ def test_the_import_rule_can_fail() -> None:
 
 
 def test_nobody_imports_the_command_line_or_the_test_helpers() -> None:
-    assert not any({"cli", "testing"} & allowed for allowed in MAY_IMPORT.values())
+    allowed = {name: layers for name, layers in MAY_IMPORT.items() if name != "__main__"}
+    assert not any({"cli", "testing"} & layers for layers in allowed.values())
+
+
+def test_what_serves_a_model_loads_no_table_engine() -> None:
+    modules = "pinnersage.cli.app, pinnersage.cli.serving, pinnersage.serving.app, pinnersage.model.live"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; print('duckdb' in sys.modules)"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

@@ -450,7 +450,7 @@ def test_many_threads_get_what_one_gets(items: Float32s) -> None:
 
 def test_bad_calls(items: Float32s) -> None:
     retriever = retriever_of(items)
-    for bad in ({"k": 0}, {"k": 5, "n_interests": 0}, {"k": 5, "mode": "best"}):
+    for bad in ({"k": 0}, {"k": 1.5}, {"k": 5, "n_interests": 0}, {"k": 5, "mode": "best"}):
         with pytest.raises(UsageError):
             retriever.recommend(USER, **bad)
     with pytest.raises(UsageError):

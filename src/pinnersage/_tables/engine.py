@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import threading
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import duckdb
 import pyarrow as pa
 
 from pinnersage.errors import DataError, StorageFullError, UnavailableError
+
+if TYPE_CHECKING:
+    import duckdb
+
+Connection: TypeAlias = "duckdb.DuckDBPyConnection"
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a stage, how much is done, and of how much (None: not known); never from two threads."""
@@ -23,9 +28,7 @@ _FULL_TEXTS = ("no space left", "file too large", "disk quota", "max_temp_direct
 _POLL_S = 0.1
 
 
-def open_engine(
-    scratch: Path, memory_limit_mb: int, n_threads: int | None = None
-) -> duckdb.DuckDBPyConnection:
+def open_engine(scratch: Path, memory_limit_mb: int, n_threads: int | None = None) -> Connection:
     """Open a database of its own in ``scratch``, which also takes what does not fit in memory."""
     settings: dict[str, Any] = {
         "memory_limit": f"{memory_limit_mb}MB",
@@ -36,10 +39,15 @@ def open_engine(
     if n_threads is not None:
         settings["threads"] = n_threads
     with translated("the table engine"):
-        connection = duckdb.connect(str(scratch / "staged.duckdb"), config=settings)
+        connection: Connection = _library().connect(str(scratch / "staged.duckdb"), config=settings)
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
     return connection
+
+
+def _library() -> Any:
+    """Return DuckDB, imported when it is needed: what serves a model asks it nothing."""
+    return importlib.import_module("duckdb")
 
 
 @contextmanager
@@ -53,14 +61,14 @@ def translated(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
+    except _library().OutOfMemoryException as error:
         if _says_full(error):
             raise _full(what, error) from error
         raise UnavailableError(
             f"{what}: the table engine ran out of memory ({_first_line(error)}). "
             "Raise memory_limit_mb, or use fewer threads."
         ) from error
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (_library().Error, pa.ArrowException) as error:
         if _says_full(error):
             raise _full(what, error) from error
         raise DataError(f"{what}: cannot be read as a table ({_first_line(error)})") from error
@@ -90,7 +98,7 @@ def _first_line(error: Exception) -> str:
 
 
 def run(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     sql: str,
     stage: str,
     n_bytes: int,
@@ -110,7 +118,7 @@ def run(
     def work() -> None:
         try:
             outcome.append(connection.execute(sql).fetchall())
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
+        except (_library().Error, pa.ArrowException, OSError) as error:
             outcome.append(error)
 
     thread = threading.Thread(target=work, name=f"pinnersage-{stage}", daemon=True)
@@ -129,7 +137,7 @@ def run(
 
 
 def _watch(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     thread: threading.Thread,
     stage: str,
     n_bytes: int,

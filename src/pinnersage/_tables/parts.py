@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet
 
 from pinnersage._arrays import Int64s
 from pinnersage._tables.columns import literal, quoted
-from pinnersage._tables.engine import translated
+from pinnersage._tables.engine import Connection, translated
 from pinnersage._tables.sources import Format, Piece
 from pinnersage.errors import DataError
 
@@ -89,7 +88,7 @@ def column_names(piece: Piece, wanted: Collection[str] = ()) -> list[str]:
 
 
 def open_part(
-    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], wanted: Sequence[str], ids: Sequence[str]
+    connection: Connection, pieces: Sequence[Piece], wanted: Sequence[str], ids: Sequence[str]
 ) -> Part:
     """Open pieces that have the same format and columns as one relation.
 
@@ -118,7 +117,7 @@ def open_part(
         return Part(tuple(pieces), _json_relation(names, types), types)
 
 
-def _arrow_part(connection: duckdb.DuckDBPyConnection, piece: Piece, wanted: Sequence[str]) -> Part:
+def _arrow_part(connection: Connection, piece: Piece, wanted: Sequence[str]) -> Part:
     name = f"arrow_{id(piece)}"
     if piece.table is not None:
         connection.register(name, piece.table.select(list(wanted)))
@@ -127,7 +126,7 @@ def _arrow_part(connection: duckdb.DuckDBPyConnection, piece: Piece, wanted: Seq
     return Part((piece,), name, _described(connection, name, wanted))
 
 
-def _described(connection: duckdb.DuckDBPyConnection, relation: str, wanted: Sequence[str]) -> dict[str, str]:
+def _described(connection: Connection, relation: str, wanted: Sequence[str]) -> dict[str, str]:
     columns = ", ".join(map(quoted, wanted))
     rows = connection.execute(f"DESCRIBE SELECT {columns} FROM {relation}").fetchall()
     return {row[0]: row[1] for row in rows}
@@ -199,7 +198,7 @@ def _keys_of(line: bytes) -> list[str]:
     return list(value) if isinstance(value, dict) else []
 
 
-def csv_rejects(connection: duckdb.DuckDBPyConnection) -> Rejects:
+def csv_rejects(connection: Connection) -> Rejects:
     """Return and forget the lines that the CSV reader left out: file -> (data row from 1, found).
 
     Raises

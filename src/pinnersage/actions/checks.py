@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import duckdb
-
 from pinnersage._tables.columns import quoted
+from pinnersage._tables.engine import Connection
 from pinnersage._tables.idcolumns import IdColumn, IdKind, id_column
 from pinnersage._tables.parts import TEXT, UNREADABLE, Part
 from pinnersage._tables.times import TimeUnit, time_ms_sql
@@ -97,7 +96,7 @@ def users_are_integers(parts: Sequence[tuple[Part, dict[str, str]]]) -> bool:
 
 
 def unknown_item_ids(
-    connection: duckdb.DuckDBPyConnection, parts: Sequence[tuple[Part, dict[str, str]]], kind: IdKind
+    connection: Connection, parts: Sequence[tuple[Part, dict[str, str]]], kind: IdKind
 ) -> list[Any]:
     """Return the ids of items acted on that the vocabulary lacks, ascending."""
     keys = []

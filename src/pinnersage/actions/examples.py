@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
 from pinnersage._report import N_EXAMPLES, BadRowCounter
+from pinnersage._tables.engine import Connection
 from pinnersage._tables.parts import Rejects, open_part, true_row
 from pinnersage.actions.checks import REASONS, Checks, checked_sql
 from pinnersage.actions.opening import ActionPart
@@ -19,7 +18,7 @@ _N_FETCHED = 1_000
 
 
 def show_bad_rows(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     parts: Sequence[ActionPart],
     checks: Checks,
     rejects: Rejects,
@@ -47,7 +46,7 @@ def _missing(bad: BadRowCounter) -> bool:
 
 
 def _show_piece(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     part: ActionPart,
     checks: Checks,
     rejects: list[tuple[int, str]],

@@ -8,11 +8,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
-import duckdb
-
 from pinnersage._report import ImportReport
 from pinnersage._tables.columns import literal
-from pinnersage._tables.engine import translated
+from pinnersage._tables.engine import Connection, translated
 from pinnersage._tables.idcolumns import IdKind
 from pinnersage._tables.sources import Piece
 from pinnersage.actions.batch import ActionBatch
@@ -52,7 +50,7 @@ class ActionLog:
     user_kind: IdKind
     kinds: list[str]
     unknown_item_ids: list[Any]
-    _connection: duckdb.DuckDBPyConnection = field(repr=False)
+    _connection: Connection = field(repr=False)
     _relation: str = field(repr=False)
     _given: frozenset[str] = field(repr=False)
     _stamps: Stamps = field(repr=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
 from pinnersage._tables.columns import ACTION_COLUMNS, quoted, resolve_columns
+from pinnersage._tables.engine import Connection
 from pinnersage._tables.parts import Part, column_names, csv_header, open_part
 from pinnersage._tables.sources import Piece
 from pinnersage._tables.times import check_unit, is_number, is_text, unit_needed
@@ -23,7 +22,7 @@ ActionPart = tuple[Part, dict[str, str]]
 
 
 def open_action_parts(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     pieces: Sequence[Piece],
     config: ImportConfig,
     wall_clock_ms: int,
@@ -62,9 +61,7 @@ def _alike(a: ActionPart, b: ActionPart) -> bool:
     return a[1] == b[1] and a[0].types == b[0].types
 
 
-def _open_one(
-    connection: duckdb.DuckDBPyConnection, pieces: Sequence[Piece], config: ImportConfig
-) -> ActionPart:
+def _open_one(connection: Connection, pieces: Sequence[Piece], config: ImportConfig) -> ActionPart:
     first = pieces[0]
     found = column_names(first)
     columns = resolve_columns(first.name, found, config.columns, REQUIRED, OPTIONAL)
@@ -79,7 +76,7 @@ def _open_one(
 
 
 def _check_times(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     part: Part,
     column: str,
     config: ImportConfig,

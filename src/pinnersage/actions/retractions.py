@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import duckdb
+from pinnersage._tables.engine import Connection
 
 TAKEN_BACK = "taken_back"
 """Relation of the rows with ``retract``, none twice; made by :func:`stage_retractions`."""
@@ -28,7 +28,7 @@ class Retraction(NamedTuple):
     event_key: int
 
 
-def stage_retractions(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+def stage_retractions(connection: Connection, relation: str) -> int:
     """Make :data:`TAKEN_BACK` from checked rows; return how many good actions it takes back."""
     columns = ", ".join(("user_id", "retracted_item", "item_row", "time_ms", "kind", "weight", "event_key"))
     connection.execute(
@@ -44,9 +44,7 @@ def counting_sql(relation: str, *, take_back: bool) -> str:
     return f"(SELECT * FROM {_joined_sql(others, 'ANTI')})" if take_back else others
 
 
-def read_retractions(
-    connection: duckdb.DuckDBPyConnection, user_type: str, n_per_part: int
-) -> Iterator[list[Retraction]]:
+def read_retractions(connection: Connection, user_type: str, n_per_part: int) -> Iterator[list[Retraction]]:
     """Yield the rows of :data:`TAKEN_BACK`, by user and time, in parts of about ``n_per_part``."""
     names = ("retracted_item", "time_ms", "kind", "weight", "event_key")
     sql = f"SELECT user_id::{user_type}, {', '.join(names)} FROM {TAKEN_BACK} ORDER BY ALL"

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from pinnersage._report import BadRowCounter
-from pinnersage._tables.engine import Progress, open_engine, run, translated
+from pinnersage._tables.engine import Connection, Progress, open_engine, run, translated
 from pinnersage._tables.idcolumns import IdKind
 from pinnersage._tables.parts import Rejects, csv_rejects
 from pinnersage._tables.sources import Piece, TableSource, resolve_source
@@ -125,7 +124,7 @@ def _names(pieces: Sequence[Piece]) -> str:
     return ", ".join(piece.name for piece in pieces[:3]) + more
 
 
-def _register(connection: duckdb.DuckDBPyConnection, ids: pa.Array) -> None:
+def _register(connection: Connection, ids: pa.Array) -> None:
     rows = pa.array(np.arange(len(ids), dtype=np.int32))
     table = pa.table({"vocabulary_id": ids, "item_row": rows})
     connection.register(VOCABULARY, table)
@@ -135,7 +134,7 @@ def _register(connection: duckdb.DuckDBPyConnection, ids: pa.Array) -> None:
 class _Reading:
     """One pass over the source, and what it found."""
 
-    connection: duckdb.DuckDBPyConnection
+    connection: Connection
     pieces: list[Piece]
     parts: list[ActionPart]
     checks: Checks

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import duckdb
-
 from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
 from pinnersage._tables.columns import literal, quoted, resolve_columns
-from pinnersage._tables.engine import Progress, run
+from pinnersage._tables.engine import Connection, Progress, run
 from pinnersage._tables.idcolumns import id_column
 from pinnersage._tables.parts import (
     JSON_VALUE,
@@ -40,7 +38,7 @@ _EXACT = 2**53
 
 
 def stage_users(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     pieces: Sequence[Piece],
     group_by: Sequence[str],
     config: ImportConfig,
@@ -173,9 +171,7 @@ def _name_sql(number: str, text: str, broken: str) -> str:
     )
 
 
-def _report(
-    connection: duckdb.DuckDBPyConnection, sources: tuple[str, ...], rejects: Rejects
-) -> ImportReport:
+def _report(connection: Connection, sources: tuple[str, ...], rejects: Rejects) -> ImportReport:
     """Count rows that cannot be used; show the first of each reason."""
     bad, n_rows = BadRowCounter(), sum(map(len, rejects.values()))
     bad.count("unreadable_row", n_rows)

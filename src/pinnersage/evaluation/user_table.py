@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from pinnersage._arrays import Bools, Float64s
 from pinnersage._report import ImportReport
-from pinnersage._tables.engine import Progress, open_engine, translated
+from pinnersage._tables.engine import Connection, Progress, open_engine, translated
 from pinnersage._tables.sources import TableSource, resolve_source
 from pinnersage.config import ImportConfig
 from pinnersage.errors import DataError, UsageError
@@ -107,7 +106,7 @@ class UserTable:
     group_by: list[str]
     report: ImportReport
     _kinds: list[_Kind]
-    _connection: duckdb.DuckDBPyConnection
+    _connection: Connection
 
     def columns_of(self, user_ids: Sequence[str] | Sequence[int]) -> dict[str, UserColumn]:
         """Return column -> what is known of each of these users.
@@ -174,7 +173,7 @@ class UserTable:
         )
 
 
-def _kind(connection: duckdb.DuckDBPyConnection, i: int, name: str) -> _Kind:
+def _kind(connection: Connection, i: int, name: str) -> _Kind:
     """Tell numbers from names; numbers of which a few cells are none are neither."""
     sql = (
         f"SELECT count(DISTINCT text_{i}), count(DISTINCT text_{i}) FILTER (number_{i} IS NULL), "

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
 from pinnersage._tables.columns import ITEM_COLUMNS, ITEM_TEXTS, quoted
+from pinnersage._tables.engine import Connection
 from pinnersage._tables.parts import TEXT
 from pinnersage._tables.times import TimeUnit, time_ms_sql
 
@@ -89,7 +89,7 @@ def _scalar(kind: pa.DataType) -> pa.DataType | None:
 
 
 def attribute_sql(
-    connection: duckdb.DuckDBPyConnection, table: str, plan: AttributePlan, unit: TimeUnit | None
+    connection: Connection, table: str, plan: AttributePlan, unit: TimeUnit | None
 ) -> list[str]:
     """Return SELECT expressions for the final attributes over the staged ones.
 
@@ -107,7 +107,7 @@ def attribute_sql(
 
 
 def _one_sql(
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     table: str,
     name: str,
     sql_type: str,
@@ -129,7 +129,7 @@ def _one_sql(
     return c
 
 
-def _inferred_sql(connection: duckdb.DuckDBPyConnection, c: str) -> str:
+def _inferred_sql(connection: Connection, c: str) -> str:
     """Return a cast to the narrowest of integer, number and truth value that loses nothing."""
     given = f"FROM staged WHERE {c} <> ''"
     whole, real, truth = connection.execute(

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
 from pinnersage._arrays import Float32s, Int64s
-from pinnersage._tables.engine import translated
+from pinnersage._tables.engine import Connection, translated
 from pinnersage.errors import SchemaError, UsageError
 from pinnersage.items._normalize import FIT, NOT_FINITE, ZERO, check_rows
 
@@ -47,9 +46,7 @@ class EmbeddingReader:
     dtype: str
     width: int | None = None
 
-    def read(
-        self, column: pa.Array | Matrix, connection: duckdb.DuckDBPyConnection
-    ) -> tuple[Matrix, Int64s, list[Fault]]:
+    def read(self, column: pa.Array | Matrix, connection: Connection) -> tuple[Matrix, Int64s, list[Fault]]:
         """Check one batch.
 
         Returns
@@ -78,9 +75,7 @@ class EmbeddingReader:
         codes[fit & (codes == FIT) & ~stored.any(axis=1)] = ZERO
         return stored
 
-    def _matrix(
-        self, column: Any, connection: duckdb.DuckDBPyConnection
-    ) -> tuple[Matrix, Int64s, list[Fault]]:
+    def _matrix(self, column: Any, connection: Connection) -> tuple[Matrix, Int64s, list[Fault]]:
         if isinstance(column, np.ndarray):
             self.width = self.width or column.shape[1]
             return _floats(column), np.arange(len(column)), []
@@ -189,7 +184,7 @@ def _usual_width(lengths: npt.NDArray[np.int64]) -> int | None:
     return int(widths[np.lexsort((first, -counts))[0]])
 
 
-def _parsed(column: pa.Array, connection: duckdb.DuckDBPyConnection) -> pa.Array:
+def _parsed(column: pa.Array, connection: Connection) -> pa.Array:
     """Parse texts such as ``[0.1, 0.2]``, also without brackets or with spaces or semicolons."""
     connection.register("embedding_texts", pa.table({"text": column}))
     bare = "trim(text, ' []\t\r\n')"

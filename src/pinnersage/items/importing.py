@@ -9,14 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from pinnersage._report import ImportReport
 from pinnersage._tables.columns import ITEM_COLUMNS, resolve_columns
-from pinnersage._tables.engine import Progress, open_engine, translated
+from pinnersage._tables.engine import Connection, Progress, open_engine, translated
 from pinnersage._tables.parts import column_names
 from pinnersage._tables.sources import Piece, TableSource, resolve_source
 from pinnersage.config import ImportConfig
@@ -121,7 +120,7 @@ def _import(
     layouts: list[PieceLayout],
     out_dir: Path,
     scratch: Path,
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     config: ImportConfig,
     progress: Progress | None,
 ) -> ImportReport:

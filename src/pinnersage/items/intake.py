@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,7 +13,7 @@ import pyarrow.compute
 
 from pinnersage._arrays import Bools, Int64s
 from pinnersage._report import N_EXAMPLES, BadRowCounter, ImportReport
-from pinnersage._tables.engine import Progress
+from pinnersage._tables.engine import Connection, Progress
 from pinnersage._tables.parts import UNREADABLE, Rejects, true_row, true_rows
 from pinnersage._tables.sources import Piece
 from pinnersage.config import ImportConfig
@@ -83,7 +82,7 @@ class Intake:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        connection: Connection,
         scratch: Path,
         config: ImportConfig,
         plan: AttributePlan,

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
 from pinnersage._tables.columns import quoted
-from pinnersage._tables.engine import translated
+from pinnersage._tables.engine import Connection, translated
 from pinnersage._tables.idcolumns import id_column
 from pinnersage._tables.parts import UNREADABLE, Rejects, csv_rejects, open_dataset, open_part
 from pinnersage._tables.sources import Piece
@@ -32,7 +31,7 @@ class Ids:
 
 
 def read_batches(
-    piece: Piece, names: list[str], id_name: str, connection: duckdb.DuckDBPyConnection, rejects: Rejects
+    piece: Piece, names: list[str], id_name: str, connection: Connection, rejects: Rejects
 ) -> Iterator[pa.RecordBatch]:
     """Yield the columns ``names`` of a piece in row order, a few thousand rows at a time.
 
@@ -71,7 +70,7 @@ def _read_ipc(piece: Piece, names: list[str]) -> Iterator[pa.RecordBatch]:
 
 
 def _read_text(
-    piece: Piece, names: list[str], id_name: str, connection: duckdb.DuckDBPyConnection, rejects: Rejects
+    piece: Piece, names: list[str], id_name: str, connection: Connection, rejects: Rejects
 ) -> Iterator[pa.RecordBatch]:
     part = open_part(connection, [piece], names, [id_name])
     ids = id_column(piece.name, "item_id", id_name, part.types[id_name])

@@ -146,7 +146,10 @@ class Retriever:
             asked = draw.sample_interests(record.importances, n_interests or self.config.n_interests, seed)
             return asked, draw.equal_shares(len(asked), budget)
         if mode not in ("budgeted", "balanced"):
-            raise UsageError(f"mode must be 'sampled', 'budgeted' or 'balanced', got {mode!r}")
+            raise UsageError(
+                f"mode must be 'sampled', 'budgeted' or 'balanced', or 'ranked' where a model has a second "
+                f"stage, got {mode!r}"
+            )
         n = self.config.n_budgeted_interests
         if mode == "balanced":
             n, budget = self.config.n_balanced_interests, max(budget, self._n_wide(k))
@@ -178,5 +181,6 @@ class Retriever:
 
 
 def _check_positive(k: int, n_interests: int) -> None:
-    if k < 1 or n_interests < 1:
-        raise UsageError(f"k and n_interests must be at least 1, got {k} and {n_interests}")
+    whole = all(isinstance(n, int | np.integer) for n in (k, n_interests))
+    if not whole or k < 1 or n_interests < 1:
+        raise UsageError(f"k and n_interests must be whole numbers of at least 1, got {k} and {n_interests}")
