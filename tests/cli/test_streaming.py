@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -102,6 +103,20 @@ def test_verify_against_the_tables(world: Path, copy: Path, more: Path, call: Ru
     erased = call("verify", copy, *tables)
     assert erased.code == 0
     assert "in the log, not in the model 1 users: erased since" in " ".join(erased.out.split())
+
+
+def test_verify_a_model_of_embeddings_beside_the_table(world: Path, tmp_path: Path, call: Run) -> None:
+    items = pq.read_table(world / "items.parquet")
+    np.save(tmp_path / "x.npy", np.array(items["embedding"].to_pylist(), np.float32))
+    pq.write_table(items.drop_columns("embedding"), tmp_path / "items.parquet")
+    tables = ("--items", tmp_path / "items.parquet", "--actions", world / "actions.parquet")
+    given = ("--embeddings", tmp_path / "x.npy")
+    assert call("build", *tables, *given, "--out", tmp_path / "m", "--json").code == 0
+    good = call("verify", tmp_path / "m", *tables, *given, "--json")
+    assert (good.code, good.object()["n_differing"]) == (0, 0)
+    assert "--embeddings" in call("verify", tmp_path / "m", *given).err
+    missing = call("verify", tmp_path / "m", *tables, "--embeddings", tmp_path / "no.npy")
+    assert (missing.code, "no.npy: no such file" in " ".join(missing.err.split())) == (2, True)
 
 
 def test_compact_removes_what_is_old(copy: Path, more: Path, call: Run) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
+import numpy as np
 import pytest
-from tests.model.test_live import DAY_MS, START_MS, VECTORS, built, items, log, table
+from tests.model.test_live import CONFIG, DAY_MS, START_MS, VECTORS, built, items, log, table
 
+from pinnersage import PinnerSage
 from pinnersage.model import turns, upkeep
 from pinnersage.model.live import LiveModel
+from pinnersage.retrieval.faiss_index import build_index
 from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
 
@@ -74,12 +78,63 @@ def test_who_was_erased_is_told_apart_from_a_lost_record(live: LiveModel) -> Non
     assert (found["ok"], found["differences"]) == (False, {"no record online": 1})
 
 
+@pytest.mark.parametrize(
+    "after",
+    [
+        [replace(NEW, user_id="u1", item_id="unknown")],
+        [replace(NEW, user_id="u1", retract=True)],
+        [replace(NEW, user_id="u1"), replace(NEW, user_id="u1", retract=True)],
+    ],
+    ids=["parked", "retraction", "taken back"],
+)
+def test_who_was_erased_and_did_nothing_that_counts_is_not_in_the_model(
+    live: LiveModel, after: list[NewAction]
+) -> None:
+    live.erase("u1")
+    live.add_actions(after)
+    found = live.verify(items(), table(log()[:200]))
+    assert (found.differences, found.n_not_in_model) == ({}, 1)
+    assert live.verify().to_dict()["ok"]
+
+
 def test_what_only_the_model_has_is_found(live: LiveModel) -> None:
     record = live.opened().store.get("u1")
     assert record is not None
     live.erase("u2")
     live.opened().store.put("nobody's", record)
-    assert live.verify(items(), table(log()[:200])).differences == {"record online only": 1}
+    found = live.verify(items(), table(log()[:200]))
+    assert found.differences == {"record online only": 1}
+    assert found.examples == [{"user_id": "nobody's", "reason": "record online only"}]
+
+
+def test_a_model_of_embeddings_beside_the_table(tmp_path: Path) -> None:
+    tables = (items().select(["item_id"]), table(log()[:200]))
+    home, matrix = tmp_path / "m", tmp_path / "x.npy"
+    np.save(matrix, VECTORS[:50])
+    PinnerSage.build(*tables, path=home, config=CONFIG, embeddings_npy=matrix).close()
+    with LiveModel(home) as live:
+        live.add_actions([NEW])
+        found = live.verify(*tables, embeddings_npy=matrix)
+        assert (found.to_dict()["ok"], found.n_users) == (True, 9)
+        others = live.verify(*tables, embeddings_npy=VECTORS[50:0:-1])
+        assert not others.to_dict()["ok"]
+
+
+def test_of_the_batch_to_compare_with_nobody_asks_for_neighbors(live: LiveModel) -> None:
+    with patch("pinnersage.model.building.build_index", wraps=build_index) as built_index:
+        live.verify(items(), table(log()[:200]))
+    ((_, _, _, config, *_),) = [call.args for call in built_index.call_args_list]
+    assert config.exact_below > len(VECTORS) * 10**6
+
+
+@pytest.mark.parametrize("user_id", ["u1", "new"])
+def test_what_the_journal_let_go_belongs_into_the_log_given(live: LiveModel, user_id: str) -> None:
+    action = replace(NEW, user_id=user_id, time_ms=LAST_MS + 1)
+    live.add_actions([action])
+    assert live.compact(-1)["n_removed"] == 1  # What came in this very millisecond, too.
+    found = live.verify(items(), table(log()[:200]))
+    assert {example["user_id"] for example in found.examples} == {user_id}
+    assert live.verify(items(), table([*log()[:200], action])).to_dict()["ok"]
 
 
 def test_what_a_killed_writer_left_is_counted_though_it_is_repaired(live: LiveModel, tmp_path: Path) -> None:

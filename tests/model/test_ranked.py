@@ -4,6 +4,7 @@ import shutil
 import warnings
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from pinnersage.model.live import LiveModel
 from pinnersage.model.ranking import RANKER
 from pinnersage.ranking.candidates import PROPOSED
 from pinnersage.ranking.features import FEATURES
+from pinnersage.streaming.events import NewAction
 
 SETTINGS: dict[str, Any] = {
     "fit_ranker": True, "budget": 40, "horizon_days": 5, "n_moments": 3, "n_trees": 10, "min_leaf_rows": 5,
@@ -242,3 +244,18 @@ def test_an_item_that_becomes_available_is_proposed(built: Path, tmp_path: Path)
 
 def listed(live: LiveModel, user: int, mode: RecommendMode) -> list[Any]:
     return [item["item_id"] for item in live.recommend(user, 80, mode=mode, include_seen=True)["items"]]
+
+
+@pytest.mark.parametrize("mode", ["ranked", "sampled"])
+def test_verifying_fits_no_ranker(tmp_path: Path, mode: RecommendMode) -> None:
+    """Also where the log given ends long before now, so that none could be fitted."""
+    items, actions = tables()
+    path = tmp_path / "model"
+    PinnerSage.build(items, actions, path=path, mode=mode, **SETTINGS).close()
+    with LiveModel(path) as live:
+        later_ms = live.opened().now_ms + 60 * MS_PER_DAY
+        live.add_actions([NewAction(7, 5, later_ms)])
+        with patch("pinnersage.model.building.write_ranker") as fitted:
+            found = live.verify(items, actions)
+        assert (found.to_dict()["ok"], found.n_journal_actions) == (True, 1)
+        fitted.assert_not_called()

@@ -81,6 +81,7 @@ def verify(
     directory: options.Directory,
     items: OfItems = None,
     actions: OfActions = None,
+    embeddings: options.Embeddings = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> int | None:
@@ -89,12 +90,16 @@ def verify(
     With --items and --actions, the tables the model was built from, everything is built again and compared.
     """
     configure_log(verbose=verbose)
-    from pinnersage.model.live import LiveModel
-
     if (items is None) == bool(actions):
         raise UsageError("expected both --items and --actions, or neither")
+    if items is None and embeddings is not None:
+        raise UsageError("expected --items and --actions beside --embeddings")
+    options.check_files(items, *(actions or ()), embeddings=embeddings)
+    from pinnersage.model.live import LiveModel
+
     with progress_bars(shown=not as_json) as progress, LiveModel(directory) as model:
-        found = model.verify(items, actions or None, progress).to_dict()
+        verified = model.verify(items, actions or None, progress, embeddings_npy=embeddings)
+        found = verified.to_dict()
     _show(found, as_json=as_json)
     return None if found["ok"] else EXIT_DIFFERENT
 

@@ -90,7 +90,12 @@ class Upkeep:
             }
 
     def verify(
-        self, items: Any = None, actions: Any = None, progress: Progress | None = None
+        self,
+        items: Any = None,
+        actions: Any = None,
+        progress: Progress | None = None,
+        *,
+        embeddings_npy: Any = None,
     ) -> Verification:
         """Compare every record with what a batch builds; writers wait for turns of some 50 ms at most.
 
@@ -103,6 +108,8 @@ class Upkeep:
             Without them each record is checked against the journal and its own actions.
         progress
             Called with stage, done, total.
+        embeddings_npy
+            Path or array of embeddings in row order of ``items``.
         """
         self.recover()
         with self._turn() as opened:
@@ -116,7 +123,9 @@ class Upkeep:
             if items is None or actions is None:
                 found = verify_against_journal(self._turn, self._journal, progress)
             else:
-                found = verify_against_batch(self._turn, self._journal, items, actions, progress)
+                found = verify_against_batch(
+                    self._turn, self._journal, items, actions, progress, embeddings_npy=embeddings_npy
+                )
         found.n_behind, self._n_recovered = self._n_recovered, 0
         return found
 

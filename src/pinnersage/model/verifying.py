@@ -52,7 +52,7 @@ def verify_against_journal(
         record = opened.store.get(user_id)
         if record is None:  # Erased meanwhile, or lost: then the journal tells.
             return
-        entries = _entries_of(opened, journal, user_id)
+        entries = entries_of(opened, journal, user_id)
         found.n_journal_actions += len(entries)
         again = _rebuilt(opened, record)
         reasons = [f"{name} differ from a batch" for name in differing(record, again)]
@@ -63,9 +63,10 @@ def verify_against_journal(
 
     def check_lost(opened: OpenedGeneration, user_id: UserId) -> None:
         if opened.store.get(user_id) is None:
-            entries = _entries_of(opened, journal, user_id)
+            entries = entries_of(opened, journal, user_id)
             found.n_journal_actions += len(entries)
-            found.note(user_id, _lost(opened, user_id, entries))
+            if any_counts(opened, user_id, entries):
+                found.note(user_id, ["no record, though the journal has actions"])
 
     if not in_turns(turn, opened, opened.store.user_ids(), check):
         return None
@@ -74,7 +75,8 @@ def verify_against_journal(
     return found
 
 
-def _entries_of(opened: OpenedGeneration, journal: Journal, user_id: UserId) -> list[ActionEntry]:
+def entries_of(opened: OpenedGeneration, journal: Journal, user_id: UserId) -> list[ActionEntry]:
+    """Return what the journal has of a user and the records, too."""
     applied = store_applied(opened.store)
     return [entry for at, entry in journal.of_user(user_id) if at <= applied]
 
@@ -102,12 +104,11 @@ def _without_record(opened: OpenedGeneration, journal: Journal, applied: int) ->
     return sorted(found, key=str)
 
 
-def _lost(opened: OpenedGeneration, user_id: UserId, entries: Sequence[ActionEntry]) -> list[str]:
-    """Return what is wrong with a user without a record: nothing if no action counts."""
+def any_counts(opened: OpenedGeneration, user_id: UserId, entries: Sequence[ActionEntry]) -> bool:
+    """Tell whether any entry of a user is on an item that is known, and not taken back."""
     taken_back = _taken_back(opened, user_id, entries)
     rows = as_rows(entries, opened.items, codes_of(opened.kinds))
-    counted = [r for r in rows if r.item_row != UNKNOWN and r.entry.identity not in taken_back]
-    return ["no record, though the journal has actions"] if counted else []
+    return any(row.item_row != UNKNOWN and row.entry.identity not in taken_back for row in rows)
 
 
 def _taken_back(opened: OpenedGeneration, user_id: UserId, entries: Sequence[ActionEntry]) -> set[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +23,7 @@ from pinnersage.model.building import write_generation
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.turns import Turn, in_turns
 from pinnersage.model.verification import Verification, differing
+from pinnersage.model.verifying import any_counts, entries_of
 from pinnersage.model.waiting import n_held_back, waits_for_build
 from pinnersage.model.writing import catch_up
 from pinnersage.streaming.extending import live_record
@@ -31,18 +33,27 @@ _USERS_PER_REPORT = 1_000
 
 
 def verify_against_batch(
-    turn: Turn, journal: Journal, items: Any, actions: Any, progress: Progress | None = None
+    turn: Turn,
+    journal: Journal,
+    items: Any,
+    actions: Any,
+    progress: Progress | None = None,
+    *,
+    embeddings_npy: Any = None,
 ) -> Verification | None:
     """Build a batch over the log and the journal together, and compare every record with it.
 
-    Users of the log of whom neither the model nor its journal holds anything are counted apart: erasing
-    leaves no trace by which they could be told from users who are new in the log. So are those whose record
-    waits for actions that only the log has. Others write meanwhile, between the turns of the comparison.
+    Users of the log of whom the model has no record, and its journal nothing that counts, are counted apart:
+    erasing leaves no trace by which they could be told from users who are new in the log. So are those whose
+    record waits for actions that only the log has. Others write meanwhile, between the turns of the
+    comparison.
 
     Parameters
     ----------
     items, actions
         The tables the model was built from.
+    embeddings_npy
+        Path or array of embeddings in row order of ``items``.
 
     Returns
     -------
@@ -53,21 +64,31 @@ def verify_against_batch(
     with tempfile.TemporaryDirectory(prefix="pinnersage-verify-") as scratch:
         path = Path(scratch) / "batch"
         path.mkdir()
-        config = _with_more(opened.config, n_held_back(opened, journal))
+        config = _to_compare(opened.config, n_held_back(opened, journal))
         as_text = opened.manifest["user_kind"] == "string"
         manifest = write_generation(
-            path, items, actions, config, now_ms=now_ms, progress=progress, users_as_text=as_text
-        )
+            path, items, actions, config, now_ms=now_ms,
+            embeddings_npy=embeddings_npy, progress=progress, users_as_text=as_text,
+        )  # fmt: skip
         manifest["journal_head"] = opened.manifest.get("journal_head", 0)
         with closing(OpenedGeneration(path, journal, manifest)) as batch:
             return _Comparison(opened, batch, journal, progress).made(turn)
 
 
-def _with_more(config: BuildConfig, n_more: int) -> BuildConfig:
-    """Return settings under which so many actions more count: as many may be left out again."""
-    interests = config.interests
-    more = interests.model_copy(update={"max_actions": interests.max_actions + n_more})
-    return config.model_copy(update={"interests": more})
+def _to_compare(config: BuildConfig, n_more: int) -> BuildConfig:
+    """Return settings of a batch of which only the records are wanted: no ranker, no codes for the index.
+
+    So many actions more count: as many may be left out again.
+    """
+    interests, ranking, retrieval = config.interests, config.ranking, config.retrieval
+    changed = {
+        "interests": interests.model_copy(update={"max_actions": interests.max_actions + n_more}),
+        "index": config.index.model_copy(update={"exact_below": sys.maxsize}),
+        "ranking": ranking.model_copy(update={"fit_ranker": False}),
+    }
+    if retrieval.mode == "ranked":  # That takes a ranker.
+        changed["retrieval"] = retrieval.model_copy(update={"mode": "budgeted"})
+    return config.model_copy(update=changed)
 
 
 class _Comparison:
@@ -103,7 +124,7 @@ class _Comparison:
     def _compare(self, opened: OpenedGeneration, user_id: UserId) -> None:
         found, journal = self._found, self._journal
         if opened.store.get(user_id) is None:
-            if journal.of_user(user_id, newest=1):
+            if any_counts(opened, user_id, entries_of(opened, journal, user_id)):
                 found.note(user_id, ["no record online"])
             else:
                 found.n_not_in_model += 1
@@ -123,8 +144,7 @@ class _Comparison:
         if self._batch.store.get(user_id) is None:
             if self._journal.of_user(user_id, newest=1) and not opened.record(user_id).n_actions:
                 return  # All they acted on is out, or was taken back.
-            differences = self._found.differences
-            differences["record online only"] = differences.get("record online only", 0) + 1
+            self._found.note(user_id, ["record online only"])
 
     def _built(self, opened: OpenedGeneration, user_id: UserId) -> UserRecord:
         """Return the batch's record, of as many actions as count in the model."""
