@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,9 @@ class LogArrays(Protocol):
     def born_ms(self) -> Int64s:
         """When each item came to be."""
 
+    def as_of(self, ms: int) -> Self:
+        """Return a log whose actions before a time are those known then; it may have later ones."""
+
 
 def users_of_actions(log: LogArrays) -> Int32s:
     """Return the user of each action, int32 ``(n_actions,)``."""
@@ -66,6 +69,7 @@ def records_before(
     log: LogArrays, users: Int64s, embeddings: npt.NDArray[Any], config: InterestConfig, moment_ms: int
 ) -> RecordBatch:
     """Return the records of some users from their actions strictly before a moment."""
+    log = log.as_of(moment_ms)
     starts = log.offsets[users]
     lengths = log.offsets[users + 1] - starts
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)

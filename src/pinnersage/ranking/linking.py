@@ -70,7 +70,7 @@ def _user_items(
     log: LogArrays, moment_ms: int, window_days: float, n_items_linked: int
 ) -> tuple[Int64s, Int32s, Int32s]:
     """Return users' distinct chosen items as ragged columns, and the item of each column."""
-    n_items = len(log.born_ms)
+    log, n_items = log.as_of(moment_ms), len(log.born_ms)
     recent = (log.times_ms < moment_ms) & (log.times_ms >= moment_ms - window_days * MS_PER_DAY)
     recent &= likes(log.weights)
     pairs = np.unique(users_of_actions(log)[recent].astype(np.int64) * n_items + log.item_rows[recent])
