@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s
+from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage.config import MS_PER_DAY
 
 NEVER_MS = int(np.iinfo(np.int64).max)
@@ -19,7 +19,11 @@ class Log:
     times_ms: Int64s
     weights: Float32s
     kinds: UInt8s
+    event_keys: UInt64s
     born_ms: Int64s
+
+    def as_of(self, ms: int) -> Log:
+        return self  # no event id comes twice
 
 
 def log_of(actions: list[tuple[int, int, int]], n_users: int, n_items: int) -> Log:
@@ -34,6 +38,7 @@ def log_of(actions: list[tuple[int, int, int]], n_users: int, n_items: int) -> L
         times,
         np.ones(len(rows), np.float32),
         np.zeros(len(rows), np.uint8),
+        np.zeros(len(rows), np.uint64),
         born,
     )
 

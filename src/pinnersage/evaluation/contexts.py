@@ -86,7 +86,7 @@ def evaluated_users(log: ReplayLog, days: list[Day], config: InterestConfig) -> 
     known = log.before(start_ms)
     lengths = np.diff(known.offsets)[users]
     had_any = lengths > 0
-    first_ms = np.where(had_any, log.times_ms[log.offsets[users]], start_ms)
+    first_ms = np.where(had_any, np.append(known.times_ms, start_ms)[known.offsets[users]], start_ms)
     batch = RecordCache().of_day(replace(days[0].without_targets(), users=users), known, config)
     return Evaluated(
         users,

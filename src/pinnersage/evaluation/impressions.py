@@ -77,6 +77,7 @@ def _drawn(rng: np.random.Generator, rows: Int32s, barred: Int32s, n: int) -> In
 
 
 def _of_day(shown: ReplayLog, start_ms: int) -> dict[str | int, Int32s]:
+    shown = shown.as_of(start_ms + MS_PER_DAY)
     today = (shown.times_ms >= start_ms) & (shown.times_ms < start_ms + MS_PER_DAY)
     users, rows = shown.users[today], shown.item_rows[today]
     return {shown.user_ids[u]: rows[users == u] for u in np.unique(users).tolist()}

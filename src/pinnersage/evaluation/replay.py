@@ -9,138 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
-import pyarrow as pa
 
-from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s, UInt64s
-from pinnersage.actions.batch import ActionBatch
+from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
 from pinnersage.actions.liking import likes
-from pinnersage.actions.log import ActionLog
 from pinnersage.config import MS_PER_DAY
-from pinnersage.errors import DataError
-from pinnersage.evaluation._item_columns import coded
-from pinnersage.interests.unique import joined, unique_actions
+from pinnersage.evaluation.replay_log import ReplayLog as ReplayLog
 from pinnersage.items.births import NEVER_MS as NEVER_MS
-from pinnersage.items.births import born_ms
-from pinnersage.items.origin import EmbeddingOrigin
-from pinnersage.items.table import ItemTable
 
 Mode = Literal["first_time", "all"]
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayLog:
-    """All actions of all users, none twice, in canonical order (time first) inside each user.
-
-    Attributes
-    ----------
-    user_ids
-        ``n_users`` ids, ascending. A user keeps the position in every log cut from this one.
-    offsets
-        int64 ``(n_users + 1,)``; user ``u`` owns actions ``offsets[u]:offsets[u + 1]``.
-    item_rows, times_ms, weights, kinds, event_keys
-        ``(n_actions,)`` each, dtypes as in :class:`~pinnersage.actions.batch.ActionBatch`.
-    embeddings
-        float32 ``(n_items, d)``.
-    born_ms
-        int64 ``(n_items,)``: the item's ``created_at_ms`` or its first action in the log, whichever
-        is earlier; :data:`NEVER_MS` without either.
-    available
-        bool ``(n_items,)``: False where the catalogue says so.
-    categories
-        int32 ``(n_items,)`` codes of the column ``category``, -1 where it is empty; None without it.
-    category_names
-        Arrow array of texts, by code; None: not known.
-    providers, provider_names
-        The same of the column ``provider``.
-    origin
-        Where the embeddings come from, as far as the table of items tells.
-    """
-
-    user_ids: list[str] | list[int]
-    offsets: Int64s
-    item_rows: Int32s
-    times_ms: Int64s
-    weights: Float32s
-    kinds: UInt8s
-    event_keys: UInt64s
-    embeddings: Float32s
-    born_ms: Int64s
-    available: Bools
-    categories: Int32s | None = None
-    category_names: pa.Array | None = None
-    providers: Int32s | None = None
-    provider_names: pa.Array | None = None
-    origin: EmbeddingOrigin | None = None
-
-    @property
-    def n_users(self) -> int:
-        """Number of users."""
-        return len(self.user_ids)
-
-    @property
-    def n_items(self) -> int:
-        """Number of items of the catalogue."""
-        return len(self.embeddings)
-
-    @property
-    def users(self) -> Int32s:
-        """Position of the user of each action, int32 ``(n_actions,)``."""
-        return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.offsets))
-
-    @classmethod
-    def from_action_log(cls, log: ActionLog, items: ItemTable) -> ReplayLog:
-        """Read a whole checked log into memory.
-
-        Raises
-        ------
-        DataError
-            The log holds no good action.
-        """
-        batches = [unique_actions(batch) for batch in log.batches(log.newest_ms)]
-        if not batches:
-            raise DataError("actions: expected some to replay, found none that can be used")
-        return cls.from_batch(joined(batches), items)
-
-    @classmethod
-    def from_batch(cls, actions: ActionBatch, items: ItemTable) -> ReplayLog:
-        """Replay actions in memory; they may stand in any order, and repeat."""
-        actions = unique_actions(actions)
-        embeddings = np.ascontiguousarray(items.embeddings, dtype=np.float32)
-        born = born_ms(items, actions.item_rows, actions.times_ms)
-        return cls(
-            actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
-            actions.kinds, actions.event_keys, embeddings, born, items.pool.copy(),
-            *coded(items, "category"), *coded(items, "provider"), items.origin,
-        )  # fmt: skip
-
-    def before(self, ms: int) -> ReplayLog:
-        """Return what was known before a time: earlier actions only, later births not known."""
-        kept = self.times_ms < ms
-        offsets = np.concatenate(([0], np.cumsum(kept)))[self.offsets]
-        return replace(
-            self,
-            offsets=offsets,
-            item_rows=self.item_rows[kept],
-            times_ms=self.times_ms[kept],
-            weights=self.weights[kept],
-            kinds=self.kinds[kept],
-            event_keys=self.event_keys[kept],
-            born_ms=np.where(self.born_ms < ms, self.born_ms, NEVER_MS),
-        )
-
-    def actions_of(self, users: Int32s) -> ActionBatch:
-        """Return all actions of some users (positions ascending), as interests are built from."""
-        lengths = np.diff(self.offsets)[users]
-        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-        at = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
-        ids: Any = [self.user_ids[u] for u in users.tolist()]
-        return ActionBatch(
-            ids, offsets, self.item_rows[at], self.times_ms[at], self.weights[at], self.kinds[at],
-            self.event_keys[at],
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,27 +150,39 @@ def walk(
 
 
 def _day(log: ReplayLog, users: Int32s, start_ms: int, window_ms: int, min_actions: int) -> Day:
+    keys, n_items = _acted_on(log, users, start_ms), log.n_items
+    log, users = _as_of(log, users, start_ms)
     pool = log.available & (log.born_ms < start_ms)
-    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY) & likes(log.weights)
-    keys = np.unique(users[today].astype(np.int64) * log.n_items + log.item_rows[today])
-    in_pool = pool[keys % log.n_items]
+    in_pool = pool[keys % n_items]
     recent = (log.times_ms >= start_ms - window_ms) & (log.times_ms < start_ms)
     known = np.bincount(users[recent], minlength=log.n_users) >= min_actions
-    is_known = known[keys // log.n_items]
+    is_known = known[keys // n_items]
     chosen = keys[in_pool & is_known]
     earlier = log.times_ms < start_ms
     of_today = np.zeros(log.n_users, np.bool_)
-    of_today[chosen // log.n_items] = True
+    of_today[chosen // n_items] = True
     earlier &= of_today[users]
-    before = np.unique(users[earlier].astype(np.int64) * log.n_items + log.item_rows[earlier])
-    day_users, counts = np.unique(chosen // log.n_items, return_counts=True)
+    before = np.unique(users[earlier].astype(np.int64) * n_items + log.item_rows[earlier])
+    day_users, counts = np.unique(chosen // n_items, return_counts=True)
     return Day(
         start_ms,
         day_users.astype(np.int32),
         np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        (chosen % log.n_items).astype(np.int32),
+        (chosen % n_items).astype(np.int32),
         ~np.isin(chosen, before, assume_unique=True),
         pool,
         n_not_in_pool=int((~in_pool).sum()),
         n_newcomers=int((in_pool & ~is_known).sum()),
     )
+
+
+def _acted_on(log: ReplayLog, users: Int32s, start_ms: int) -> Int64s:
+    """Return what was acted on in a day, with a weight, as known at its end: ``user * n_items + item``."""
+    log, users = _as_of(log, users, start_ms + MS_PER_DAY)
+    today = (log.times_ms >= start_ms) & (log.times_ms < start_ms + MS_PER_DAY) & likes(log.weights)
+    return np.unique(users[today].astype(np.int64) * log.n_items + log.item_rows[today])
+
+
+def _as_of(log: ReplayLog, users: Int32s, ms: int) -> tuple[ReplayLog, Int32s]:
+    known = log.as_of(ms)
+    return known, users if known is log else known.users

@@ -91,7 +91,8 @@ def log_digest(log: ReplayLog) -> str:
         digest.update(f"{user_id}\n".encode())
     for array in (
         log.offsets, log.item_rows, log.times_ms, log.weights, log.kinds, log.embeddings, log.born_ms,
-        log.available, log.categories, log.providers,
+        log.available, log.categories, log.providers, log.event_keys if log.event_keys.any() else None,
+        *(() if log.overruled is None else (*log.overruled.actions.columns(), log.overruled.until_ms)),
     ):  # fmt: skip
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)

@@ -69,7 +69,7 @@ class LearntVectors:
         return self._kept[ms]
 
     def _learnt(self, ms: int) -> Float32s:
-        log = self.log
+        log = self.log.as_of(ms)
         counts = likes(log.weights)
         made = embed_items(
             log.embeddings, log.users[counts], log.item_rows[counts], log.times_ms[counts],

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s
+from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s, UInt64s
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.liking import likes
 from pinnersage.config import InterestConfig
@@ -22,7 +22,7 @@ class LogArrays(Protocol):
     ----------
     offsets
         int64 ``(n_users + 1,)``.
-    item_rows, times_ms, weights, kinds
+    item_rows, times_ms, weights, kinds, event_keys
         ``(n_actions,)`` each, dtypes as in :class:`~pinnersage.actions.batch.ActionBatch`.
     born_ms
         int64 ``(n_items,)``: when an item came to be; later than all actions where unknown.
@@ -49,8 +49,15 @@ class LogArrays(Protocol):
         """Kind of each action."""
 
     @property
+    def event_keys(self) -> UInt64s:
+        """Event of each action; 0 without one."""
+
+    @property
     def born_ms(self) -> Int64s:
         """When each item came to be."""
+
+    def as_of(self, ms: int) -> Self:
+        """Return a log whose actions before a time are those known then; it may have later ones."""
 
 
 def users_of_actions(log: LogArrays) -> Int32s:
@@ -62,6 +69,7 @@ def records_before(
     log: LogArrays, users: Int64s, embeddings: npt.NDArray[Any], config: InterestConfig, moment_ms: int
 ) -> RecordBatch:
     """Return the records of some users from their actions strictly before a moment."""
+    log = log.as_of(moment_ms)
     starts = log.offsets[users]
     lengths = log.offsets[users + 1] - starts
     offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
@@ -73,7 +81,7 @@ def records_before(
         log.times_ms[at],
         log.weights[at],
         log.kinds[at],
-        np.zeros(len(at), np.uint64),
+        log.event_keys[at],
     )
     return build_records(batch, embeddings, config, moment_ms - 1)
 

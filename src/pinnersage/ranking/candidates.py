@@ -10,6 +10,7 @@ import numpy as np
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s, UInt8s
 from pinnersage._kernel import kernel
 from pinnersage.config import RankingConfig
+from pinnersage.ranking.largest import largest
 from pinnersage.ranking.moment import Moment, UserView
 from pinnersage.retrieval._merge import make_set, slot_of
 from pinnersage.retrieval.draw import seen_rows
@@ -113,7 +114,7 @@ class WideSet:
         found = []
         for scores in (user.links.regression[:-1], user.links.cosine[:-1]):
             left = _where_allowed(scores, linked, self._moment.pool, barred)
-            best = np.argpartition(-left, n)[:n] if n < len(left) else np.arange(len(left))
+            best = largest(left[None], n)[0] if 0 < n < len(left) else np.arange(len(left))[:n]
             found.append(linked[best[left[best] > 0]])
         return found
 

@@ -65,17 +65,18 @@ def examples_at(
     """
     end_ms = moment.moment_ms + round(config.horizon_days * MS_PER_DAY)
     rng = np.random.default_rng((config.ranker_seed, moment.moment_ms % 2**63))
-    users = _acting_users(log, moment.moment_ms, end_ms, interests.window_ms, config.min_actions)
+    known, later = log.as_of(moment.moment_ms), log.as_of(end_ms)
+    users = _acting_users(known, later, moment.moment_ms, end_ms, interests.window_ms, config.min_actions)
     users = rng.permutation(users)[: config.n_users_per_moment]
     is_whole = np.arange(len(users)) < n_whole
     order = np.argsort(users)
     users, is_whole = users[order], is_whole[order]
-    records = records_before(log, users, moment.embeddings, interests, moment.moment_ms)
+    records = records_before(known, users, moment.embeddings, interests, moment.moment_ms)
     wide = WideSet(moment, config)
     proposed = propose(users, records, round(config.n_proposed_per_slot * config.budget))
     drawn, whole = _Gathered(), _Gathered()
     for u, user in enumerate(users.tolist()):
-        targets = _targets(log, user, moment, end_ms, repeats=config.repeats)
+        targets = _targets(known, later, user, moment, end_ms, repeats=config.repeats)
         viewed = moment.view(records.record(u))
         rows = wide.of_user(viewed, proposed[u], config.budget, repeats=config.repeats).rows
         is_target = are_in(rows, make_set(targets, 1))
@@ -113,20 +114,26 @@ class _Gathered:
         )
 
 
-def _acting_users(log: LogArrays, start_ms: int, end_ms: int, window_ms: int, min_actions: int) -> Int64s:
+def _acting_users(
+    known: LogArrays, later: LogArrays, start_ms: int, end_ms: int, window_ms: int, min_actions: int
+) -> Int64s:
     """Return the users with enough actions in the window before, and some in ``[start_ms, end_ms)``."""
-    before = (log.times_ms < start_ms) & (log.times_ms >= start_ms - window_ms)
-    after = (log.times_ms >= start_ms) & (log.times_ms < end_ms) & likes(log.weights)
-    n_before, n_after = (np.concatenate(([0], np.cumsum(m)))[log.offsets] for m in (before, after))
+    before = (known.times_ms < start_ms) & (known.times_ms >= start_ms - window_ms)
+    after = (later.times_ms >= start_ms) & (later.times_ms < end_ms) & likes(later.weights)
+    n_before, n_after = (
+        np.concatenate(([0], np.cumsum(m)))[log.offsets] for log, m in ((known, before), (later, after))
+    )
     return np.flatnonzero((np.diff(n_before) >= min_actions) & (np.diff(n_after) > 0))
 
 
-def _targets(log: LogArrays, user: int, moment: Moment, end_ms: int, *, repeats: bool) -> Int32s:
-    rows = items_between(log, user, moment.moment_ms, end_ms, liked=True)
+def _targets(
+    known: LogArrays, later: LogArrays, user: int, moment: Moment, end_ms: int, *, repeats: bool
+) -> Int32s:
+    rows = items_between(later, user, moment.moment_ms, end_ms, liked=True)
     rows = rows[moment.pool[rows]]
     if repeats:
         return rows
-    return np.setdiff1d(rows, items_between(log, user, 0, moment.moment_ms), assume_unique=True)
+    return np.setdiff1d(rows, items_between(known, user, 0, moment.moment_ms), assume_unique=True)
 
 
 def _kept(is_target: Bools, n_negatives: int, rng: np.random.Generator) -> Int64s:

@@ -14,9 +14,11 @@ from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import DataError
 from pinnersage.ranking._extras import needed, one_thread
 from pinnersage.ranking.actions import LogArrays, users_of_actions
+from pinnersage.ranking.largest import largest
 from pinnersage.ranking.links import ItemLinks, Links
 
 _COSINE_DAMPING = 3.0
+_ROWS_AT_ONCE = 512
 
 
 @kernel
@@ -68,7 +70,7 @@ def _user_items(
     log: LogArrays, moment_ms: int, window_days: float, n_items_linked: int
 ) -> tuple[Int64s, Int32s, Int32s]:
     """Return users' distinct chosen items as ragged columns, and the item of each column."""
-    n_items = len(log.born_ms)
+    log, n_items = log.as_of(moment_ms), len(log.born_ms)
     recent = (log.times_ms < moment_ms) & (log.times_ms >= moment_ms - window_days * MS_PER_DAY)
     recent &= likes(log.weights)
     pairs = np.unique(users_of_actions(log)[recent].astype(np.int64) * n_items + log.item_rows[recent])
@@ -108,8 +110,10 @@ def _regression(common: Float32s, ridge: float) -> Float32s:
 def _strongest(matrix: npt.NDArray[Any], n_links: int) -> ItemLinks:
     """Keep the ``n_links`` entries of largest size of each row; equal ones by smaller item."""
     n = min(n_links, max(0, len(matrix) - 1))
-    at = np.argpartition(-np.abs(matrix), n, axis=1)[:, :n] if n else np.empty((len(matrix), 0), np.int64)
-    at = np.sort(at, axis=1)
+    at = np.empty((len(matrix), n), np.int32)
+    for start in range(0, len(matrix) if n else 0, _ROWS_AT_ONCE):
+        sizes = np.abs(matrix[start : start + _ROWS_AT_ONCE])
+        at[start : start + len(sizes)] = largest(sizes, n)
     strengths = np.take_along_axis(matrix, at, axis=1)
     offsets = np.arange(len(matrix) + 1, dtype=np.int64) * n
-    return ItemLinks(offsets, at.reshape(-1).astype(np.int32), strengths.reshape(-1))
+    return ItemLinks(offsets, at.reshape(-1), strengths.reshape(-1))

@@ -130,6 +130,7 @@ def moment_before(
     links
         What :func:`links_before` gave for this or an earlier moment, to save the time.
     """
+    log = log.as_of(moment_ms)
     pool = available & (log.born_ms < moment_ms)
     statistics = statistics_before(log, moment_ms)
     links = links or links_before(log, moment_ms)

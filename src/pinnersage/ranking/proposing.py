@@ -9,6 +9,7 @@ import numpy as np
 from pinnersage._arrays import Int32s, Int64s
 from pinnersage.interests.history import history_of
 from pinnersage.interests.record import RecordBatch
+from pinnersage.ranking.largest import largest
 from pinnersage.ranking.moment import Moment
 from pinnersage.retrieval.draw import seen_rows
 from pinnersage.retrieval.retriever import Retriever
@@ -53,7 +54,7 @@ def from_mean(moment: Moment, *, repeats: bool) -> Propose:
             if not repeats:
                 cosines[seen_rows(record)] = -np.inf
             n = min(k, int(np.isfinite(cosines).sum()))
-            best = np.sort(np.argpartition(-cosines, min(n, len(cosines) - 1))[:n])
+            best = largest(cosines[None], n)[0] if n else np.empty(0, np.int32)
             out[u, :n] = best[np.argsort(-cosines[best], kind="stable")]
         return out
 

@@ -76,6 +76,7 @@ class ItemStatistics:
 
 def statistics_before(log: LogArrays, moment_ms: int) -> ItemStatistics:
     """Count the actions strictly before a moment."""
+    log = log.as_of(moment_ms)
     past = (log.times_ms < moment_ms) & likes(log.weights)
     users, rows, times = users_of_actions(log)[past], log.item_rows[past], log.times_ms[past]
     n_items = len(log.born_ms)

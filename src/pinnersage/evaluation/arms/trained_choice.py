@@ -49,7 +49,10 @@ def span(log: ReplayLog, start_ms: int, n_days: int, *, window_days: float, min_
     end_ms = start_ms + n_days * MS_PER_DAY
     known = log.before(end_ms)
     # Births stay as they are: an item born in the span was not there to be recommended.
-    at_once = replace(known, times_ms=np.minimum(known.times_ms, start_ms))
+    overruled = known.overruled
+    if overruled is not None:
+        overruled = replace(overruled, until_ms=np.minimum(overruled.until_ms, start_ms))
+    at_once = replace(known, times_ms=np.minimum(known.times_ms, start_ms), overruled=overruled)
     (day,) = walk(at_once, start_ms, 1, window_ms=round(window_days * MS_PER_DAY), min_actions=min_actions)
     return day
 

@@ -170,7 +170,7 @@ def _cut(log: ReplayLog, until_ms: int | None) -> int:
     if until_ms is None:
         return (newest_ms // MS_PER_DAY + 1) * MS_PER_DAY
     cut_ms = min(until_ms, newest_ms + MS_PER_DAY) // MS_PER_DAY * MS_PER_DAY
-    if cut_ms <= oldest_ms:
+    if not len(log.before(cut_ms).item_rows):
         raise DataError(
             f"nothing to tune on before {rfc3339(cut_ms)}: expected actions there, the log runs from "
             f"{rfc3339(oldest_ms)} to {rfc3339(newest_ms)}"
