@@ -13,6 +13,7 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 from pinnersage.config import BuildConfig, RetrievalConfig
 from pinnersage.errors import DataError, UsageError
 from pinnersage.evaluation.replay import ReplayLog
+from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.tuning.result import TuningResult
 from pinnersage.evaluation.tuning.running import tune_log
 from pinnersage.evaluation.tuning.settings import TuningSettings
@@ -183,8 +184,24 @@ def test_a_mode_that_needs_a_ranker_is_refused_without_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget": 0}, {"train_days": 0}, {"metric": "luck"}, {"days": 3}, {"max_seconds": 0}]
+    "wrong",
+    [
+        {"budget": 0},
+        {"train_days": 0},
+        {"metric": "luck"},
+        {"days": 3},
+        {"max_seconds": 0},
+        {"max_seconds": float("inf")},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TuningSettings(**wrong)
+
+
+@pytest.mark.parametrize("settings", [TuningSettings, EvaluationConfig])
+def test_intervals_need_more_than_a_few_resamples(settings: type[TuningSettings | EvaluationConfig]) -> None:
+    for n in (0, 1, 19):
+        with pytest.raises(ValueError, match="n_resamples"):
+            settings(n_resamples=n)
+    assert settings(n_resamples=20).n_resamples == 20
