@@ -124,7 +124,7 @@ class IndexConfig(_Frozen):
 
     target_recall: float = Field(default=0.99, gt=0, le=1)
     exact_below: int = Field(default=20_000, ge=0)
-    min_quality: float | None = None
+    min_quality: float | None = Field(default=None, allow_inf_nan=False)
     seed: int = 0
 
 

@@ -172,7 +172,7 @@ def test_a_finished_report_of_another_study_is_left_alone(
 
 def test_the_same_study_may_get_other_arms_and_settings(world: ReplayLog, tmp_path: Path) -> None:
     run(world, tmp_path, arms=["popular"])
-    report = run(world, tmp_path, arms=["mean-0"], evaluation=EvaluationConfig(budgets=(7,), n_resamples=9))
+    report = run(world, tmp_path, arms=["mean-0"], evaluation=EvaluationConfig(budgets=(7,), n_resamples=20))
     assert list(report.arms) == ["mean-0"]
 
 

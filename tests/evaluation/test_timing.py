@@ -208,7 +208,7 @@ def test_an_evaluation_times_longest_first_time_lists_after_the_walk(tmp_path: P
 
     evaluate_log(
         LOG, out_dir=tmp_path, first_day_ms=CUT, n_days=4, arms=[], more_arms=more, page=False,
-        evaluation=EvaluationConfig(budgets=(3, 7), n_resamples=5),
+        evaluation=EvaluationConfig(budgets=(3, 7), n_resamples=20),
     )  # fmt: skip
     walked, timed = arm.asked[: 4 * 2 * 2], arm.asked[4 * 2 * 2 :]
     assert [asked[1:] for asked in timed] == [(7, "first_time")] * N_GROUPS

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pinnersage.errors import UsageError
 
 DEFAULT_BUDGETS: tuple[int | float, ...] = (400, 0.01, 0.05)
+MIN_RESAMPLES = 20
+"""Fewer tell nothing of the ends of a 95 % interval; of one, the interval has no width at all."""
 
 
 class EvaluationConfig(BaseModel):
@@ -26,7 +28,7 @@ class EvaluationConfig(BaseModel):
     min_actions
         A user is measured on a day when this many actions are in the window before it.
     n_resamples
-        Of the users, for 95 % intervals.
+        Of the users, for 95 % intervals; 20 at least, and for figures to go by many more.
     seed
         Of draws, impressions and resamples.
     """
@@ -37,7 +39,7 @@ class EvaluationConfig(BaseModel):
     relevance_cosine: float = Field(default=0.8, ge=-1, le=1)
     n_impressions_per_action: int = Field(default=20, ge=1)
     min_actions: int = Field(default=1, ge=1)
-    n_resamples: int = Field(default=1_000, ge=1)
+    n_resamples: int = Field(default=1_000, ge=MIN_RESAMPLES)
     seed: int = Field(default=0, ge=0)
 
     @field_validator("budgets")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
 from tests.evaluation.tuning.tuning_worlds import QUICK, UNTIL, close_topics
 
 from pinnersage.cli.settings import load_config
@@ -66,6 +67,24 @@ def test_the_file_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monk
         replace(result, chosen=BuildConfig()).write(file)
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["tuned.toml"]
+
+
+FLOATS = [
+    f"{section}.{name}"
+    for section, values in BuildConfig()
+    if isinstance(values, BaseModel)
+    for name, field in type(values).model_fields.items()
+    if "float" in str(field.annotation) and "Literal" not in str(field.annotation)
+]
+
+
+@pytest.mark.parametrize("key", FLOATS)
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_no_setting_is_infinite_or_not_a_number(key: str, value: float) -> None:
+    # TOML and the manifest of a model have no such numbers, as JSON writes them.
+    assert "index.min_quality" in FLOATS
+    with pytest.raises(ValidationError):
+        with_values(BuildConfig(), {key: value})
 
 
 @pytest.mark.parametrize("name", ["tuned.json", "nowhere/tuned.toml", "."])

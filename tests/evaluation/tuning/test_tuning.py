@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,15 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 
 from pinnersage.config import BuildConfig, RetrievalConfig
 from pinnersage.errors import DataError, UsageError
+from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.replay import ReplayLog
-from pinnersage.evaluation.tuning.result import TuningResult
+from pinnersage.evaluation.settings import EvaluationConfig
+from pinnersage.evaluation.tuning.comparing import Pairs
+from pinnersage.evaluation.tuning.result import HeldOut, TuningResult, choices_of
 from pinnersage.evaluation.tuning.running import tune_log
+from pinnersage.evaluation.tuning.search import Step
 from pinnersage.evaluation.tuning.settings import TuningSettings
+from pinnersage.evaluation.tuning.words import decided, gained, judged
 
 ALPHA = "alpha (max_merge_cost)"
 HELD_OUT = UNTIL - 7 * DAY
@@ -85,6 +91,38 @@ def test_what_is_worse_on_the_held_out_days_is_not_advised(found: TuningResult) 
     assert result.config == result.default
     assert "so the default stays" in result.sentences[-1]
     assert "# Nothing differs from the defaults." in result.toml()
+
+
+def judged_on(*figures: tuple[float, float]) -> HeldOut:
+    old, new = np.array(figures, np.float64).reshape(-1, 2).T
+    pairs = Pairs(200, 0)
+    nothing = pairs.gain(new, new)
+    return HeldOut(nothing, nothing, None, pairs.gain(new, old), len(old), len(old))
+
+
+def test_where_the_default_finds_nothing_the_difference_is_the_verdict() -> None:
+    assert judged_on(*[(0.0, 1.0)] * 9).verdict == "better"
+    assert judged_on(*[(1.0, 0.0)] * 9).verdict == "worse"
+    assert judged_on(*[(0.0, 0.0)] * 9).verdict == "not told apart"
+    assert judged_on().verdict == "not measured"
+    about = {
+        "held_out": {"from": "2020-01-01", "until": "2020-01-08"},
+        "tuning": {"metric": "recall", "targets": "first_time"},
+    }
+    told = judged(about, judged_on(*[(0.0, 1.0)] * 9))
+    assert "better recall" in told
+    assert "+1.0000 [+1.0000, +1.0000]; 9 users" in told
+    for nobody in (judged_on(), replace(judged_on(), gain=None)):
+        assert "nobody acts on an item of the pool that is new to them" in judged(about, nobody)
+        assert "nan" not in judged(about, nobody)
+
+
+def test_a_group_that_came_back_to_its_default_gains_nothing() -> None:
+    key, gain = "interests.max_merge_cost", Estimate(0.1, 0.05, 0.15, 60)
+    steps = [Step(ALPHA, {key: a}, {key: b}, gain, gained(gain)) for a, b in ((1.5, 1.0), (1.0, 1.5))]
+    (choice,) = choices_of(steps, {ALPHA: {key: 1.5}})
+    assert (choice.changed, choice.gain) == (False, None)
+    assert "kept the default 1.5; it was left for 1.0, and came back" in decided(choice)
 
 
 def test_equal_calls_have_equal_results(found: TuningResult) -> None:
@@ -183,8 +221,24 @@ def test_a_mode_that_needs_a_ranker_is_refused_without_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"budget": 0}, {"train_days": 0}, {"metric": "luck"}, {"days": 3}, {"max_seconds": 0}]
+    "wrong",
+    [
+        {"budget": 0},
+        {"train_days": 0},
+        {"metric": "luck"},
+        {"days": 3},
+        {"max_seconds": 0},
+        {"max_seconds": float("inf")},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TuningSettings(**wrong)
+
+
+@pytest.mark.parametrize("settings", [TuningSettings, EvaluationConfig])
+def test_intervals_need_more_than_a_few_resamples(settings: type[TuningSettings | EvaluationConfig]) -> None:
+    for n in (0, 1, 19):
+        with pytest.raises(ValueError, match="n_resamples"):
+            settings(n_resamples=n)
+    assert settings(n_resamples=20).n_resamples == 20

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.bootstrap import Estimate
+from pinnersage.evaluation.tuning import words
 from pinnersage.evaluation.tuning.search import Step, Tried
 from pinnersage.evaluation.tuning.toml_text import differing, toml_text
 from pinnersage.items._files import finished_file
@@ -34,7 +35,7 @@ class Choice:
         Dotted key -> value.
     gain
         On the training days, of what was chosen over what stood then, or of the best other where
-        nothing changed; None where nothing was compared.
+        nothing changed; None where nothing was compared, or what was chosen was left again.
     why
         In words.
     """
@@ -60,7 +61,9 @@ class HeldOut:
     default, chosen
         Mean over users.
     lift
-        Chosen / default; None where nothing was chosen.
+        Chosen / default; None where nothing was chosen, or the default finds nothing to compare with.
+    gain
+        Chosen - default, of the same users; None where nothing was chosen.
     n_users, n_targets
         What it rests on.
     """
@@ -68,19 +71,21 @@ class HeldOut:
     default: Estimate
     chosen: Estimate
     lift: Estimate | None
+    gain: Estimate | None
     n_users: int
     n_targets: int
 
     @property
     def verdict(self) -> Verdict:
-        """What the interval of the lift says."""
-        if self.lift is None:
+        """What the interval of the lift says, or that of the gain where there is no lift."""
+        if self.gain is None:
             return "unchanged"
-        if not math.isfinite(self.lift.low):
+        if not self.gain.n_users:
             return "not measured"
-        if self.lift.low > 1:
+        told, even = (self.gain, 0) if self.lift is None else (self.lift, 1)
+        if told.low > even:
             return "better"
-        return "worse" if self.lift.high < 1 else "not told apart"
+        return "worse" if told.high < even else "not told apart"
 
 
 @dataclass(frozen=True)
@@ -194,6 +199,7 @@ def _held_out_dict(held_out: HeldOut) -> dict[str, Any]:
         "default": held_out.default.to_dict(),
         "chosen": held_out.chosen.to_dict(),
         "lift": held_out.lift and held_out.lift.to_dict(),
+        "gain": held_out.gain and held_out.gain.to_dict(),
         "verdict": held_out.verdict,
         "n_users": held_out.n_users,
         "n_targets": held_out.n_targets,
@@ -232,6 +238,10 @@ def choices_of(steps: list[Step], default: dict[str, dict[str, Any]]) -> tuple[C
     """
     found: dict[str, Choice] = {}
     for step in steps:
-        if step.changed or step.group not in found:
-            found[step.group] = Choice(step.group, default[step.group], step.after, step.gain, step.why)
+        old = default[step.group]
+        if step.changed and step.after == old:
+            why = words.came_back(words.values_text(step.before, None))
+            found[step.group] = Choice(step.group, old, old, None, why)
+        elif step.changed or step.group not in found:
+            found[step.group] = Choice(step.group, old, step.after, step.gain, step.why)
     return tuple(found.values())

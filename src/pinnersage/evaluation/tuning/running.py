@@ -215,8 +215,9 @@ def _held_out(
             progress(HELD_OUT, n_done, 2)
     old, new = figures[0], figures[-1]
     told = means(np.stack((old, new), axis=1), resamples(len(users), tuning.n_resamples, tuning.seed))
-    lift = pairs.lift(new, old) if chosen != default else None
-    return HeldOut(told[0], told[1], lift, len(users), n_targets_of(days, tuning.targets))
+    lift, gain = (pairs.lift(new, old), pairs.gain(new, old)) if chosen != default else (None, None)
+    lift = lift if lift and np.isfinite([lift.value, lift.low]).all() else None
+    return HeldOut(told[0], told[1], lift, gain, len(users), n_targets_of(days, tuning.targets))
 
 
 def _fallback(config: BuildConfig | None, default: BuildConfig) -> BuildConfig:

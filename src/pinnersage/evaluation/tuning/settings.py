@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pinnersage.evaluation.replay import Mode
-from pinnersage.evaluation.settings import label
+from pinnersage.evaluation.settings import MIN_RESAMPLES, label
 
 Metric = Literal["recall", "relevance", "ndcg"]
 
@@ -41,7 +41,7 @@ class TuningSettings(BaseModel):
         Settings tried besides the default, and time spent, at most; None: no bound. With a bound on time
         the choice may depend on the machine.
     n_resamples
-        Of the users, for intervals.
+        Of the users, for intervals; 20 at least, and for a choice to go by many more.
     seed
         Of the order of users and of resamples.
     """
@@ -59,8 +59,8 @@ class TuningSettings(BaseModel):
     min_users: int = Field(default=50, ge=1)
     min_targets: int = Field(default=200, ge=1)
     max_trials: int | None = Field(default=None, ge=1)
-    max_seconds: float | None = Field(default=None, gt=0)
-    n_resamples: int = Field(default=2_000, ge=1)
+    max_seconds: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    n_resamples: int = Field(default=2_000, ge=MIN_RESAMPLES)
     seed: int = Field(default=0, ge=0)
 
     @field_validator("budget")

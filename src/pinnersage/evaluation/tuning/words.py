@@ -22,7 +22,10 @@ _VERDICTS = {
     "better": "what was chosen has a better {metric} than the default",
     "not told apart": "what was chosen cannot be told apart from the default on {metric}",
     "worse": "what was chosen has a worse {metric} than the default, so the default stays",
-    "not measured": "nobody acts then, so what was chosen is not proved, and the default stays",
+}
+_NOBODY = {
+    "first_time": "nobody acts on an item of the pool that is new to them",
+    "all": "nobody acts on an item of the pool",
 }
 
 
@@ -77,6 +80,11 @@ def figure(estimate: Estimate) -> str:
 def gained(gain: Estimate) -> str:
     """Say by how much a setting that was chosen did better than what stood."""
     return f"gains {figure(gain)} over what stood"
+
+
+def came_back(option: str) -> str:
+    """Say that another setting was chosen for a while, and the default again."""
+    return f"it was left for {option}, and came back, without a gain, when other settings had changed"
 
 
 def not_better(option: str, gain: Estimate) -> str:
@@ -207,11 +215,17 @@ def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
     days = f"On the held-out days from {span['from'][:10]} to {span['until'][:10]} (not included)"
     rests = f"{held_out.n_users:,} users, {held_out.n_targets:,} targets"
     before = f"{held_out.default.value:.4f}"
-    if held_out.lift is None:
+    if not held_out.n_users:
+        so = (
+            "so the defaults are not measured; nothing else was chosen"
+            if held_out.verdict == "unchanged"
+            else "so what was chosen is not proved, and the default stays"
+        )
+        return f"{days} {_NOBODY[about['tuning']['targets']]}, {so}."
+    if held_out.gain is None:
         return f"{days} the defaults reach {metric} {before} ({rests}); nothing else was chosen."
-    if held_out.verdict == "not measured":
-        return f"{days} {_VERDICTS['not measured']}."
-    figures = f"{before} -> {held_out.chosen.value:.4f}, {_times(held_out.lift)}; {rests}"
+    more = figure(held_out.gain) if held_out.lift is None else _times(held_out.lift)
+    figures = f"{before} -> {held_out.chosen.value:.4f}, {more}; {rests}"
     return f"{days}, which chose nothing, {_VERDICTS[held_out.verdict].format(metric=metric)}: {figures}."
 
 
