@@ -14,6 +14,7 @@ from tests.model.test_live import CONFIG, DAY_MS, START_MS, VECTORS, built, item
 from pinnersage import PinnerSage
 from pinnersage.model import turns, upkeep
 from pinnersage.model.live import LiveModel
+from pinnersage.model.verification import Verification
 from pinnersage.retrieval.faiss_index import build_index
 from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
@@ -26,6 +27,19 @@ NEW = NewAction("new", "i07", LAST_MS)
 def live(tmp_path: Path) -> Iterator[LiveModel]:
     with LiveModel(built(tmp_path / "m", log()[:200])) as opened:
         yield opened
+
+
+def test_a_record_that_differs_in_several_ways_is_one_record() -> None:
+    found = Verification()
+    for user, reasons in (("u", ["labels", "weights"]), ("v", []), ("u", ["lost"]), ("w", ["labels"])):
+        found.note(user, reasons)
+    told = found.to_dict()
+    assert told["n_differing"] == 2
+    assert told["differences"] == {"labels": 2, "weights": 1, "lost": 1}
+    assert [(e["user_id"], e["reason"]) for e in told["examples"]] == [
+        ("u", "labels, weights"),
+        ("w", "labels"),
+    ]
 
 
 def test_a_lost_record_is_found(live: LiveModel) -> None:

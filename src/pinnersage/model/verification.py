@@ -37,7 +37,7 @@ class Verification:
     differences
         Reason -> number of records it concerns.
     examples
-        The first few, as ``{"user_id", "reason"}``.
+        The first few records that differ, as ``{"user_id", "reason"}``.
     """
 
     n_users: int = 0
@@ -47,18 +47,21 @@ class Verification:
     n_waiting_for_build: int = 0
     differences: dict[str, int] = field(default_factory=dict)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    _differing: set[UserId] = field(default_factory=set, repr=False)
 
     @property
     def n_differing(self) -> int:
-        """Number of differences; 0 is what is expected."""
-        return sum(self.differences.values())
+        """Number of records that differ; 0 is what is expected."""
+        return len(self._differing)
 
     def note(self, user_id: UserId, reasons: Sequence[str]) -> None:
         """Count what differs about a user."""
         for reason in reasons:
             self.differences[reason] = self.differences.get(reason, 0) + 1
-            if len(self.examples) < MAX_EXAMPLES:
-                self.examples.append({"user_id": user_id, "reason": reason})
+        if reasons and user_id not in self._differing and len(self.examples) < MAX_EXAMPLES:
+            self.examples.append({"user_id": user_id, "reason": ", ".join(reasons)})
+        if reasons:
+            self._differing.add(user_id)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
