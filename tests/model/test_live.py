@@ -264,6 +264,22 @@ def test_what_is_taken_back_does_not_count(live: LiveModel) -> None:
     assert live.verify().n_differing == 0
 
 
+@pytest.mark.parametrize("event_id", ["e1", None])
+def test_what_is_taken_back_and_comes_again_makes_the_journal_no_longer(
+    live: LiveModel, event_id: str | None
+) -> None:
+    first = NewAction("u1", "i07", START_MS + 119 * DAY_MS, "save", event_id=event_id)
+    other = replace(first, item_id="i08", event_id=event_id and "e2")
+    sent = [first, replace(first, retract=True), replace(other, retract=True), other]
+    told = [[(o.status, bool(o.reason)) for o in live.add_actions(sent)] for _ in range(3)]
+    assert told[0] == [("accepted", True), ("accepted", False), ("accepted", False), ("accepted", True)]
+    assert (
+        told[1:] == [[("accepted", True), ("duplicate", False), ("duplicate", False), ("accepted", True)]] * 2
+    )
+    assert live.journal().heads().all == len(sent)
+    assert live.verify().n_differing == 0
+
+
 def test_bad_actions_are_rejected_one_by_one(live: LiveModel) -> None:
     far_ms = time.time_ns() // 1_000_000 + DAY_MS
     bad = [

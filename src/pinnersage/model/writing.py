@@ -75,7 +75,8 @@ def add_entries(
     state, writes = fold(before, entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
-    untold = not_in_records(opened, entries, known, state.now_ms)
+    back = {i for i, outcome in enumerate(outcomes) if outcome == TAKEN_BACK}  # No record has these.
+    untold = sorted(back.union(not_in_records(opened, entries, known, state.now_ms)))
     repeated = repeated_in(journal, entries, untold, look_back)
     # What differs under an event id that is known may be the one that counts: that is no needless repeat.
     needless = in_journal(journal, entries, writes.needless | waiting | repeated, look_back)
