@@ -126,6 +126,13 @@ def test_little_data_gets_balanced_lists_and_is_told(call: Run, world: Path) -> 
     assert any("relevant than one averaged vector" in line for line in comments)
 
 
+def test_little_data_leaves_a_second_stage_out_and_says_so(call: Run, world: Path) -> None:
+    ran = call("tune", *tables(world), "--ranker", COLUMNS="160")
+    assert ran.code == 0, ran.err
+    assert "The second stage that was asked for is off" in " ".join(ran.out.split())
+    assert "second stage that was asked for" not in call("tune", *tables(world), COLUMNS="160").out
+
+
 @pytest.mark.parametrize("mode", ["sampled", "budgeted"])
 def test_little_data_keeps_a_mode_that_is_asked_for(call: Run, world: Path, mode: str) -> None:
     file, mine = world / "tuned.toml", world / "mine.toml"

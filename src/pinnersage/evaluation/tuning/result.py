@@ -97,7 +97,7 @@ class TuningResult:
     about
         Data, spans, what was measured and how, as plain values.
     default
-        The configuration that tuning started from.
+        The configuration that tuning started from, without its second stage: one is compared with none.
     chosen
         What the training days chose.
     choices

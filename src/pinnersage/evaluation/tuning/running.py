@@ -235,7 +235,9 @@ def _nothing_chosen(
     for group in groups:
         old, new = (values_of(config, keys_of(group)) for config in (default, fallback))
         choices.append(Choice(group.name, old, new, None, why if old == new else words.safer(why)))
-    told = words.nothing_chosen(about, choices, why, fallback.retrieval.mode, changed=fallback != default)
+    told = words.nothing_chosen(
+        about, choices, why, fallback.retrieval.mode, changed=fallback != default, with_ranker=with_ranker
+    )
     return TuningResult(about, default, fallback, tuple(choices), sentences=told)
 
 

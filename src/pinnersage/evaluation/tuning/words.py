@@ -146,9 +146,15 @@ def safer(why: str) -> str:
 
 
 def nothing_chosen(
-    about: Mapping[str, Any], choices: Sequence[Choice], why: str, mode: str, *, changed: bool
+    about: Mapping[str, Any],
+    choices: Sequence[Choice],
+    why: str,
+    mode: str,
+    *,
+    changed: bool,
+    with_ranker: bool,
 ) -> tuple[str, ...]:
-    """Return why nothing was chosen, and what to build with instead."""
+    """Return why nothing was chosen, and what to build with instead; ``with_ranker``: one was asked for."""
     train = about["train"]
     span = f"in the {about['tuning']['train_days']} training days from {train['from'][:10]} {why}"
     if changed:
@@ -159,8 +165,13 @@ def nothing_chosen(
         )
     else:
         stays = f'Nothing was chosen, and settings stay, retrieval.mode = "{mode}" as asked for: {span}'
+    without = (
+        "The second stage that was asked for is off: on so little nothing could show what it gains. "
+        "To have one all the same, build with --ranker (fit_ranker=True).",
+    )
     return (
         *map(decided, choices),
+        *(without if with_ranker else ()),
         f"{stays}. The log begins on {about['data']['oldest_action'][:10]}; "
         "a longer one, or more --train-days (train_days), would allow a choice.",
     )
