@@ -7,15 +7,16 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Float32s, Int32s, Int64s, UInt8s, UInt64s
+from pinnersage._arrays import Int32s, Int64s
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.actions.liking import likes
 from pinnersage.config import InterestConfig
 from pinnersage.interests.build import build_records
+from pinnersage.interests.overruled import Log
 from pinnersage.interests.record import RecordBatch
 
 
-class LogArrays(Protocol):
+class LogArrays(Log, Protocol):
     """A log as arrays; user ``u`` owns ``offsets[u]:offsets[u + 1]``, times ascending.
 
     Attributes
@@ -27,30 +28,6 @@ class LogArrays(Protocol):
     born_ms
         int64 ``(n_items,)``: when an item came to be; later than all actions where unknown.
     """
-
-    @property
-    def offsets(self) -> Int64s:
-        """Where each user begins, and the end."""
-
-    @property
-    def item_rows(self) -> Int32s:
-        """Item of each action."""
-
-    @property
-    def times_ms(self) -> Int64s:
-        """Time of each action."""
-
-    @property
-    def weights(self) -> Float32s:
-        """Weight of each action."""
-
-    @property
-    def kinds(self) -> UInt8s:
-        """Kind of each action."""
-
-    @property
-    def event_keys(self) -> UInt64s:
-        """Event of each action; 0 without one."""
 
     @property
     def born_ms(self) -> Int64s:
