@@ -127,8 +127,8 @@ def measure(
     modes: tuple[RecommendMode, ...] = ("sampled", "budgeted", "balanced")
     for mode in modes:
         config = RetrievalConfig(mode=mode)
-        warm = Retriever(index, mapped, pool, config, cache_size=200_000)
-        cold = Retriever(index, mapped, pool, config, cache_size=0)
+        warm = Retriever(index, mapped, pool, config, cache_bytes=2**30)
+        cold = Retriever(index, mapped, pool, config, cache_bytes=0)
 
         def ask(retriever: Retriever) -> Callable[[int], Any]:
             return lambda n: retriever.recommend(records[n], K, seed=n)

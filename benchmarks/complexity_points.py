@@ -109,7 +109,7 @@ def one_user(n: int, dim: int, n_items: int, rounds: int) -> Found:
     found["record"] = [float(len(encode_record(record)))]
     found["interests"] = [float(record.n_interests)]
     with tempfile.TemporaryDirectory() as folder:
-        retriever, close = indexed(Path(folder) / "index", embeddings, 1_000)
+        retriever, close = indexed(Path(folder) / "index", embeddings, 2**20)
         for mode in MODES:
             found |= asked(f"recommend, {mode}", retriever, [record], mode, rounds)
         close()
@@ -190,24 +190,24 @@ def items(n_items: int, dim: int, rounds: int, most_alike: int = MANY_ALIKE) -> 
         records = build_records(batch, x, CONFIG, NOW_MS)
         people = [records.record(u) for u in range(records.n_users)]
         for mode in MODES:
-            for word, size in (("cold", 0), ("warm", 20_000)):
+            for word, size in (("cold", 0), ("warm", 2**26)):
                 retriever, close = opened(folder / "index0", x, size)
                 found |= asked(f"recommend, {mode}, {word}", retriever, people, mode, 5)
                 close()
     return found
 
 
-def indexed(folder: Path, embeddings: Any, cache_size: int) -> tuple[Retriever, Callable[[], None]]:
+def indexed(folder: Path, embeddings: Any, cache_bytes: int) -> tuple[Retriever, Callable[[], None]]:
     """Build an index and open it."""
     build_index(embeddings, np.ones(len(embeddings), np.bool_), folder, IndexConfig(), 1)
-    return opened(folder, embeddings, cache_size)
+    return opened(folder, embeddings, cache_bytes)
 
 
-def opened(folder: Path, embeddings: Any, cache_size: int) -> tuple[Retriever, Callable[[], None]]:
+def opened(folder: Path, embeddings: Any, cache_bytes: int) -> tuple[Retriever, Callable[[], None]]:
     """Return a retriever over an index, and what closes it."""
     index = open_index(folder, embeddings)
     pool = np.ones(len(embeddings), np.bool_)
-    return Retriever(index, embeddings, pool, RetrievalConfig(), cache_size=cache_size), index.close
+    return Retriever(index, embeddings, pool, RetrievalConfig(), cache_bytes=cache_bytes), index.close
 
 
 def asked(name: str, retriever: Retriever, people: list[Any], mode: Any, rounds: int) -> Found:

@@ -93,16 +93,16 @@ def test_a_merge_that_goes_on_equals_one_that_begins_anew(
     index: Any = Fickle(items, missed)
     for k in (share, 3 * share, n):
         found = fill(
-            ask, k, cache=NeighborCache(index, items, 100), pool=pool, matrix=as_matrix(items),
+            ask, k, cache=NeighborCache(index, items, 2**20), pool=pool, matrix=as_matrix(items),
             near_duplicate_cosine=limit,
         )  # fmt: skip
-        assert same(found, filled_anew(ask, k, NeighborCache(index, items, 100), pool, items, limit))
+        assert same(found, filled_anew(ask, k, NeighborCache(index, items, 2**20), pool, items, limit))
 
 
 def test_a_merge_begins_anew_once_however_often_lists_run_out(monkeypatch: pytest.MonkeyPatch) -> None:
     ask, items, pool = asked(7, 2_000, 5, 40)
     counts = {name: counted(monkeypatch, name) for name in ("offer_and_merge", "merge_on")}
-    cache = NeighborCache(ExactIndex(items), items, 100)
+    cache = NeighborCache(ExactIndex(items), items, 2**20)
     fill(ask, 600, cache=cache, pool=pool, matrix=as_matrix(items), near_duplicate_cosine=0.999)
     assert len(counts["offer_and_merge"]) <= 2
     assert len(counts["merge_on"]) >= 5

@@ -15,7 +15,7 @@ from pinnersage.items.live import LiveItems
 from pinnersage.items.table import ItemTable
 from pinnersage.items.vocabulary import ItemVocabulary
 from pinnersage.retrieval.exact import ExactIndex
-from pinnersage.retrieval.neighbors import NeighborCache
+from pinnersage.retrieval.neighbors import NeighborCache, bytes_of
 from pinnersage.retrieval.overlay import OverlayIndex
 
 DIM, N_SPARE = 3, 12
@@ -57,7 +57,7 @@ def test_items_that_come_stand_where_a_search_finds_them(
     """Whole numbers tie often; with uneven ones every sum is rounded."""
     scale = np.float32(0.1) if uneven else np.float32(1)
     index, items = live((scale * np.array(old, np.float32)).astype(dtype))
-    cache = NeighborCache(index, items.embeddings, 100)
+    cache = NeighborCache(index, items.embeddings, 2**20)
     depths = st.sampled_from([1, 2, 4, len(old), len(old) + 3, len(old) + len(new)])
     for number, vector in enumerate(new):
         asked = data.draw(st.lists(st.tuples(st.integers(0, len(items) - 1), depths), max_size=4))
@@ -70,23 +70,38 @@ def test_items_that_come_stand_where_a_search_finds_them(
         assert_like_a_search(cache, index, items)
 
 
-def test_many_items_at_once_and_items_near_to_everything_empty_the_cache(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("n_new", [2, 3])
+def test_lists_that_missed_many_new_items_are_looked_up_anew(
+    monkeypatch: pytest.MonkeyPatch, n_new: int
 ) -> None:
-    monkeypatch.setattr("pinnersage.retrieval.neighbors._MOST_TAKEN_IN", 2)
-    monkeypatch.setattr("pinnersage.retrieval.neighbors._MOST_GAINING", 2)
-    for n_new, n_asked, n_left in ((2, 2, 2), (3, 2, 0), (1, 3, 0)):
-        index, items = live(np.eye(DIM, dtype=np.float32))
-        cache = NeighborCache(index, items.embeddings, 100)
-        cache.of_items(range(n_asked), [DIM] * n_asked)
-        for number in range(n_new):
-            items.put(10 + number, np.ones(DIM, np.float32), {})
-        cache.take_in(range(DIM, len(items)))
-        assert len(cache.keys()) == n_left
-        assert_like_a_search(cache, index, items)
+    monkeypatch.setattr("pinnersage.retrieval.neighbors._MOST_MISSED", 2)
+    index, items = live(np.eye(DIM, dtype=np.float32))
+    cache = NeighborCache(index, items.embeddings, 2**20)
+    cache.of_items([0, 1], [DIM] * 2)
+    for number in range(n_new):
+        row, _ = items.put(10 + number, np.ones(DIM, np.float32), {})
+        cache.take_in([row])
+    assert_like_a_search(cache, index, items)
+    n_anew = 0 if n_new <= 2 else 2
+    assert (cache.counts().n_hits, cache.counts().n_misses) == (2 - n_anew, 2 + n_anew)
 
 
-def test_a_search_under_way_when_an_item_comes_leaves_nothing_behind() -> None:
+def test_what_is_held_takes_the_memory_that_is_counted() -> None:
+    vectors = np.random.default_rng(1).normal(size=(50, DIM)).astype(np.float32)
+    index, items = live(vectors)
+    cache = NeighborCache(index, items.embeddings, 3 * bytes_of(32) + bytes_of(50))
+    for row in (1, 2, 3, 4, 1, 5):
+        cache.of_items([row], [32])
+        cache.of_items([row], [64])  # all 50 there are
+        if row == 3:
+            new, _ = items.put("new", vectors[1], {})
+            cache.take_in([new])
+    assert cache._n_bytes == sum(held.neighbors.n_bytes for held in cache._lists.values())
+    assert cache._n_bytes <= 3 * bytes_of(32) + bytes_of(50)
+    assert_like_a_search(cache, index, items)
+
+
+def test_a_search_under_way_when_an_item_comes_leaves_nothing_wrong_behind() -> None:
     index, items = live(np.eye(DIM, dtype=np.float32))
     searched, came = threading.Event(), threading.Event()
 
@@ -97,7 +112,7 @@ def test_a_search_under_way_when_an_item_comes_leaves_nothing_behind() -> None:
             assert came.wait(10)
             return found
 
-    cache = NeighborCache(Slow(ExactIndex(np.eye(DIM, dtype=np.float32)), items), items.embeddings, 100)
+    cache = NeighborCache(Slow(ExactIndex(np.eye(DIM, dtype=np.float32)), items), items.embeddings, 2**20)
     asking = threading.Thread(target=cache.of_items, args=([0], [2]))
     asking.start()
     assert searched.wait(10)
@@ -105,8 +120,9 @@ def test_a_search_under_way_when_an_item_comes_leaves_nothing_behind() -> None:
     cache.take_in([row])
     came.set()
     asking.join()
-    assert cache.keys() == []
+    assert_like_a_search(cache, index, items)
     assert cache.of_items([0], [9])[0].rows.tolist() == [0, row, 1, 2]
     cache.take_in([row])  # a search that saw the item before it was told of
-    assert cache.keys() == []
+    n_misses = cache.counts().n_misses
     assert_like_a_search(cache, index, items)
+    assert cache.counts().n_misses == n_misses + 1  # Of depth 9; the list of two is full of as good ones.

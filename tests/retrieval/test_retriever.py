@@ -18,6 +18,7 @@ from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval.draw import proportional_shares, sample_interests
 from pinnersage.retrieval.exact import ExactIndex
+from pinnersage.retrieval.neighbors import bytes_of
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.testing.index import clustered
 
@@ -185,8 +186,8 @@ def test_both_paths_equal_their_naive_twins(case: dict[str, Any]) -> None:
     items, record, pool, config = case["items"], case["record"], case["pool"], case["config"]
     k, seed = case["k"], case["seed"]
     seen = {*record.item_rows.tolist(), *record.seen_rows.tolist()} if config.exclude_seen else set()
-    for cache_size in (0, 1, 100):
-        retriever = Retriever(ExactIndex(items), items, pool, config, cache_size=cache_size)
+    for n_lists in (0, 1, 100):
+        retriever = Retriever(ExactIndex(items), items, pool, config, cache_bytes=n_lists * bytes_of(32))
         for _ in range(2):
             sampled = retriever.recommend(record, k, seed=seed, mode="sampled")
             budgeted = retriever.recommend(record, k, seed=seed, mode="budgeted")
@@ -385,7 +386,7 @@ def test_the_callers_pool_is_not_touched(items: Float32s) -> None:
 
 
 def test_the_cache_counts_and_is_bounded(items: Float32s) -> None:
-    retriever = Retriever(ExactIndex(items), items, np.ones(N_ITEMS, np.bool_), cache_size=2)
+    retriever = Retriever(ExactIndex(items), items, np.ones(N_ITEMS, np.bool_), cache_bytes=2 * bytes_of(32))
     counts = []
     for row in (1, 2, 1, 3, 2):
         retriever.neighbors(row, 5)
@@ -430,7 +431,7 @@ def test_half_precision_gives_nearly_the_same(items: Float32s) -> None:
 
 
 def test_many_threads_get_what_one_gets(items: Float32s) -> None:
-    retriever = Retriever(ExactIndex(items), items, np.ones(N_ITEMS, np.bool_), cache_size=5)
+    retriever = Retriever(ExactIndex(items), items, np.ones(N_ITEMS, np.bool_), cache_bytes=5 * bytes_of(32))
     users = [record_of([[i], [i + 100, i + 101], [i + 200]]) for i in range(60)]
     expected = [pairs(retriever_of(items).recommend(user, 25, seed=i)) for i, user in enumerate(users)]
     wrong: list[int] = []

@@ -113,9 +113,9 @@ class WideSet:
         linked, n = self._moment.links.linked, round(self._config.n_linked_per_slot * n_slots)
         found = []
         for scores in (user.links.regression[:-1], user.links.cosine[:-1]):
-            left = _where_allowed(scores, linked, self._moment.pool, barred)
-            best = largest(left[None], n)[0] if 0 < n < len(left) else np.arange(len(left))[:n]
-            found.append(linked[best[left[best] > 0]])
+            places, left = _where_allowed(scores, linked, self._moment.pool, barred)
+            best = largest(left[None], n)[0] if 0 < n < len(left) else np.arange(min(n, len(left)))
+            found.append(linked[places[best]])
         return found
 
     def _in_categories(self, user: UserView, n_slots: int, barred: Int32s) -> Int32s:
@@ -166,13 +166,15 @@ def _first(order: Int32s, n: int, pool: Bools, barred: Int32s) -> Int32s:
 
 
 @kernel
-def _where_allowed(scores: Float32s, rows: Int32s, pool: Bools, barred: Int32s) -> Float32s:
-    """Return the scores of ``rows``, 0 where an item is not in the pool or in a set."""
-    out = np.zeros(len(rows), np.float32)
+def _where_allowed(scores: Float32s, rows: Int32s, pool: Bools, barred: Int32s) -> tuple[Int32s, Float32s]:
+    """Return where ``rows`` are in the pool, not in a set, and have a score above 0; and these scores."""
+    places, left = np.empty(len(rows), np.int32), np.empty(len(rows), np.float32)
+    n = 0
     for i in range(len(rows)):
         if scores[i] > 0 and pool[rows[i]] and barred[slot_of(barred, rows[i])] != rows[i]:
-            out[i] = scores[i]
-    return out
+            places[n], left[n] = i, scores[i]
+            n += 1
+    return places[:n], left[:n]
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy.typing as npt
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s
 from pinnersage._kernel import kernel
+from pinnersage.ranking.leaf_masks import LeafMasks
 
 LEAF = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forest:
     """Trees one after the other; the nodes of a tree stand together, its root first.
 
@@ -55,6 +57,8 @@ class Forest:
 
     def scores(self, rows: Float32s) -> Float32s:
         """Return the score of each row, float32 ``(n,)``."""
+        if self._masks is not None:
+            return self._masks.scores(rows, float(self.base[0]))
         scores: Float32s = self.staged(rows, 1)[-1]
         return scores
 
@@ -84,6 +88,10 @@ class Forest:
         end = len(self.features) if n_trees >= self.n_trees else int(self.roots[n_trees])
         nodes = {f.name: getattr(self, f.name)[:end] for f in fields(self)[2:]}
         return type(self)(self.base, self.roots[:n_trees], **nodes)
+
+    @cached_property
+    def _masks(self) -> LeafMasks | None:
+        return LeafMasks.of(self)
 
     def _nodes(self) -> tuple[Any, ...]:
         return self.features, self.thresholds, self.missing_left, self.lefts, self.rights, self.values

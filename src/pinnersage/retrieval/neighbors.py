@@ -16,8 +16,10 @@ from pinnersage.retrieval._scores import as_float32, as_matrix, score_rows
 from pinnersage.retrieval.base import VectorIndex
 
 SMALLEST_DEPTH = 32
-_MOST_TAKEN_IN, _MOST_GAINING = 16, 4_000
-"""New items at once, and lists that one of them joins; with more the cache is emptied."""
+_MOST_MISSED = 64
+"""A list that so many newer items were not held against is looked up anew: that is the shorter wait."""
+_BYTES_A_LIST, _BYTES_A_NEIGHBOR = 600, 8
+"""Of the objects around the scores and rows of one list (measured), and of a score and a row."""
 
 
 class Neighbors(NamedTuple):
@@ -36,6 +38,22 @@ class Neighbors(NamedTuple):
     complete: bool
     least_score: float
 
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the list takes in a cache, nearly."""
+        return bytes_of(len(self.rows))
+
+
+Key = tuple[int, int]
+"""Item row and depth."""
+
+
+class _Held(NamedTuple):
+    """A list, and the number of new items that it was held against."""
+
+    neighbors: Neighbors
+    n_known: int
+
 
 @dataclass(frozen=True, slots=True)
 class CacheCounts:
@@ -44,6 +62,11 @@ class CacheCounts:
     n_hits: int
     n_misses: int
     n_entries: int
+
+
+def bytes_of(n_neighbors: int) -> int:
+    """Return the memory that a list of so many neighbors takes in a cache, nearly."""
+    return _BYTES_A_LIST + _BYTES_A_NEIGHBOR * n_neighbors
 
 
 def depth_for(n_wanted: int) -> int:
@@ -69,28 +92,28 @@ class NeighborCache:
         Searched for what is not held.
     embeddings
         float32 or float16 ``(n_rows, dim)``.
-    n_entries
-        At most this many lists are held; 0 turns the cache off.
+    max_bytes
+        At most this much memory is held; 0 turns the cache off.
     """
 
-    def __init__(self, index: VectorIndex, embeddings: npt.NDArray[Any], n_entries: int) -> None:
+    def __init__(self, index: VectorIndex, embeddings: npt.NDArray[Any], max_bytes: int) -> None:
         self._index = index
         self._embeddings, self._matrix = embeddings, as_matrix(embeddings)
-        self._n_entries = n_entries
-        self._lists: OrderedDict[tuple[int, int], Neighbors] = OrderedDict()
+        self._max_bytes, self._n_bytes = max_bytes, 0
+        self._lists: OrderedDict[Key, _Held] = OrderedDict()
         self._lock = threading.Lock()
-        self._n_taken_in = 0
+        self._new_rows: list[int] = []
         self._n_hits = self._n_misses = 0
 
     def of_items(self, item_rows: Sequence[int], depths: Sequence[int]) -> list[Neighbors]:
         """Return each item's nearest ``depths[i]`` items of the index, itself among them if it is there."""
         keys = list(zip(item_rows, depths, strict=True))
-        n_taken_in, found = self._get(keys)
+        n_known, found = self._get(keys)
         missing = [i for i, neighbors in enumerate(found) if neighbors is None]
         if missing:
             queries = as_float32(self._embeddings, np.array([item_rows[i] for i in missing], np.int32))
             fresh = self.of_vectors(queries, [depths[i] for i in missing])
-            self._put([keys[i] for i in missing], fresh, n_taken_in)
+            self._put([keys[i] for i in missing], fresh, n_known)
             for i, neighbors in zip(missing, fresh, strict=True):
                 found[i] = neighbors
         return [neighbors for neighbors in found if neighbors is not None]
@@ -108,70 +131,75 @@ class NeighborCache:
                 answers[i] = _of_depth(s[:n].copy(), r[:n].copy(), depth, complete=complete)
         return [answers[i] for i in range(len(depths))]
 
-    def keys(self) -> list[tuple[int, int]]:
+    def keys(self) -> list[Key]:
         """Return item row and depth of each list held, the last used at the end."""
         with self._lock:
             return list(self._lists)
 
     def take_in(self, new_rows: Sequence[int]) -> None:
-        """Put items that the index has gained, behind all others, where a search would now find them.
+        """Let items that the index has gained, behind all others, be found where a search would find them.
 
-        Many at once, or one that belongs in very many lists, empty the cache: that is the shorter wait.
+        Each list is held against them when it is next asked for.
         """
-        if not len(new_rows):
-            return
         with self._lock:
-            self._n_taken_in += 1
-            if len(new_rows) > _MOST_TAKEN_IN:
-                self._lists.clear()
-            for row in new_rows:
-                self._take_in(row)
-
-    def _take_in(self, row: int) -> None:
-        if self._lists:
-            medoids = np.array([[medoid for medoid, _ in self._lists]], np.int32)
-            scores = np.empty(medoids.shape, np.float32)
-            score_rows(as_float32(self._embeddings, np.array([row], np.int32)), self._matrix, medoids, scores)
-            gaining = [
-                (key, held, score + 0.0)
-                for (key, held), score in zip(self._lists.items(), scores[0].tolist(), strict=True)
-                if score > held.least_score
-            ]
-            if len(gaining) > _MOST_GAINING:
-                self._lists.clear()
-                return
-            for key, held, score in gaining:
-                if (held.rows == row).any():
-                    del self._lists[key]  # the search saw the item come, and may have counted without it
-                else:
-                    self._lists[key] = _joined(held, row, score, key[1], self._index.n_items)
+            self._new_rows.extend(new_rows)
 
     def counts(self) -> CacheCounts:
         """Return hits, misses and entries held."""
         with self._lock:
             return CacheCounts(self._n_hits, self._n_misses, len(self._lists))
 
-    def _get(self, keys: list[tuple[int, int]]) -> tuple[int, list[Neighbors | None]]:
+    def _get(self, keys: list[Key]) -> tuple[int, list[Neighbors | None]]:
+        """Return what is held, and how many of the new items that is as of."""
         with self._lock:
-            n_taken_in = self._n_taken_in
-            found = [self._lists.get(key) for key in keys]
-            for key, neighbors in zip(keys, found, strict=True):
-                if neighbors is not None:
-                    self._lists.move_to_end(key)
-                    self._n_hits += 1
-                else:
-                    self._n_misses += 1
-        return n_taken_in, found
+            n_known = len(self._new_rows)
+            found = [self._current(key, n_known) for key in keys]
+            n_hits = len(found) - found.count(None)
+            self._n_hits += n_hits
+            self._n_misses += len(found) - n_hits
+        return n_known, found
 
-    def _put(self, keys: list[tuple[int, int]], fresh: list[Neighbors], n_taken_in: int) -> None:
+    def _current(self, key: Key, n_known: int) -> Neighbors | None:
+        held = self._lists.get(key)
+        if held is None:
+            return None
+        self._lists.move_to_end(key)
+        if held.n_known == n_known:
+            return held.neighbors
+        neighbors = self._joined_by(held.neighbors, self._new_rows[held.n_known :], key)
+        if neighbors is None:
+            self._n_bytes -= self._lists.pop(key).neighbors.n_bytes
+        else:
+            self._hold(key, _Held(neighbors, n_known))
+        return neighbors
+
+    def _joined_by(self, neighbors: Neighbors, new_rows: list[int], key: Key) -> Neighbors | None:
+        """Return a list with those of the new items that a search would find; None: search instead."""
+        if len(new_rows) > _MOST_MISSED:
+            return None
+        item_row, depth = key
+        rows, scores = np.array([new_rows], np.int32), np.empty((1, len(new_rows)), np.float32)
+        score_rows(as_float32(self._embeddings, np.array([item_row], np.int32)), self._matrix, rows, scores)
+        for row, score in zip(new_rows, (scores[0] + 0.0).tolist(), strict=True):
+            if score > neighbors.least_score:
+                if (neighbors.rows == row).any():
+                    return None  # The search saw the item come, and may have counted without it.
+                neighbors = _joined(neighbors, row, score, depth, self._index.n_items)
+        return neighbors
+
+    def _put(self, keys: list[Key], fresh: list[Neighbors], n_known: int) -> None:
+        """Hold lists that may know of no more than the first ``n_known`` new items."""
         with self._lock:
-            if n_taken_in != self._n_taken_in:
-                return  # the search may have missed what came meanwhile
             for key, neighbors in zip(keys, fresh, strict=True):
-                self._lists[key] = neighbors
+                self._hold(key, _Held(neighbors, n_known))
                 self._lists.move_to_end(key)
-            while len(self._lists) > self._n_entries:
-                self._lists.popitem(last=False)
+            while self._n_bytes > self._max_bytes:
+                self._n_bytes -= self._lists.popitem(last=False)[1].neighbors.n_bytes
+
+    def _hold(self, key: Key, held: _Held) -> None:
+        before = self._lists.get(key)
+        self._n_bytes += held.neighbors.n_bytes - (before.neighbors.n_bytes if before else 0)
+        self._lists[key] = held
 
 
 def _of_depth(scores: Float32s, rows: Int32s, depth: int, *, complete: bool) -> Neighbors:

@@ -44,8 +44,8 @@ class Retriever:
         float32 or float16 ``(n_rows, dim)``, unit length; may be memory-mapped.
     pool
         bool ``(n_rows,)``: items that may be recommended now; copied.
-    cache_size
-        Neighbor lists kept, 1-4 KB each; 0 for none.
+    cache_bytes
+        Memory for lists of neighbors, about 1-2 KB each; 0 for none.
     representative, decay_per_day
         What the records were built with.
     """
@@ -57,7 +57,7 @@ class Retriever:
         pool: Bools,
         config: RetrievalConfig | None = None,
         *,
-        cache_size: int = 20_000,
+        cache_bytes: int = 2**26,
         representative: Representative = "medoid",
         decay_per_day: float = 0.01,
     ) -> None:
@@ -66,7 +66,7 @@ class Retriever:
         self._embeddings = embeddings
         self._matrix = as_matrix(embeddings)
         self._pool = pool.copy()
-        self._cache = NeighborCache(index, embeddings, cache_size)
+        self._cache = NeighborCache(index, embeddings, cache_bytes)
         self._representative, self._decay_per_day = representative, decay_per_day
 
     def recommend(
