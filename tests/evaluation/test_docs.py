@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pinnersage.evaluation.arms.names import GROUPS
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 FIRST_DAY, N_DAYS = pd.Timestamp("2024-01-01"), 105
@@ -61,3 +63,13 @@ def test_a_python_caller_is_told_of_arguments(frames: Path) -> None:
         evaluate(made.table, actions.drop(columns="user_id"), out_dir=frames / "report")
     with pytest.raises(SchemaError, match=r"from Python: .*embeddings_npy="):
         evaluate(items, actions, out_dir=frames / "report")
+
+
+def test_every_arm_is_told_of_in_the_order_of_the_tables() -> None:
+    section = TEXT[TEXT.index("## Arms") : TEXT.index("## Groups of your own")]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("|")][2:]
+    told: dict[str, list[str]] = {}
+    for _, group, arms, _, _ in rows:
+        named = re.findall(r"`(.*?)`", group) or [list(told)[-1]]
+        told.setdefault(named[0], []).extend(re.findall(r"`(.*?)`", arms))
+    assert told == {group: list(arms) for group, arms in GROUPS.items()}

@@ -43,7 +43,8 @@ ArmNames = Annotated[
     typer.Option(
         "--arms", metavar="A,B", show_default=False,
         help="Names of arms, or groups: untrained and configured (the default), ranked, trained, knobs; "
-        "all: all but knobs. Repeatable. as-configured is what a build with these settings serves.",
+        "all: all but knobs. Repeatable. as-configured is what a build with these settings serves; "
+        "docs/evaluation.md tells of all.",
     ),
 ]  # fmt: skip
 Vectors = Annotated[
