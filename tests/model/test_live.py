@@ -410,6 +410,15 @@ def test_a_table_is_taken_in_and_again_changes_nothing(live: LiveModel, tmp_path
     assert live.add_table(table(log()[200:]))[1]["duplicate"] == 100
 
 
+def test_a_table_without_rows_brings_nothing(live: LiveModel, tmp_path: Path) -> None:
+    before = records(live)
+    (tmp_path / "an-hour.csv").write_text("user_id,item_id,timestamp\n")
+    for nothing in (table(log()).slice(0, 0), tmp_path / "an-hour.csv"):
+        report, counts = live.add_table(nothing)
+        assert (report.n_rows, set(counts.values())) == (0, {0})
+    assert records(live) == before
+
+
 def test_a_table_taken_in_again_is_known_however_much_a_user_did(live: LiveModel) -> None:
     """Older than the window, so that no record tells, and more than is looked at for single actions."""
     much = [NewAction("busy", name(n % 50), START_MS + n, "click") for n in range(NEWEST_LOOKED_AT + 200)]

@@ -190,9 +190,10 @@ class _Reading:
         n_rows = n_actions + self.n_retractions + sum(self.bad.reasons.values())
         sources = tuple(piece.name for piece in self.pieces)
         report = self.bad.report("actions", sources, n_rows, self.n_retractions, self.n_taken_back)
-        if report.n_rows == 0:
+        if report.n_rows:
+            report.raise_if_too_many(config, retractions_alone=not self.take_back)
+        elif self.take_back:  # An empty log is an error, nothing new to take in is none.
             raise DataError(f"{_names(self.pieces)}: the table of actions holds no rows")
-        report.raise_if_too_many(config, retractions_alone=not self.take_back)
         if len(self.kinds) > MAX_KINDS:
             raise SchemaError(
                 f"{_names(self.pieces)}: expected at most {MAX_KINDS} kinds of action, found "
