@@ -111,6 +111,14 @@ def test_who_was_erased_and_did_nothing_that_counts_is_not_in_the_model(
     assert live.verify().to_dict()["ok"]
 
 
+def test_who_came_and_took_everything_back_is_no_difference(live: LiveModel) -> None:
+    live.add_actions([NEW])
+    live.add_actions([replace(NEW, retract=True)])
+    assert live.opened().store.get(NEW.user_id) is not None
+    found = live.verify(items(), table(log()[:200]))
+    assert (found.differences, found.n_users) == ({}, 8)
+
+
 def test_what_only_the_model_has_is_found(live: LiveModel) -> None:
     record = live.opened().store.get("u1")
     assert record is not None

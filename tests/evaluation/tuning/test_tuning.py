@@ -100,6 +100,13 @@ def judged_on(*figures: tuple[float, float]) -> HeldOut:
     return HeldOut(nothing, nothing, None, pairs.gain(new, old), len(old), len(old))
 
 
+def test_there_is_no_ratio_to_nothing() -> None:
+    pairs, some = Pairs(200, 0), np.arange(1.0, 9.0)
+    assert pairs.lift(some, np.zeros(8)) is None
+    assert pairs.lift(some, np.full(8, np.nan)) is None
+    assert pairs.lift(2 * some, some) == Estimate(2.0, 2.0, 2.0, 8)
+
+
 def test_where_the_default_finds_nothing_the_difference_is_the_verdict() -> None:
     assert judged_on(*[(0.0, 1.0)] * 9).verdict == "better"
     assert judged_on(*[(1.0, 0.0)] * 9).verdict == "worse"

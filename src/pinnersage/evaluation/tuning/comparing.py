@@ -73,9 +73,10 @@ class Pairs:
             for center, r in zip(centers, reach, strict=True)
         ]
 
-    def lift(self, new: Float64s, old: Float64s) -> Estimate:
-        """Return mean / mean over the users that have both."""
-        return ratio(new, old, self._of(len(new)))
+    def lift(self, new: Float64s, old: Float64s) -> Estimate | None:
+        """Return mean / mean over the users that have both; None where the old one may be 0."""
+        found = ratio(new, old, self._of(len(new)))
+        return found if np.isfinite([found.value, found.low]).all() else None
 
     def _of(self, n_users: int) -> Float64s:
         if n_users not in self._draws:

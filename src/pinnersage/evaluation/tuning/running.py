@@ -216,7 +216,6 @@ def _held_out(
     old, new = figures[0], figures[-1]
     told = means(np.stack((old, new), axis=1), resamples(len(users), tuning.n_resamples, tuning.seed))
     lift, gain = (pairs.lift(new, old), pairs.gain(new, old)) if chosen != default else (None, None)
-    lift = lift if lift and np.isfinite([lift.value, lift.low]).all() else None
     return HeldOut(told[0], told[1], lift, gain, len(users), n_targets_of(days, tuning.targets))
 
 
