@@ -6,6 +6,7 @@ python benchmarks/figures.py
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ def ward_rows(name: str, blas: str) -> list[str]:
             "| `python benchmarks/bench_ward.py` |"
         )
     return lines
+
+
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}"
 
 
 def table() -> str:
@@ -136,8 +142,9 @@ def service_rows() -> list[str]:
         f"| requests that fail while a new batch lands, 500 requests/s "
         f"| {swap['n_failed']} of {swap['n_requests']:,}; p99 {swap['p99_ms']:.0f} ms, the slowest "
         f"{swap['max_ms']:.0f} ms | `python benchmarks/bench_serve.py` |",
-        f"| memory of the service after {marks[1]:,} and after {marks[-1]:,} mixed requests "
-        f"| {memory[str(marks[1])]:.0f} and {memory[str(marks[-1])]:.0f} MB "
+        f"| memory of the service after {_listed(f'{mark:,}' for mark in marks[1:])} mixed requests; "
+        "the cache of neighbors fills up to 64 MiB "
+        f"| {_listed(f'{memory[str(mark)]:.0f}' for mark in marks[1:])} MB "
         "| `python benchmarks/bench_serve.py` |",
     ]
 
