@@ -58,21 +58,23 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._forget_timer()
         self._in_head, self._n_head_bytes = True, 0
-        self._head_timer = self.loop.call_later(self.head_timeout_s, self._close)
 
     def on_headers_complete(self) -> None:
         """End the head."""
-        self._forget_timer()
         self._in_head = False
         super().on_headers_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the head grows without end."""
         super().data_received(data)
-        if self._in_head:
-            self._n_head_bytes += len(data)
-            if self._n_head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response(f"Expected a request head of at most {MAX_HEAD_BYTES:,} bytes.")
+        if not self._in_head:  # Most heads come as a whole, and then need no timer.
+            self._forget_timer()
+            return
+        self._n_head_bytes += len(data)
+        if self._n_head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response(f"Expected a request head of at most {MAX_HEAD_BYTES:,} bytes.")
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(self.head_timeout_s, self._close)
 
     def _look_later(self) -> None:
         self._write_timer = self.loop.call_later(self.write_timeout_s / _N_LOOKS, self._look)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import re
 import time
@@ -12,6 +11,7 @@ from typing import Any
 import structlog
 
 from pinnersage.serving.content import content_fault
+from pinnersage.serving.deadlines import Deadlines
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.origins import API, Origins, is_of_another_site
 from pinnersage.serving.path_ids import SLASH, path_of
@@ -28,6 +28,7 @@ Message = dict[str, Any]
 AsgiApp = Callable[..., Any]
 
 _MAX_PATH_BYTES = 16_384
+_LOOK_EVERY_S = 0.5
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _NO_ROUTE = "(no route)"
@@ -63,6 +64,8 @@ class Edge:
         self._hosts = None if allowed_hosts is None else {host.lower().encode() for host in allowed_hosts}
         self._origins = Origins(cors_origins)
         self._log = structlog.get_logger() if settings.access_log else None
+        shortest_s = min(settings.read_timeout_s, settings.request_timeout_s)
+        self._deadlines = Deadlines(min(_LOOK_EVERY_S, shortest_s / 20))
 
     async def __call__(self, scope: dict[str, Any], receive: AsgiApp, send: AsgiApp) -> None:
         """Answer one connection."""
@@ -92,29 +95,28 @@ class Edge:
             self._finish(scope, exchange, method, time.perf_counter() - began_s)
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
-        loop = asyncio.get_running_loop()
-        body_until_s: float | None = loop.time() + self._settings.read_timeout_s
+        read_s, whole_s = self._settings.read_timeout_s, self._settings.request_timeout_s
+        deadline = self._deadlines.within(whole_s)
+        has_body = waits_for_body = False
 
         async def receive_in_time() -> Message:
-            nonlocal body_until_s
-            try:
-                async with asyncio.timeout_at(body_until_s):
-                    found: Message = await receive()
-            except TimeoutError:
-                raise RequestError(
-                    f"the body did not arrive within {self._settings.read_timeout_s:g} s", status=408
-                ) from None
-            if not found.get("more_body"):
-                body_until_s = None  # Whoever goes on receiving waits for the client to go away.
+            nonlocal has_body, waits_for_body
+            if not has_body:
+                waits_for_body, deadline.until_s = True, deadline.began_s + min(read_s, whole_s)
+            found: Message = await receive()
+            if not found.get("more_body"):  # Whoever goes on receiving waits for the client to go away.
+                has_body, waits_for_body, deadline.until_s = True, False, deadline.began_s + whole_s
             return found
 
         try:
-            async with asyncio.timeout(self._settings.request_timeout_s):
+            with deadline:
                 await self._app(scope, receive_in_time, exchange.send)
         except TimeoutError:
             if exchange.status:
                 raise
-            await exchange.refuse(RequestError(f"no answer in time; {MAY_BE_TAKEN}", status=504))
+            late_body = RequestError(f"the body did not arrive within {read_s:g} s", status=408)
+            late_answer = RequestError(f"no answer in time; {MAY_BE_TAKEN}", status=504)
+            await exchange.refuse(late_body if waits_for_body and read_s <= whole_s else late_answer)
 
     def _refused(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> RequestError | None:
         """Return why the request goes no further; put escaped slashes out of the router's way."""
