@@ -45,8 +45,10 @@ def test_a_record_is_the_naive_one(
     )
     x = worlds.embeddings(seed)
     built = build_records(worlds.batch(found), x, config, NOW_MS)
-    for u, own in enumerate(found):
-        expected, record = naive.record(own, x, config, NOW_MS), built.record(u)
+    for u, (own, record) in enumerate(zip(found, built.records(), strict=True)):
+        expected = naive.record(own, x, config, NOW_MS)
+        assert same_bits(record, built.record(u))
+        assert record.untied == built.record(u).untied
         assert record.as_of_ms == NOW_MS
         window = [
             (int(t), int(i), int(k), float(w), int(e))

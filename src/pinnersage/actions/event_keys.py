@@ -40,7 +40,7 @@ def event_key(event_id: str | int | None) -> int:
     """
     if event_id is None or event_id == "":
         return NO_EVENT
-    if isinstance(event_id, str) and re.fullmatch(_GIVEN, event_id):
+    if isinstance(event_id, str) and event_id.startswith("key:") and re.fullmatch(_GIVEN, event_id):
         return max(int(event_id[4:], 16), 1)
     digest = hashlib.md5(str(event_id).encode(), usedforsecurity=False).digest()
     return max(int.from_bytes(digest[8:], "little"), 1)

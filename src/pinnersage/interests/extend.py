@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,8 @@ from pinnersage.config import InterestConfig
 from pinnersage.interests.build import build_records
 from pinnersage.interests.canonical import Columns
 from pinnersage.interests.record import RecordBatch, UserRecord
+
+_columns_of = attrgetter(*Columns._fields)
 
 
 def extend_records(
@@ -36,17 +40,18 @@ def extend_records(
     embeddings, config, now_ms
         As in :func:`build_records`; ``now_ms`` not before any record's ``as_of_ms``.
     """
-    parts: list[UserRecord | Columns] = []
+    parts: list[tuple[npt.NDArray[Any], ...]] = []
     labels, n_actions = [], []
-    for u, record in enumerate(records):
-        own = slice(actions.offsets[u], actions.offsets[u + 1])
-        new = Columns(*(getattr(actions, name)[own] for name in Columns._fields))
-        parts += [new] if record is None else [record, new]
+    new_columns = _columns_of(actions)
+    for record, (begin, end) in zip(records, pairwise(actions.offsets.tolist()), strict=True):
+        n_actions.append(end - begin)
         if record is not None:
+            parts.append(_columns_of(record))
             labels.append(record.labels if record.untied else _unknown(record.n_actions))
-        labels.append(_unknown(len(new.item_rows)))
-        n_actions.append(len(new.item_rows) + (0 if record is None else record.n_actions))
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in Columns._fields)
+            n_actions[-1] += record.n_actions
+        parts.append(tuple(column[begin:end] for column in new_columns))
+        labels.append(_unknown(end - begin))
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     together = ActionBatch(actions.user_ids, _offsets(n_actions), *columns)
     seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
     seen_offsets = _offsets([len(rows) for rows in seen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise, starmap
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 
@@ -95,9 +96,17 @@ class RecordBatch:
 
     def record(self, u: int) -> UserRecord:
         """Return user ``u``'s record as views into the batch."""
-        a = slice(self.action_offsets[u], self.action_offsets[u + 1])
-        i = slice(self.interest_offsets[u], self.interest_offsets[u + 1])
-        s = slice(self.seen_offsets[u], self.seen_offsets[u + 1])
+        offsets = (self.action_offsets, self.interest_offsets, self.seen_offsets)
+        a, i, s = (slice(*o[u : u + 2].tolist()) for o in offsets)
+        return self._cut(a, i, s, bool(self.untied[u]))
+
+    def records(self) -> list[UserRecord]:
+        """Return every user's record, as :meth:`record` does."""
+        offsets = (self.action_offsets, self.interest_offsets, self.seen_offsets)
+        cuts = (starmap(slice, pairwise(o.tolist())) for o in offsets)
+        return list(map(self._cut, *cuts, self.untied.tolist()))
+
+    def _cut(self, a: slice, i: slice, s: slice, untied: bool) -> UserRecord:
         return UserRecord(
             self.as_of_ms,
             self.item_rows[a],
@@ -109,5 +118,5 @@ class RecordBatch:
             self.medoid_rows[i],
             self.importances[i],
             self.seen_rows[s],
-            bool(self.untied[u]),
+            untied,
         )

@@ -57,11 +57,8 @@ def _checked(
         return Outcome("rejected", "user_id: expected an integer, as in the model's log")
     if not action.retract:
         kinds.add(action.kind)
-    entry = action_entry(action, received_ms)
-    return ActionEntry(
-        user_id, opened.items.vocabulary.as_own(action.item_id), entry.time_ms, entry.kind, entry.weight,
-        entry.event_key, received_ms, entry.retract,
-    )  # fmt: skip
+    item_id = opened.items.vocabulary.as_own(action.item_id)
+    return action_entry(action, received_ms, user_id=user_id, item_id=item_id)
 
 
 def id_fault(name: str, value: UserId | ItemId | None) -> str | None:

@@ -105,7 +105,7 @@ class InterestStore(ABC):
 
     def put_batch(self, batch: RecordBatch) -> None:
         """Write a batch as :meth:`put_many` does; fastest when users ascend from batch to batch."""
-        self.put_many((batch.user_ids[u], batch.record(u)) for u in range(batch.n_users))
+        self.put_many(zip(batch.user_ids, batch.records(), strict=True))
 
     def put_meta(self, name: str, value: bytes) -> None:
         """Write one meta value."""

@@ -111,7 +111,7 @@ def encode_records(records: Sequence[UserRecord]) -> tuple[UInt8s, Int64s]:
     return _encoded(
         np.array([record.as_of_ms for record in records], np.int64),
         np.array([record.untied for record in records], np.bool_),
-        *([_offsets(records, names[0]), *_joined(names, records)] for names in (_ACTIONS, _INTERESTS, _SEEN)),
+        *(_joined(names, records) for names in (_ACTIONS, _INTERESTS, _SEEN)),
     )
 
 
@@ -124,7 +124,7 @@ def decode_records(values: Sequence[bytes | memoryview]) -> list[UserRecord]:
         If one of them is damaged, cut short, or of a newer version.
     """
     data = np.frombuffer(b"".join(values), np.uint8)
-    offsets = np.array([0, *accumulate(len(value) for value in values)], np.int64)
+    offsets = np.array([0, *accumulate(map(len, values))], np.int64)
     status, u, as_of_ms, ends, actions, interests, seen = _decode.decode_many(data, offsets, FORMAT_VERSION)
     if status != _decode.OK:
         raise _refusal(status, data[offsets[u] : offsets[u + 1]])
@@ -198,13 +198,13 @@ def _uniform(names: Sequence[str], source: UserRecord | RecordBatch) -> list[npt
 
 
 def _joined(names: Sequence[str], records: Sequence[UserRecord]) -> list[npt.NDArray[Any]]:
-    return [_readable(name, np.concatenate([getattr(record, name) for record in records])) for name in names]
-
-
-def _offsets(records: Sequence[UserRecord], name: str) -> Int64s:
-    found = np.array([0, *accumulate(len(getattr(record, name)) for record in records)], np.int64)
-    found.setflags(write=False)
-    return found
+    """Return where each record ends in the columns of all of them, and these columns."""
+    one, *more = names
+    first = [getattr(record, one) for record in records]
+    columns = [first, *([getattr(record, name) for record in records] for name in more)]
+    offsets = np.array([0, *accumulate(map(len, first))], np.int64)
+    offsets.setflags(write=False)
+    return [offsets, *(_readable(name, np.concatenate(c)) for name, c in zip(names, columns, strict=True))]
 
 
 def _readable(name: str, column: npt.NDArray[Any]) -> npt.NDArray[Any]:

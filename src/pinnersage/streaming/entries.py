@@ -93,11 +93,14 @@ def shortened(entry: ItemEntry) -> ItemEntry:
     return entry if len(kept) == len(entry.attributes) else replace(entry, attributes=kept)
 
 
-def action_entry(action: NewAction, received_ms: int) -> ActionEntry:
-    """Return what the journal keeps of an action that arrived."""
+def action_entry(
+    action: NewAction, received_ms: int, *, user_id: UserId | None = None, item_id: ItemId | None = None
+) -> ActionEntry:
+    """Return what the journal keeps of an action that arrived, with its own ids unless others are given."""
     return ActionEntry(
-        action.user_id, action.item_id, action.time_ms, action.kind, float(np.float32(action.weight)),
-        event_key(action.event_id), received_ms, action.retract,
+        action.user_id if user_id is None else user_id, action.item_id if item_id is None else item_id,
+        action.time_ms, action.kind, float(np.float32(action.weight)), event_key(action.event_id),
+        received_ms, action.retract,
     )  # fmt: skip
 
 

@@ -164,7 +164,7 @@ def _rebuilt(
         ranked = replace(ranked, item_rows=_numbers(numbering, ranked.item_rows))
         known = [None if r is None else _renumbered(r, numbering) for r in known]
     batch = extend_records(known, ranked, embeddings, config, now_ms)
-    built = [batch.record(u) for u in range(batch.n_users)]
+    built = batch.records()
     if orders is not None:
         built = [replace(new, kinds=orders[1][new.kinds]) for new in built]
     return [_restored(new, old, numbering) for new, old in zip(built, records, strict=True)]
