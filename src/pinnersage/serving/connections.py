@@ -13,6 +13,8 @@ from typing import Any
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pinnersage.serving.joining import JoinedWrites
+
 MAX_HEAD_BYTES = 65_536
 _N_LOOKS = 4
 _RESET = struct.pack("ii", 1, 0)
@@ -37,7 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Give the first request its time."""
-        super().connection_made(transport)
+        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._close)
         self._look_later()
 
