@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
+from pinnersage._tables.interrupts import interrupts_put_off
 from pinnersage.errors import DataError, StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def open_engine(scratch: Path, memory_limit_mb: int, n_threads: int | None = Non
 
 def _library() -> Any:
     """Return DuckDB, imported when it is needed: what serves a model asks it nothing."""
-    return importlib.import_module("duckdb")
+    with interrupts_put_off():
+        return importlib.import_module("duckdb")
 
 
 @contextmanager
