@@ -16,7 +16,8 @@ from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.clock import Clock
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
-from pinnersage.ranking.features import OF_EMBEDDINGS, OF_ONE_VECTOR
+from pinnersage.ranking.candidates import WideSet, n_items_for
+from pinnersage.ranking.features import OF_EMBEDDINGS, OF_ONE_VECTOR, features_of
 
 CUT = 50 * DAY
 CONFIG = RankingConfig(
@@ -164,6 +165,50 @@ def test_scores_do_not_depend_on_where_an_item_stands() -> None:
         shuffled = arm.score(day, log.before(CUT), offsets, np.tile(rows, day.n_users))
         ascending = arm.score(day, log.before(CUT), offsets, np.tile(rows[back], day.n_users))
         assert np.array_equal(shuffled.reshape(day.n_users, -1)[:, back].ravel(), ascending), name
+
+
+@pytest.mark.parametrize("name", list(RANKED))
+def test_few_items_are_scored_as_among_all_candidates(name: str) -> None:
+    """Ranks among three items would not mean what they meant when the ranker was fitted."""
+    log = world(7)
+    arm, day = arms(log)[name], days(log, 1)[0].without_targets()
+    known = log.before(CUT)
+    listed = arm.recommend(day, known, n_items_for(CONFIG.budget, CONFIG), "all")
+    lists = [mine[mine >= 0] for mine in listed]
+    lengths = np.array([len(mine) for mine in lists])
+    together = arm.score(day, known, np.append(0, lengths.cumsum()), np.concatenate(lists))
+    starts = lengths.cumsum() - lengths
+    for u, start in enumerate(starts.tolist()):
+        assert (np.diff(together[start : start + lengths[u]]) <= 0).all()
+    for place in (np.zeros_like(lengths), np.minimum(lengths - 1, 3)):
+        alone = np.array([mine[at] for mine, at in zip(lists, place, strict=True)], np.int32)
+        scores = arm.score(day, known, np.arange(day.n_users + 1), alone)
+        assert np.array_equal(scores, together[starts + place])
+
+
+def test_scores_are_those_of_candidates_and_asked_items_together() -> None:
+    log = world(8)
+    day = days(log, 1)[0].without_targets()
+    known = log.before(CUT)
+    rng = np.random.default_rng(8)
+    asked = rng.integers(0, log.n_items, (day.n_users, 4)).astype(np.int32)
+    offsets = np.arange(day.n_users + 1) * 4
+    n_outside = 0
+    for name, arm in arms(log).items():
+        scores = arm.score(day, known, offsets, asked.ravel()).reshape(-1, 4)
+        moment, ranker = arm._moment(day, known), arm._ranker(day, "all")
+        proposer = arm._proposer(known, arm.parts)
+        n = round(CONFIG.n_proposed_per_slot * CONFIG.budget)
+        for u in range(day.n_users):
+            user = moment.view(arm._records(day, known).record(u))
+            nobody = np.empty(0, np.int32)
+            proposed = proposer.recommend(day, known, n, "all")[u] if proposer else nobody
+            wide = WideSet(moment, CONFIG).of_user(user, proposed, CONFIG.budget, repeats=True).rows
+            rows = np.array(sorted({*wide.tolist(), *asked[u].tolist()}), np.int32)
+            n_outside += len(rows) - len(wide)
+            expected = dict(zip(rows.tolist(), ranker.score(features_of(user, rows, moment)), strict=True))
+            assert scores[u].tolist() == [expected[row] for row in asked[u].tolist()], name
+    assert n_outside
 
 
 def test_what_an_arm_does_not_propose_its_ranker_does_not_see() -> None:

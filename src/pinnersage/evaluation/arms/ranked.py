@@ -41,6 +41,8 @@ its ranker does not see. So each part's share of what the first one gains is tol
 
 ExamplesOf = Callable[[Mode, Callable[[], TrainingExamples]], TrainingExamples]
 _Asked = tuple[int, bytes, int]  # a day, its users, and the slots of their wide sets
+_Scored = Callable[[int, Int32s | None], tuple[Int32s, Float32s]]
+"""From a user's position, and items beside their candidates, to the rows of both, ascending, and scores."""
 
 
 def _made_anew(mode: Mode, make: Callable[[], TrainingExamples]) -> TrainingExamples:  # noqa: ARG001
@@ -82,17 +84,15 @@ class Ranked:
     _fitted_on: tuple[ReplayLog, int] | None = field(default=None, init=False, repr=False)
     _rankers: dict[Mode, Ranker] = field(default_factory=dict, init=False, repr=False)
     _today: Moment | None = field(default=None, init=False, repr=False)
-    _ordered: dict[Mode, tuple[tuple[int, bytes, int], Int32s]] = field(
-        default_factory=dict, init=False, repr=False
-    )
+    _ordered: dict[Mode, tuple[_Asked, Int32s]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.interests = self.parts.config
 
     def depends_on(self) -> list[str]:
-        """Return what results rest on besides: the features it sees, how long a list of some slots is."""
+        """Return what results rest on besides: the features, a list's length, how few items are scored."""
         seen = [name for name in FEATURES if name not in self.hidden]
-        return [*seen, f"{n_items_for(100, self.config)} items in 100 slots"]
+        return [*seen, f"{n_items_for(100, self.config)} items in 100 slots", "scored among candidates"]
 
     def fit(self, log: ReplayLog, until_ms: int) -> None:
         """Keep what was known before a time; each mode's ranker is fitted on it when first asked for."""
@@ -126,37 +126,53 @@ class Ranked:
         return self._ordered[mode][1][:, :budget].copy()
 
     def score(self, day: Day, log: ReplayLog, offsets: Int64s, item_rows: Int32s) -> Float32s:
-        """Return the ranker's score of each item; ranks among its features are ranks among these."""
-        ranker, known = self._ranker(day, "all"), log.before(day.start_ms)
-        moment, records = self._moment(day, known), self._records(day, known)
-        scores = np.empty(len(item_rows), np.float32)
-        for u in range(day.n_users):
-            own = slice(offsets[u], offsets[u + 1])
-            # Targets stand first in what is to be ranked: ranks among equals must not tell.
-            rows, at = np.unique(item_rows[own], return_inverse=True)
-            scores[own] = ranker.score(features_of(moment.view(records.record(u)), rows, moment))[at]
-        return scores
+        """Return the ranker's score of each item, held among the user's candidates.
+
+        Ranks are among its features: among the few items that are asked for they would not mean what
+        they meant when it was fitted.
+        """
+        scored = self._scorer(day, log, self.config.budget, "all")
+        out = np.empty(len(item_rows), np.float32)
+
+        def work(part: Int64s) -> None:
+            for u in part.tolist():
+                own = slice(offsets[u], offsets[u + 1])
+                rows, scores = scored(u, item_rows[own])
+                out[own] = scores[np.searchsorted(rows, item_rows[own])]
+
+        in_parts(work, day.n_users, self.parts.n_threads)
+        return out
 
     def _order(self, day: Day, log: ReplayLog, slots: int, mode: Mode) -> Int32s:
         """Return each user's best candidates, as many as a list of so many slots may have; -1 fills up."""
-        ranker, known = self._ranker(day, mode), log.before(day.start_ms)
-        moment, records = self._moment(day, known), self._records(day, known)
+        scored = self._scorer(day, log, slots, mode)
         n = n_items_for(slots, self.config)
-        n_proposed = round(self.config.n_proposed_per_slot * slots)
-        proposed = self._proposed(self.parts, known, day, n_proposed, mode)
-        wide = WideSet(moment, self.config)
         out = np.full((day.n_users, n), -1, np.int32)
 
         def work(part: Int64s) -> None:
             for u in part.tolist():
-                user = moment.view(records.record(u))
-                rows = wide.of_user(user, proposed[u], slots, repeats=mode == "all").rows
-                scores = ranker.score(features_of(user, rows, moment))
+                rows, scores = scored(u, None)
                 best = self._listed(rows[np.argsort(-scores, kind="stable")], n)
                 out[u, : len(best)] = best
 
         in_parts(work, day.n_users, self.parts.n_threads)
         return out
+
+    def _scorer(self, day: Day, log: ReplayLog, slots: int, mode: Mode) -> _Scored:
+        ranker, known = self._ranker(day, mode), log.before(day.start_ms)
+        moment, records = self._moment(day, known), self._records(day, known)
+        n_proposed = round(self.config.n_proposed_per_slot * slots)
+        proposed = self._proposed(self.parts, known, day, n_proposed, mode)
+        wide = WideSet(moment, self.config)
+
+        def scored(position: int, beside: Int32s | None) -> tuple[Int32s, Float32s]:
+            user = moment.view(records.record(position))
+            rows = wide.of_user(user, proposed[position], slots, repeats=mode == "all").rows
+            if beside is not None:
+                rows = np.union1d(rows, beside)
+            return rows, ranker.score(features_of(user, rows, moment))
+
+        return scored
 
     def _listed(self, ordered: Int32s, n: int) -> Int32s:
         """Return what of the ordered candidates is listed; near-duplicates may be."""
