@@ -34,11 +34,9 @@ DIM, GROUP = 64, 20_000
 
 def die_after_the_journal(live: LiveModel, group: list[NewAction]) -> None:
     """Do what a writer does until the journal has the events, and no more."""
-    entries = [
-        e
-        for e in incoming(live.opened(), group, time.time_ns() // 1_000_000, 0)
-        if isinstance(e, ActionEntry)
-    ]
+    opened = live.opened()
+    checked = incoming(opened, group, opened.kinds, time.time_ns() // 1_000_000, 0)
+    entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
     live.journal().append(entries)
 
 

@@ -264,7 +264,8 @@ class LiveMachine(RuleBasedStateMachine):
     @rule(events=st.lists(actions, min_size=1, max_size=6))
     def a_writer_dies_after_the_journal_has_its_events(self, events: list[NewAction]) -> None:
         opened = self.live.opened()
-        entries = [e for e in incoming(opened, events, now_ms(), 0) if isinstance(e, ActionEntry)]
+        checked = incoming(opened, events, opened.kinds, now_ms(), 0)
+        entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
         rows = opened.items.vocabulary.rows_of([entry.item_id for entry in entries])
         self.live.journal().append(entries, parked=[i for i, row in enumerate(rows) if row < 0])
         self.world.journal += events

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 from pinnersage.config import MS_PER_DAY
-from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.journal import Heads, Journal
 
 MAX_SET_BACK_MS = MS_PER_DAY
 _N_LOOKED_AT = 4
+"""Entries at the end of the journal, where the newest has been forgotten with its user."""
 
 
 def wall_clock_ms() -> int:
@@ -16,14 +17,13 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def arrival_ms(journal: Journal) -> int:
+def arrival_ms(journal: Journal, heads: Heads | None = None) -> int:
     """Return the time of an arrival: that of the newest entry, where this machine's clock is behind it.
 
     So a clock that is set back neither refuses what happens now nor makes the journal's times go back.
     It is believed where it is a day or more behind: then rather an entry was written while it was ahead.
     """
-    now_ms, head = wall_clock_ms(), journal.heads().all
-    # More than one: the newest may have been forgotten with its user.
-    newest = [entry.received_ms for _, entry in journal.read(max(0, head - _N_LOOKED_AT), _N_LOOKED_AT)]
-    newest_ms = max(newest, default=0)
+    now_ms, head = wall_clock_ms(), (heads or journal.heads()).all
+    newest = journal.read(max(0, head - 1), 1) or journal.read(max(0, head - _N_LOOKED_AT), _N_LOOKED_AT)
+    newest_ms = max((entry.received_ms for _, entry in newest), default=0)
     return newest_ms if now_ms < newest_ms < now_ms + MAX_SET_BACK_MS else now_ms

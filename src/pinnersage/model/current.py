@@ -111,13 +111,13 @@ class CurrentGeneration:
         """Return the generation that is current on the disk, opened, whatever it lacks."""
         return self._landed()[0]
 
-    def caught_up(self) -> OpenedGeneration:
+    def caught_up(self, heads: Heads | None = None) -> OpenedGeneration:
         """Return what takes writes, with the whole journal in its records; needs the write lock.
 
         A generation that still answers in its place knows as much then.
         """
         newest, stamp = self._landed()
-        heads = self._journal.heads()
+        heads = heads or self._journal.heads()
         newest = self._knowing_items(newest, heads)
         catch_up(newest, self._journal, heads)
         answering = self.opened

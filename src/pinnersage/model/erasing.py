@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,12 @@ def _not_back(user_ids: Iterable[UserId], journal: Journal) -> list[UserId]:
 
 
 def _mark(directory: GenerationDirectory) -> Path:
-    return journal_path(directory.path) / ERASING
+    return _mark_in(directory.path)
+
+
+@cache
+def _mark_in(home: Path) -> Path:
+    return journal_path(home) / ERASING
 
 
 def _held(directory: GenerationDirectory, user_id: UserId) -> list[dict[str, Any]]:

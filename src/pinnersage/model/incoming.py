@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,18 +23,24 @@ _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
 def incoming(
-    opened: OpenedGeneration, actions: Sequence[NewAction], received_ms: int, max_ahead_ms: int
+    opened: OpenedGeneration,
+    actions: Sequence[NewAction],
+    known_kinds: Iterable[str],
+    received_ms: int,
+    max_ahead_ms: int,
 ) -> list[ActionEntry | Outcome]:
     """Return, for each action, what goes into the journal, or the outcome ``rejected`` with its reason.
 
     Parameters
     ----------
+    known_kinds
+        The values of the column ``action`` so far.
     received_ms
         Time of the call.
     max_ahead_ms
         Actions further ahead of that are in the future.
     """
-    kinds = set(opened.kinds)
+    kinds = set(known_kinds)
     return [_checked(opened, action, received_ms, max_ahead_ms, kinds) for action in actions]
 
 

@@ -55,6 +55,7 @@ def add_entries(
     opened: OpenedGeneration,
     journal: Journal,
     entries: Sequence[ActionEntry],
+    before: State | None = None,
     *,
     max_parked: int,
     look_back: int | None = NEWEST_LOOKED_AT,
@@ -65,13 +66,15 @@ def add_entries(
     ----------
     entries
         Checked; ids in the types of the model.
+    before
+        What :func:`state_of` returns now, where it is known already.
     max_parked
         More actions on unknown items than this are not taken.
     look_back
         Where a record does not tell, repeats are looked for among so many newest entries of its user; None:
         all.
     """
-    known, before = _known(opened, journal, entries), state_of(opened)
+    known, before = _known(opened, journal, entries), before or state_of(opened)
     state, writes = fold(before, entries, known, opened.items, opened.config.interests)
     outcomes = list(writes.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}

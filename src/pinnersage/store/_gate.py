@@ -15,14 +15,14 @@ class _Shared:
 
     def __enter__(self) -> None:
         gate = self._gate
-        with gate.condition:
+        with gate.lock:
             if gate.n_waiting_alone:
                 gate.condition.wait_for(lambda: gate.n_waiting_alone == 0)
             gate.n_inside += 1
 
     def __exit__(self, *_: object) -> None:
         gate = self._gate
-        with gate.condition:
+        with gate.lock:
             gate.n_inside -= 1
             if gate.n_waiting_alone and gate.n_inside == 0:
                 gate.condition.notify_all()
@@ -40,7 +40,8 @@ class Gate:
     """
 
     def __init__(self) -> None:
-        self.condition = threading.Condition()
+        self.lock = threading.Lock()
+        self.condition = threading.Condition(self.lock)
         self.n_inside = 0
         self.n_waiting_alone = 0
         self.shared = _Shared(self)
