@@ -248,7 +248,7 @@ def test_pages_of_other_origins_call_the_api_only_where_that_is_allowed(
     [
         ("shop.example", 200), ("SHOP.EXAMPLE:8443", 200), ("localhost:1", 200), ("[::1]:8765", 200),
         ("shop.example.evil.example", 421), ("evil.example:80", 421), ("127.0.0.1.evil.example", 421),
-        ("evil.example:shop.example", 421),
+        ("evil.example:shop.example", 421), ("shop.example:evil.example", 421),
     ],
 )  # fmt: skip
 def test_host_names_are_answered_whatever_their_port(client: httpx.Client, host: str, status: int) -> None:

@@ -139,8 +139,9 @@ class Edge:
 
     def _is_allowed(self, host: bytes) -> bool:
         hosts, named = self._hosts or (), host.lower()
+        name, _, port = named.rpartition(b":")
         # Whatever the port, if none is said.
-        is_allowed = named in hosts or re.sub(rb":\d+$", b"", named) in hosts
+        is_allowed = named in hosts or (port.isdigit() and name in hosts)
         return is_allowed or not host or _LOOPBACK.fullmatch(host) is not None
 
     def _finish(self, scope: dict[str, Any], exchange: _Exchange, method: str, seconds: float) -> None:
