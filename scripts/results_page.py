@@ -35,6 +35,10 @@ RIVALS = (
     "mind",
 )
 MEANS = ("mean-0", "mean-0.01", "mean-0.1", "mean-0.25")
+TELLING = (
+    *("mean-0.01", "balanced-40", "popular-30d", "ease", "item-item", "als", "sasrec"),
+    *("popular-ranked", "mean-0.01-ranked", "top-40-ranked"),
+)
 Results = dict[str, Any]
 
 
@@ -108,6 +112,21 @@ def pairs(everything: dict[str, Results], budget: str) -> Iterator[str]:
             row += ["-"] * (n_before + 1 - len(row))
     head = [f"{results['data']}, {results['about']['vectors']}" for results in everything.values()]
     yield from table(["", *head], [[name, *row] for name, row in cells.items()])
+
+
+def few_items(everything: dict[str, Results]) -> Iterator[str]:
+    """Yield how well arms tell a target from 20 impressions."""
+    yield "### A target among 20 impressions: R-precision of first-time items (reciprocal rank)\n"
+    head, tables = [""], []
+    for results in everything.values():
+        head.append(f"{results['data']}, {results['about']['vectors']}")
+        tables.append(results["results"][f"{MAIN} first_time"])
+    rows = []
+    for name in TELLING:
+        found = [of[name] for of in tables]
+        cells = [f"{figure(of['r_precision'])} ({figure(value_of(of['reciprocal_rank']))})" for of in found]
+        rows.append([f"`{name}`", *cells])
+    yield from table(head, rows)
 
 
 def arms_of(results: Results) -> str:
@@ -212,7 +231,8 @@ def quality(everything: dict[str, Results]) -> Iterator[str]:
 def page(everything: dict[str, Results]) -> str:
     """Return the tables that hold all runs side by side."""
     lines = ["### The figures the project set itself\n", *bars(everything)]
-    lines += [*pairs(everything, MAIN), *pairs(everything, "400"), *quality(everything)]
+    lines += [*pairs(everything, MAIN), *pairs(everything, "400"), *few_items(everything)]
+    lines += [*quality(everything)]
     lines += ["### Every arm, log by log\n"]
     names = dict.fromkeys(str(results["data"]) for results in everything.values())
     lines += [f"- [{name}](results/{name}.md)" for name in names]
