@@ -176,6 +176,16 @@ def test_what_a_killed_writer_left_is_folded_in(live: LiveModel, tmp_path: Path)
     assert live.recover() == 0
 
 
+def test_an_older_action_takes_nothing_from_what_a_killed_writer_left(
+    live: LiveModel, tmp_path: Path
+) -> None:
+    actions = log()[:201]
+    left = NewAction("new", "i07", START_MS + 130 * DAY_MS, "a new kind")
+    live.journal().append([action_entry(left, 0)])
+    live.add_actions(actions[200:])
+    assert records(live) == batch(tmp_path, [*actions, left])
+
+
 def test_the_facade_folds_in_what_a_killed_writer_left(live: LiveModel, tmp_path: Path) -> None:
     live.journal().append([action_entry(NewAction("new", "i07", START_MS), 0)])
     with PinnerSage.open(tmp_path / "m") as model:

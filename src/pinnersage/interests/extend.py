@@ -42,7 +42,7 @@ def extend_records(
     """
     parts: list[tuple[npt.NDArray[Any], ...]] = []
     labels, n_actions = [], []
-    new_columns = _columns_of(actions)
+    new_columns, unknown = _columns_of(actions), _unknown(len(actions.item_rows))
     for record, (begin, end) in zip(records, pairwise(actions.offsets.tolist()), strict=True):
         n_actions.append(end - begin)
         if record is not None:
@@ -50,7 +50,7 @@ def extend_records(
             labels.append(record.labels if record.untied else _unknown(record.n_actions))
             n_actions[-1] += record.n_actions
         parts.append(tuple(column[begin:end] for column in new_columns))
-        labels.append(_unknown(end - begin))
+        labels.append(unknown[begin:end])
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     together = ActionBatch(actions.user_ids, _offsets(n_actions), *columns)
     seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]

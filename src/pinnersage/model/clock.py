@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from pinnersage.config import MS_PER_DAY
+from pinnersage.streaming.entries import Entry
 from pinnersage.streaming.journal import Heads, Journal
 
 MAX_SET_BACK_MS = MS_PER_DAY
@@ -17,13 +18,15 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def arrival_ms(journal: Journal, heads: Heads | None = None) -> int:
+def arrival_ms(journal: Journal, known: tuple[Heads, list[tuple[int, Entry]]] | None = None) -> int:
     """Return the time of an arrival: that of the newest entry, where this machine's clock is behind it.
 
     So a clock that is set back neither refuses what happens now nor makes the journal's times go back.
     It is believed where it is a day or more behind: then rather an entry was written while it was ahead.
+    ``known``: what the journal's ``heads_and_newest`` returns now.
     """
-    now_ms, head = wall_clock_ms(), (heads or journal.heads()).all
-    newest = journal.read(max(0, head - 1), 1) or journal.read(max(0, head - _N_LOOKED_AT), _N_LOOKED_AT)
+    heads, newest = known or journal.heads_and_newest()
+    newest = newest or journal.read(max(0, heads.all - _N_LOOKED_AT), _N_LOOKED_AT)
+    now_ms = wall_clock_ms()
     newest_ms = max((entry.received_ms for _, entry in newest), default=0)
     return newest_ms if now_ms < newest_ms < now_ms + MAX_SET_BACK_MS else now_ms

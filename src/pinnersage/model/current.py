@@ -19,9 +19,10 @@ from pinnersage.model.home import WriteLock
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.warming import warm
 from pinnersage.model.watermark import store_applied
-from pinnersage.model.writing import catch_up
+from pinnersage.model.writing import catch_up, state_of
 from pinnersage.store._generation_files import CURRENT
 from pinnersage.store.generations import GenerationDirectory
+from pinnersage.streaming.folding import State
 from pinnersage.streaming.journal import Heads, Journal
 
 Stamp = tuple[int, int]
@@ -111,21 +112,29 @@ class CurrentGeneration:
         """Return the generation that is current on the disk, opened, whatever it lacks."""
         return self._landed()[0]
 
-    def caught_up(self, heads: Heads | None = None) -> OpenedGeneration:
+    def caught_up(self) -> OpenedGeneration:
         """Return what takes writes, with the whole journal in its records; needs the write lock.
 
         A generation that still answers in its place knows as much then.
         """
+        return self.caught_up_state(self._journal.heads())[0]
+
+    def caught_up_state(self, heads: Heads) -> tuple[OpenedGeneration, State]:
+        """Return :meth:`caught_up`, and what holds for its store."""
         newest, stamp = self._landed()
-        heads = heads or self._journal.heads()
         newest = self._knowing_items(newest, heads)
-        catch_up(newest, self._journal, heads)
-        answering = self.opened
-        if not self._stays(answering):
+        state = state_of(newest)
+        if state.applied != heads.all:
+            catch_up(newest, self._journal, heads)
+            state = state_of(newest)
+        answering = self._answering
+        if answering == (newest, stamp):
+            return newest, state
+        if not self._stays(answering[0]):
             self._swap_to(newest, stamp)
-        elif answering is not newest:
-            catch_up(self._knowing_items(answering, heads), self._journal, heads, alone=False)
-        return newest
+        elif answering[0] is not newest:
+            catch_up(self._knowing_items(answering[0], heads), self._journal, heads, alone=False)
+        return newest, state
 
     def with_room(self) -> OpenedGeneration:
         """Return :meth:`caught_up`, opened anew with more rows for new items if all are used."""

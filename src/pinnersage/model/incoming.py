@@ -69,6 +69,8 @@ def _checked(
 
 def id_fault(name: str, value: UserId | ItemId | None) -> str | None:
     """Return what is wrong with an id, None if nothing is."""
+    if type(value) is str and value.isascii() and 0 < len(value) <= MAX_ID_BYTES:
+        return None  # Nearly all of them.
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return f"{name}: expected text or an integer"
     if isinstance(value, int):

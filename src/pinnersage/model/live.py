@@ -28,7 +28,7 @@ from pinnersage.model.preferring import with_preference
 from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
-from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item, state_of
+from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import MAX_AHEAD_S, NewAction, Outcome
@@ -153,9 +153,9 @@ class LiveModel(Answering, Upkeep):
             nothing.
         """
         with self._write_lock.held():
-            heads = self._journal.heads()
-            opened = self._current.caught_up(heads)
-            before, received_ms = state_of(opened), arrival_ms(self._journal, heads)
+            known = self._journal.heads_and_newest()
+            opened, before = self._current.caught_up_state(known[0])
+            received_ms = arrival_ms(self._journal, known)
             checked = incoming(opened, actions, before.kinds, received_ms, self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
             erase_before(self._current.directory, (entry.user_id for entry in entries), self._journal)

@@ -6,6 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -31,6 +32,7 @@ _MAX_PATH_BYTES = 16_384
 _LOOK_EVERY_S = 0.5
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_N_HOSTS = 64
 _NO_ROUTE = "(no route)"
 _LOOPBACK = re.compile(rb"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
 
@@ -63,6 +65,7 @@ class Edge:
         self._app, self._settings, self._metrics = app, settings, metrics
         self._hosts = None if allowed_hosts is None else {host.lower().encode() for host in allowed_hosts}
         self._origins = Origins(cors_origins)
+        self._allows = lru_cache(maxsize=_N_HOSTS)(self._is_allowed)
         self._log = structlog.get_logger() if settings.access_log else None
         shortest_s = min(settings.read_timeout_s, settings.request_timeout_s)
         self._deadlines = Deadlines(min(_LOOK_EVERY_S, shortest_s / 20))
@@ -121,7 +124,7 @@ class Edge:
     def _refused(self, scope: dict[str, Any], headers: dict[bytes, bytes]) -> RequestError | None:
         """Return why the request goes no further; put escaped slashes out of the router's way."""
         raw: bytes = scope.get("raw_path") or b""
-        if self._hosts is not None and not self._is_allowed(headers.get(b"host", b"")):
+        if self._hosts is not None and not self._allows(headers.get(b"host", b"")):
             return RequestError("this host name is not served; start with --allowed-host NAME", status=421)
         if len(raw) > _MAX_PATH_BYTES:
             return RequestError(f"expected a path of at most {_MAX_PATH_BYTES:,} bytes", status=414)

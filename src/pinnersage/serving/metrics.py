@@ -83,7 +83,8 @@ class Metrics:
         for status, n in counts.items():
             if status not in self._outcomes:
                 self._outcomes[status] = self._actions.labels(status).inc
-            self._outcomes[status](n)
+            if n:
+                self._outcomes[status](n)
 
     def swapped(self) -> None:
         """Count a change of generation."""

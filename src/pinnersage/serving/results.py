@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
@@ -63,6 +62,20 @@ def result_of(outcome: Outcome) -> ActionResult:
     return ActionResult(outcome.status, f"{field}_unusable", field, rest)
 
 
+def counted(results: Sequence[ActionResult]) -> dict[str, int]:
+    """Return how many results have each status.
+
+    Examples
+    --------
+    >>> counted([ActionResult("parked"), ActionResult("parked")])
+    {'accepted': 0, 'duplicate': 0, 'parked': 2, 'rejected': 0}
+    """
+    n = dict.fromkeys(("accepted", "duplicate", "parked", "rejected"), 0)
+    for result in results:
+        n[result.status] += 1
+    return n
+
+
 def actions_answer(results: Sequence[ActionResult]) -> ActionsOut:
     """Return the results with their counts.
 
@@ -72,7 +85,7 @@ def actions_answer(results: Sequence[ActionResult]) -> ActionsOut:
         There are actions and every one was rejected: 422, or 503 if some may be taken later. It carries the
         results, too.
     """
-    n = Counter(result.status for result in results)
+    n = counted(results)
     answer = ActionsOut(list(results), n["accepted"], n["duplicate"], n["parked"], n["rejected"])
     if results and n["rejected"] == len(results):
         errors = [

@@ -20,6 +20,7 @@ from pinnersage.serving.bodies import read_item, read_preference, read_recommend
 from pinnersage.serving.encoded import EncodedJson, NoAnswer
 from pinnersage.serving.intake import read_actions, session_actions
 from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
+from pinnersage.serving.receiving import whole_body
 from pinnersage.serving.results import ActionsProblem, ActionsUnavailable, actions_answer
 from pinnersage.serving.service import Service, service_of
 from pinnersage.serving.threads import ClientGoneError, unless_gone
@@ -66,7 +67,7 @@ PREFERENCE = USER + "/interests/{medoid_item_id:str}/preference"
         shapes={422: ActionsProblem, 503: ActionsUnavailable},
     ),
 )  # fmt: skip
-async def add_actions(request: AnyRequest, body: RawBody) -> Response[shapes.ActionsOut]:
+async def add_actions(request: AnyRequest) -> Response[shapes.ActionsOut]:
     """Take actions; the answer comes when they are on the disk and count in every recommendation.
 
     Each action is judged by itself. `duplicate` changes nothing, so send again whatever got no answer. An
@@ -74,6 +75,7 @@ async def add_actions(request: AnyRequest, body: RawBody) -> Response[shapes.Act
     some of them can be taken later: those with the reason `too_many_parked`.
     """
     service = service_of(request)
+    body = await whole_body(request, service.settings.max_body_bytes)
     taken = service.timed("parse", read_actions, body, service.settings)
     return service.respond(actions_answer(await service.take(taken)), 202)
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,7 +23,7 @@ from pinnersage.serving.intake import Taken
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.path_ids import path_id
 from pinnersage.serving.problems import RequestError
-from pinnersage.serving.results import result_of
+from pinnersage.serving.results import counted, result_of
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
 from pinnersage.serving.threads import Threads
@@ -98,7 +97,7 @@ class Service:
         results = [
             taken.rejected.get(position) or result_of(next(outcomes)) for position in range(taken.n_given)
         ]
-        self.metrics.actions(Counter(result.status for result in results))
+        self.metrics.actions(counted(results))
         return results
 
     def path_id(self, text: str, field: str) -> str:

@@ -24,7 +24,7 @@ Work = Callable[[Any, DataFile], T]
 
 
 class _ReplacedError(Exception):
-    """The data file was replaced between looking at it and getting its write lock."""
+    """The data file that is open is not the one that counts, or is closed."""
 
 
 class Environment:
@@ -62,16 +62,17 @@ class Environment:
     def write(self, work: Work[T]) -> T:
         """Run ``work`` in a write transaction and make it durable; it may run again."""
         while True:
-            self.check_present()
             try:
                 with self._gate.shared:
-                    self._file.env.reader_check()  # a killed reader's pages would never be used again
-                with self._gate.shared, self._file.env.begin(write=True) as txn:
-                    if not self._file.is_current():
+                    if self._is_closed:
                         raise _ReplacedError
-                    return work(txn, self._file)
+                    self._file.env.reader_check()  # a killed reader's pages would never be used again
+                    with self._file.env.begin(write=True) as txn:
+                        if not self._file.is_current():
+                            raise _ReplacedError
+                        return work(txn, self._file)
             except _ReplacedError:
-                continue
+                self.check_present()
             except lmdb.MapFullError:
                 self._set_map(2 * self._file.env.info()["map_size"])
             except lmdb.MapResizedError:

@@ -83,6 +83,8 @@ def extended(
     actions
         On items of the catalogue; kinds are codes of ``kinds``.
     """
+    if not items.n_retired:
+        return _rebuilt(records, actions, items, kinds, config, now_ms)
     gone = [_gone(record, items) for record in records]
     living = [
         record if record is None else _living(record, out, items)

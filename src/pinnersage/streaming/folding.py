@@ -207,9 +207,12 @@ def _known_same(row: Row, before: Set[RowColumns] | None, known: Known, items: L
         earlier = known.retractions.get(row.entry.user_id, ())
         return True if any(row.entry.identity == other.identity for other in earlier) else None
     record = known.records.get(row.entry.user_id)
-    if record is None or not (found := marked(record, row, items)).any():
+    if record is None:
         return None
-    at = int(np.flatnonzero(found)[0])
+    found = marked(record, row, items).nonzero()[0]
+    if not len(found):
+        return None
+    at = int(found[0])
     return (int(items.current_rows[record.item_rows[at]]), int(record.kinds[at]),
             int(record.times_ms[at]), float(record.weights[at])) == row.columns  # fmt: skip
 

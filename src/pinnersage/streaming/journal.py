@@ -120,6 +120,11 @@ class Journal(ABC):
         """Return :meth:`heads` and :meth:`preferences`; every list asks for both."""
         return self.heads(), self.preferences(user_id)
 
+    def heads_and_newest(self) -> tuple[Heads, list[tuple[int, Entry]]]:
+        """Return :meth:`heads` and the entry there, unless it was removed; every arrival asks for both."""
+        heads = self.heads()
+        return heads, self.read(max(0, heads.all - 1), 1)
+
     def check_present(self) -> None:
         """Raise when the journal is gone or does not answer, also where what is open could still be read.
 

@@ -171,6 +171,15 @@ class LmdbJournal(Journal):
         heads, value = self._read(lambda txn: (_heads(txn), copied(txn.get(key))))
         return heads, {} if value is None else json.loads(value)
 
+    def heads_and_newest(self) -> tuple[Heads, list[tuple[int, Entry]]]:
+        """See the base class; one transaction."""
+
+        def work(txn: Any) -> tuple[Heads, list[tuple[int, Entry]]]:
+            heads = _heads(txn)
+            return heads, list(entries_at(txn, [heads.all]))
+
+        return self._read(work)
+
     def set_preferences(self, user_id: UserId, preferences: Mapping[str, Any]) -> None:
         """See the base class."""
         key = PREFERENCES + user_digest(user_id)

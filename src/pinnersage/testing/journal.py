@@ -66,6 +66,7 @@ def view(journal: Journal) -> list[object]:
     """Return all that can be asked of a journal, comparable."""
     return [
         journal.heads(),
+        [(at, comparable(entry)) for at, entry in journal.heads_and_newest()[1]],
         [(at, comparable(entry)) for at, entry in journal.read(0)],
         [(at, comparable(entry)) for at, entry in journal.read_items(0)],
         [journal.of_user(user) for user in USERS],
@@ -148,6 +149,7 @@ class JournalConformance:
         assert journal.append([action("u"), item("a")]) == 2
         assert journal.append([action("v")]) == 3
         assert journal.heads() == Heads(3, 2)
+        assert journal.heads_and_newest() == (Heads(3, 2), [(3, action("v"))])
         assert [at for at, _ in journal.read(1, limit=1)] == [2]
         assert [at for at, _ in journal.of_user("u")] == [1]
         assert [at for at, _ in journal.read_items(2)] == []
