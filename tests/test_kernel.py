@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pinnersage
+import numpy as np
+import pytest
 
+import pinnersage
+from pinnersage import _kernel
+from pinnersage._kernel import kernel
+
+DOUBLE = """
+from pinnersage._kernel import kernel
+
+def double(values):
+    return values + values
+"""
 PROBE = """
 import numpy as np
 from pinnersage.interests.exact import squared_difference
@@ -42,3 +54,40 @@ def test_a_change_in_an_inlined_module_recompiles_its_callers(tmp_path: Path) ->
     assert after != before
     inlined.write_text(after)
     assert centroid_with(tmp_path, compiled=False) == 2.0
+
+
+def test_code_of_one_type_is_never_taken_for_that_of_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes begin without a cache, and each writes between two steps of the other."""
+    (tmp_path / "doubling.py").write_text(DOUBLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    double = importlib.import_module("doubling").double
+    one, other = kernel(double), kernel(double)
+    file, its_file = one._cache._cache_file, other._cache._cache_file
+    save_data = file._save_data
+
+    def save_late(name: str, data: object) -> None:
+        monkeypatch.setattr(its_file, "_load_index", dict)  # It looked before either had written.
+        assert other(np.ones((2, 2))).tolist() == [[2.0, 2.0]] * 2
+        save_data(name, data)
+
+    monkeypatch.setattr(file, "_save_data", save_late)
+    assert one(np.float32(3)) == 6
+    later = kernel(double)
+    assert later(np.ones((2, 2))).tolist() == [[2.0, 2.0]] * 2
+    assert later(np.float32(3)) == 6
+    assert later.stats.cache_hits
+
+
+def test_code_of_earlier_sources_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tripling.py").write_text(DOUBLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    double = importlib.import_module("tripling").double
+    for digest in ("before", "after"):
+        monkeypatch.setattr(_kernel, "_DIGEST", digest)
+        made = kernel(double)
+        made(1)
+        assert len(list(tmp_path.rglob("*.nbc"))) == 1
+        made(1.5)
+        assert len(list(tmp_path.rglob("*.nbc"))) == 2

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import pickle
 from collections.abc import Callable
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -34,9 +36,28 @@ _KERNELS: list[Any] = []
 
 def _compiled(function: F, **options: Any) -> F:
     dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-    dispatcher._cache._cache_file._source_stamp = _DIGEST  # no public way to say this
+    file = dispatcher._cache._cache_file  # There is no public way to say either of these.
+    file._source_stamp, file.save = _DIGEST, partial(_save, file)
     _KERNELS.append(dispatcher)
     return cast(F, dispatcher)
+
+
+def _save(file: Any, key: Any, data: Any) -> None:
+    """Save machine code in a file named by what it is of, and only then name that file in the index.
+
+    The compiler itself numbers files, and names them first: of two processes that begin without a cache, or
+    from one that is killed in between, an index may be left that leads to other code.
+    """
+    known = file._load_index()
+    base = file._index_name.removesuffix(".nbi")
+    of_what = hashlib.sha256(repr((_DIGEST, file._version, key)).encode()).hexdigest()
+    name = f"{base}.{of_what[:16]}.nbc"
+    file._save_data(name, data)
+    file._save_index(known | {key: name})
+    if not known:  # What other sources left; whoever looks for a file that is gone compiles again.
+        for path in Path(file._cache_path).glob(f"{escape(base)}.*.nbc"):
+            if path.name != name:
+                path.unlink(missing_ok=True)
 
 
 def none_compiled() -> bool:

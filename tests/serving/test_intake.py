@@ -85,6 +85,22 @@ def test_times(time: object, time_ms: int | None) -> None:
         assert taken.rejected[0].field == "timestamp"
 
 
+def test_a_row_with_half_a_surrogate_pair_takes_no_other_with_it() -> None:
+    bad = rb'{"user_id": "u\ud83d", "item_id": 2, "timestamp": 1795168800000}'
+    good = b'{"user_id": "\xc3\xbc", "item_id": 2, "timestamp": 1795168800000}'
+    taken = read_actions(b'{"actions": [%b, %b, %b]}' % (good, bad, good), BOUNDS)
+    assert [(action.user_id, action.item_id) for action in taken.actions] == [("ü", 2)] * 2
+    assert {at: result.reason for at, result in taken.rejected.items()} == {1: "unreadable_row"}
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"actions": [%b]} x', b'{"more": 1, "actions": [%b]}', b'{"actions": [%b, NaN]}', b"[%b]"]
+)
+def test_python_reads_no_more_than_rows(body: bytes) -> None:
+    with pytest.raises(RequestError):
+        read_actions(body % rb'{"user_id": "u\ud83d"}', BOUNDS)
+
+
 def test_ids_are_measured_in_bytes() -> None:
     def taken(user: object) -> int:
         body = json.dumps({"actions": [{"user_id": user, "item_id": 2, "timestamp": FIRST_MS}]}).encode()

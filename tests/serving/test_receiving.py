@@ -27,7 +27,7 @@ async def echo(request: Request[Any, Any, Any]) -> bytes:
     return await whole_body(request, MAX_BYTES)
 
 
-def answered(messages: Sequence[dict[str, Any]]) -> tuple[int, bytes]:
+def answered(messages: Sequence[dict[str, Any]], said: bytes = b"10") -> tuple[int, bytes]:
     """Return status and body of the answer to a request whose body comes in these messages."""
     left, sent = list(messages), []
 
@@ -38,7 +38,8 @@ def answered(messages: Sequence[dict[str, Any]]) -> tuple[int, bytes]:
         sent.append(message)
 
     scope = {
-        "type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": [],
+        "type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"",
+        "headers": [(b"content-length", said)] if said else [],
         "root_path": "", "scheme": "http", "http_version": "1.1", "server": ("here", 80),
         "client": ("there", 1), "asgi": {"version": "3.0"}, "state": {}, "extensions": {},
     }  # fmt: skip
@@ -59,8 +60,9 @@ def piece(body: bytes, more: bool = False) -> dict[str, Any]:
         [piece(b"", more=True), piece(b"0123456789", more=True), piece(b"")],
     ],
 )
-def test_a_body_is_whole_however_it_is_cut(messages: list[dict[str, Any]]) -> None:
-    assert answered(messages) == (200, b"0123456789")
+@pytest.mark.parametrize("said", [b"10", b""])
+def test_a_body_is_whole_however_it_is_cut(messages: list[dict[str, Any]], said: bytes) -> None:
+    assert answered(messages, said) == (200, b"0123456789")
 
 
 def test_a_message_without_a_body_is_an_empty_one() -> None:
@@ -70,8 +72,14 @@ def test_a_message_without_a_body_is_an_empty_one() -> None:
 @pytest.mark.parametrize(
     "messages", [[piece(b"0123456789a")], [piece(b"0123456789", more=True), piece(b"a")]]
 )
-def test_too_long_is_413_in_one_piece_or_two(messages: list[dict[str, Any]]) -> None:
-    assert answered(messages)[0] == 413
+@pytest.mark.parametrize("said", [b"10", b""])
+def test_too_long_is_413_in_one_piece_or_two(messages: list[dict[str, Any]], said: bytes) -> None:
+    assert answered(messages, said)[0] == 413
+
+
+@pytest.mark.parametrize("said", [b"11", b"9000000000"])
+def test_what_is_said_to_be_too_long_is_refused_before_it_comes(said: bytes) -> None:
+    assert answered([], said)[0] == 413
 
 
 @pytest.mark.parametrize("before", [[], [piece(b"01234", more=True)]])

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.serving.conftest import N_PER_TOPIC, Server, action_table
+from tests.serving.conftest import N_PER_TOPIC, Serve, Server, action_table
 
 NOW = "2026-11-20T10:00:00Z"
 
@@ -288,3 +288,16 @@ def test_health_and_metrics(server: Server) -> None:
         "process_resident_memory_bytes", "process_cpu_seconds_total", "process_open_fds",
     ):  # fmt: skip
         assert name in text, name
+
+
+def test_metrics_tell_what_was_waited_for_only(serve: Serve) -> None:
+    """The rehearsal is no list that anybody waited for, and what is rejected is never seen by readers."""
+    client = serve().client
+    assert 'pinnersage_stage_seconds_count{stage="retrieve"} 0.0' in client.get("/metrics").text
+    assert client.post("/v1/actions", json={"actions": [{"user_id": ""}]}).status_code == 422
+    text = client.get("/metrics").text
+    assert "pinnersage_freshness_seconds_count 0.0" in text
+    assert 'pinnersage_actions_total{status="rejected"} 1.0' in text
+    assert 'pinnersage_actions_total{status="accepted"} 0.0' in text
+    assert post(client, act("u1", "i05")).status_code == 202
+    assert "pinnersage_freshness_seconds_count 1.0" in client.get("/metrics").text

@@ -81,7 +81,9 @@ def _red_when_gone(server: Server) -> None:
     """Readiness goes red when a part, or all, is gone from the disk; the process lives."""
     for part in ("journal", *(f"generations/00000001/{name}" for name in ("store", "items", "index"))):
         (server.directory / part).rename(server.directory / "away")
-        assert server.client.get("/health/ready").status_code == 503
+        found = server.client.get("/health/ready")
+        assert (found.status_code, part in found.text) == (503, True)
+        _tells_no_place(found, server)
         (server.directory / "away").rename(server.directory / part)
         assert server.client.get("/health/ready").status_code == 200
     shutil.rmtree(server.directory)
@@ -89,11 +91,19 @@ def _red_when_gone(server: Server) -> None:
     found = server.client.get("/health/ready")
     assert found.headers["content-type"] == "application/problem+json"
     assert found.headers["retry-after"] == "1"
+    _tells_no_place(found, server)
     logged = [line for line in server.log_lines() if line["event"] == "unavailable"]
     assert found.headers["x-request-id"] in {line["request_id"] for line in logged}
     assert server.client.get("/health/live").status_code == 200
-    assert server.client.get("/v1/users/u1/recommendations").status_code == 503
+    _tells_no_place(server.client.get("/v1/users/u1/recommendations"), server, 503)
     assert server.client.post("/v1/actions", json={"actions": [action("u1")]}).status_code == 503
+
+
+def _tells_no_place(answer: httpx.Response, server: Server, status: int = 503) -> None:
+    """Files are named from the model's directory on; where that is, is in the log."""
+    assert answer.status_code == status
+    assert str(server.directory) not in answer.text
+    assert str(server.directory) in server.log_text()
 
 
 def test_nobody_gets_what_is_anothers(server: Server) -> None:

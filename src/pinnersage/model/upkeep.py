@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from pinnersage._tables.engine import Progress
@@ -31,6 +32,11 @@ class Upkeep:
     _journal: Journal
     _write_lock: WriteLock
     _n_recovered: int = 0
+
+    @property
+    def path(self) -> Path:
+        """Directory of the model."""
+        return self._current.directory.path
 
     def recover(self) -> int:
         """Fold in what a killed writer left in the journal; return how many entries that were."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from pinnersage._ids import ItemId, UserId
@@ -22,6 +23,10 @@ class Backend(Protocol):
 
     observe: Callable[[str, float], None]
     """Told ``("interests" | "retrieve", seconds)`` of each list; the service sets it."""
+
+    @property
+    def path(self) -> Path:
+        """Directory of the model; errors name files below it, and whoever asks is not told where it is."""
 
     @property
     def generation(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -117,7 +118,7 @@ def read_actions(body: bytes, bounds: ServiceSettings) -> Taken:
     try:
         given: Sequence[ActionIn | msgspec.Raw] = _ALL.decode(body).actions
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        given = decoded(_ENVELOPE, body).actions
+        given = _rows(body)
     if len(given) > bounds.max_actions:
         raise RequestError(
             f"expected at most {bounds.max_actions:,} actions in a request, got {len(given):,}: send parts",
@@ -177,6 +178,30 @@ def checked_id(value: str | int, field: str, max_id_bytes: int) -> ItemId:
     if len(value) > max_id_bytes or len(value.encode()) > max_id_bytes:
         raise BadActionError(f"{field}_too_long", field, f"expected an id of at most {max_id_bytes:,} bytes")
     return value
+
+
+def _rows(body: bytes) -> Sequence[msgspec.Raw]:
+    """Return the rows of a body unread, so that each is judged by itself.
+
+    One with half a surrogate pair, as a text cut inside an emoji has, is no JSON to msgspec, and would take
+    all others with it; Python's reader lets it pass.
+    """
+    try:
+        envelope: _Envelope = decoded(_ENVELOPE, body)
+        return envelope.actions
+    except RequestError as refused:
+        try:
+            found = json.loads(body, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            raise refused from None
+        rows = found.get("actions") if isinstance(found, dict) and len(found) == 1 else None
+        if not isinstance(rows, list):
+            raise
+        return [msgspec.Raw(json.dumps(row).encode()) for row in rows]
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def _one(given: ActionIn | msgspec.Raw) -> ActionIn:

@@ -6,10 +6,12 @@ went wrong inside is logged, never told.
 
 from __future__ import annotations
 
+import os
 import re
 import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
@@ -118,7 +120,7 @@ def problem_headers(status: int) -> dict[str, str]:
 
 def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Response[bytes]:
     """Answer for an error raised on purpose."""
-    status = status_of(error)
+    status, told = status_of(error), _without_place(request, str(error))
     if status >= 500:
         structlog.get_logger().error(
             "unavailable",
@@ -127,9 +129,17 @@ def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Res
             detail=str(error),
         )
     if isinstance(error, RequestError):
-        return _respond(request, status, str(error), error.errors, error.headers, error.members)
-    named = _FIELD.match(str(error)) if isinstance(error, (UsageError, DataError)) else None
-    return _respond(request, status, str(error), [FieldError(named[0], str(error))] if named else ())
+        return _respond(request, status, told, error.errors, error.headers, error.members)
+    named = _FIELD.match(told) if isinstance(error, (UsageError, DataError)) else None
+    return _respond(request, status, told, [FieldError(named[0], told)] if named else ())
+
+
+def _without_place(request: Request[Any, Any, Any], text: str) -> str:
+    """Return what an error says, files named from the model's directory on."""
+    home: Path = request.app.state.service.backend.path
+    for place in {str(home.absolute()), os.path.realpath(home)}:
+        text = text.replace(f"{place}{os.sep}", "").replace(place, "the model's directory")
+    return text
 
 
 def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:

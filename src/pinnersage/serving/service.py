@@ -42,7 +42,6 @@ class Service:
             max_joined_actions=settings.max_joined_actions,
             observe=self.metrics.stage,
         )
-        backend.observe = self.metrics.stage
         self._generation, self._observing = backend.generation, threading.Lock()
         # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
         # either. What tells how the service is, and takes it over to new generations, waits for no request.
@@ -60,6 +59,7 @@ class Service:
         """Start what runs beside the requests, and end it after the last of them."""
         self.commits.start()
         await self._rehearse()
+        self.backend.observe = self.metrics.stage  # What the rehearsal took, nobody has waited for.
         watching = asyncio.create_task(self._watch())
         try:
             yield
@@ -93,7 +93,8 @@ class Service:
         """Commit the readable actions of a request and return a result for each that was given."""
         began_s = time.perf_counter()
         outcomes = iter(await self.commits.commit(taken.actions))
-        self.metrics.freshness(time.perf_counter() - began_s)
+        if taken.actions:
+            self.metrics.freshness(time.perf_counter() - began_s)
         results = [
             taken.rejected.get(position) or result_of(next(outcomes)) for position in range(taken.n_given)
         ]
