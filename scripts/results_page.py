@@ -9,6 +9,7 @@ pages docs/results/LOG.md are made anew as a whole.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ Results = dict[str, Any]
 def figure(found: Any, digits: int = 3) -> str:
     """Return ``.123 [.100, .150]``, or the value alone where there is no interval."""
     numbers = found if isinstance(found, list) else [found]
-    texts = ["-" if x is None else f"{x:.{digits}f}".replace("0.", ".", 1) for x in numbers]
+    texts = ["-" if x is None else re.sub(r"^(-?)0\.", r"\1.", f"{x:.{digits}f}") for x in numbers]
     return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
@@ -163,6 +164,7 @@ def of_dataset(results: Results) -> Iterator[str]:
     )
     yield f"> {results['verdict'][0]}\n"
     yield from main_table(results)
+    yield from interval_table(results)
     yield from other_table(results)
 
 
@@ -178,6 +180,17 @@ def main_table(results: Results) -> Iterator[str]:
         rows.append([f"`{name}`", *cells])
     columns = ["nDCG", "R-prec.", "rec. rank", "diversity", "novelty", "calibration", "coverage"]
     yield from table(head + columns, rows)
+
+
+def interval_table(results: Results) -> Iterator[str]:
+    """Yield the intervals that the main table has no room for."""
+    kinds = {"ndcg": "nDCG", "r_precision": "R-precision", "reciprocal_rank": "reciprocal rank"}
+    kinds |= {name: name for name in ("diversity", "novelty", "calibration")}
+    rows = [
+        [f"`{name}`", *(figure(found[kind]) for kind in kinds)]
+        for name, found in results["results"][f"{MAIN} first_time"].items()
+    ]
+    yield from table([f"{MAIN}, with intervals", *kinds.values()], rows)
 
 
 def value_of(found: Any) -> Any:
@@ -233,6 +246,8 @@ def page(everything: dict[str, Results]) -> str:
     lines = ["### The figures the project set itself\n", *bars(everything)]
     lines += [*pairs(everything, MAIN), *pairs(everything, "400"), *few_items(everything)]
     lines += [*quality(everything)]
+    behind = read(DOCS / "results" / "next")
+    lines += ["### The same figures on the days behind those reported\n", *bars(behind)] if behind else []
     lines += ["### Every arm, log by log\n"]
     names = dict.fromkeys(str(results["data"]) for results in everything.values())
     lines += [f"- [{name}](results/{name}.md)" for name in names]

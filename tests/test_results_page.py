@@ -80,6 +80,7 @@ def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
     assert page.figure([0.1234, 0.1, 0.15]) == ".123 [.100, .150]"
     assert page.figure(None) == "-"
     assert page.figure(12.3456) == "12.346"
+    assert [page.figure(x, 2) for x in (20.51, 10.0, -0.5, 0.0)] == ["20.51", "10.00", "-.50", ".00"]
     assert page.times([1.239, 1.2, 1.301]) == "1.24 [1.20, 1.30]"
 
 
