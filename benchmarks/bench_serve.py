@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,16 @@ def swap(service: Served, build: list[str], n_users: int) -> dict[str, Any]:
 
 def memory(service: Served, n_users: int, n_items: int, marks: tuple[int, ...]) -> dict[str, Any]:
     """Return anonymous memory after so many mixed requests, and failures."""
-    make, done, failed = mixed(marks[-1], n_users, n_items), 0, 0
+    make, done, failed = mixed(marks[-1], n_users, n_items), 0, Counter[int]()
     rss_mb: dict[str, float] = {"0": round(service.rss_mb(), 1)}
     for mark in marks:
         offset = done
         load = closed_loop(service.port, lambda i: make(offset + i), mark - done)  # noqa: B023
-        failed += load.told()["n_failed"]
+        failed += load.failed()
         done = mark
         rss_mb[str(mark)] = round(service.rss_mb(), 1)
-    return {"rss_anon_mb": rss_mb, "n_failed": failed}
+    by_status = {str(status): n for status, n in failed.items()}
+    return {"rss_anon_mb": rss_mb, "n_failed": failed.total()} | ({"failed": by_status} if failed else {})
 
 
 def ranked(build: list[str], home: Path, n_users: int, n: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,12 +36,15 @@ class Load:
     statuses: list[int] = field(default_factory=list)
     wall_s: float = 0.0
 
+    def failed(self) -> Counter[int]:
+        """Return how often which status was a failure; 0 is a connection that ended without an answer."""
+        return Counter(status for status in self.statuses if status >= 400 or status == 0)
+
     def told(self) -> dict[str, Any]:
         """Return quantiles, rate and failures."""
-        failed = sum(status >= 400 or status == 0 for status in self.statuses)
         p50, p99, most = (float(np.quantile(self.latencies_s, q)) * 1e3 for q in (0.5, 0.99, 1.0))
         return {
-            "n_requests": len(self.statuses), "n_failed": failed,
+            "n_requests": len(self.statuses), "n_failed": self.failed().total(),
             "requests_per_s": round(len(self.statuses) / self.wall_s),
             "p50_ms": round(p50, 2), "p99_ms": round(p99, 2), "max_ms": round(most, 2),
         }  # fmt: skip
