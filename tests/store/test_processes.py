@@ -266,15 +266,18 @@ def test_a_build_on_a_full_disk_leaves_nothing(tmp_path: Path, writer: str) -> N
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_child_after_a_fork_reads_and_writes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reads_first", [True, False])
+def test_parent_and_child_read_and_write_after_a_fork(tmp_path: Path, reads_first: bool) -> None:
     with LmdbStore(tmp_path / "store") as store:
         store.put("parent", random_batch(1, seed=1).record(0))
         child = os.fork()
         if child == 0:
-            ok = store.get("parent") is not None
+            ok = not reads_first or store.get("parent") is not None
             store.put("child", random_batch(1, seed=2).record(0))
             os._exit(0 if ok and len(store) == 2 else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        if reads_first:
+            assert list(store.user_ids()) == ["child", "parent"]
         store.put("parent", random_batch(1, seed=3).record(0))
         assert list(store.user_ids()) == ["child", "parent"]
 
