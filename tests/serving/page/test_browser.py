@@ -237,9 +237,10 @@ def test_initials_stand_where_a_picture_cannot_be_loaded(
         asked.append(route.request.url)
         topic = _topic(route.request.url)
         if topic != "films":
-            return route.fulfill(status=404, body="")
-        drawing = unquote(picture(topic, 1).partition(",")[2])
-        return route.fulfill(body=drawing, content_type="image/svg+xml")
+            route.fulfill(status=404, body="")
+        else:
+            drawing = unquote(picture(topic, 1).partition(",")[2])
+            route.fulfill(body=drawing, content_type="image/svg+xml")
 
     page.route(f"{PICTURES}/**", answer)
     if is_script_late:
