@@ -78,10 +78,33 @@ def test_an_integer_out_of_its_range_is_answered_with_its_bound(
     assert found["detail"] == found["errors"][0]["message"] == told
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("k=abc", "expected k as an integer, got 'abc'"),
+        ("k=", "expected k as an integer, got ''"),
+        ("k=1&k=abc", "expected k as an integer, got 'abc'"),
+        ("k=0.0", "expected k of at least 1, got '0.0'"),
+        ("interests=x", "expected interests as an integer, got 'x'"),
+        ("include_seen=perhaps", "expected include_seen as true or false, got 'perhaps'"),
+        (f"seed={'z' * 1_000}", f"expected seed as an integer, got '{'z' * 50}…'"),
+    ],
+)
+def test_a_parameter_of_another_kind_is_answered_with_its_kind_and_what_came(
+    client: httpx.Client, query: str, told: str
+) -> None:
+    found = problem(client.get(f"/v1/users/u1/recommendations?{query}"), 400, query.partition("=")[0])
+    assert found["detail"] == found["errors"][0]["message"] == told
+
+
 def test_all_wrong_parameters_are_told(client: httpx.Client) -> None:
     found = problem(client.get("/v1/users/u1/recommendations?k=0&seed=x&interests=0"), 400)
     assert {error["field"] for error in found["errors"]} == {"k", "seed", "interests"}
-    for told in ("expected k of at least 1, got 0", "cannot read seed", "expected interests of at least 1"):
+    for told in (
+        "expected k of at least 1, got 0",
+        "expected seed as an integer",
+        "expected interests of at least 1",
+    ):
         assert told in found["detail"]
 
 
@@ -153,6 +176,16 @@ def test_the_longest_list_is_a_thousand(client: httpx.Client) -> None:
 )  # fmt: skip
 def test_unreadable_bodies_are_400(client: httpx.Client, body: bytes, field: str) -> None:
     problem(client.post("/v1/actions", content=body, headers=JSON), 400, field)
+
+
+def test_an_action_that_cannot_be_decoded_is_about_no_field(client: httpx.Client) -> None:
+    good = b'{"user_id": "kim", "item_id": "i01", "timestamp": "2026-11-20T10:00:00Z"}'
+    for bad in (b'{"user_id": "\xff"}', b"3"):
+        alone = client.post("/v1/actions", content=b'{"actions": [%s]}' % bad, headers=JSON)
+        assert problem(alone, 422, "actions[0]")["results"][0]["reason"] == "unreadable_row"
+        mixed = client.post("/v1/actions", content=b'{"actions": [%s, %s]}' % (good, bad), headers=JSON)
+        assert mixed.status_code == 202
+        assert set(mixed.json()["results"][1]) == {"status", "reason", "message"}
 
 
 def test_a_request_of_many_is_bounded(client: httpx.Client) -> None:
@@ -287,7 +320,11 @@ def test_unknown_things_are_404_and_wrong_methods_405(client: httpx.Client) -> N
     problem(client.get("/v1/items/none/neighbors"), 404)
     problem(client.get("/v1/users/none"), 404)
     problem(client.get("/v2/users"), 404)
-    problem(client.delete("/v1/actions"), 405)
+    found = problem(client.delete("/v1/actions"), 405)
+    assert found["detail"] == "expected POST or OPTIONS on this path, got DELETE"
+    wrong = client.patch("/v1/items/i00")
+    told = problem(wrong, 405)["detail"]
+    assert all(method in told for method in (*wrong.headers["allow"].split(", "), "PATCH"))
 
 
 def test_request_ids_are_taken_over_if_they_are_sane(client: httpx.Client) -> None:

@@ -143,3 +143,12 @@ def test_a_field_that_does_not_exist_is_named() -> None:
     with pytest.raises(RequestError) as found:
         read_actions(b'{"actions": [], "durable": true}', BOUNDS)
     assert found.value.errors[0].field == "durable"
+    refused = read_actions(b'{"actions": [{"body": 3}]}', BOUNDS).rejected[0]
+    assert (refused.reason, refused.field) == ("unknown_field", "body")
+
+
+def test_of_a_key_that_stands_twice_the_last_value_counts() -> None:
+    twice = b'{"user_id": "a", "user_id": "b", "item_id": 1, "timestamp": %d}' % FIRST_MS
+    for others in (b"", b", {}"):  # With a bad one beside it each is read by itself.
+        (action,) = read_actions(b'{"actions": [%s%s]}' % (twice, others), BOUNDS).actions
+        assert action.user_id == "b"

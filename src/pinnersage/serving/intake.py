@@ -57,11 +57,11 @@ class Taken(NamedTuple):
 
 
 class BadActionError(Exception):
-    """One action is not usable."""
+    """One action is not usable; ``field`` is empty when that is about the whole of it."""
 
     def __init__(self, reason: str, field: str, message: str) -> None:
         super().__init__(message)
-        self.result = ActionResult("rejected", reason, field, message)
+        self.result = ActionResult("rejected", reason, field or None, message)
 
 
 def decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -82,8 +82,15 @@ def decoded(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise RequestError(f"expected a JSON object in UTF-8: {told}", field="body") from None
 
 
-def field_and_message(error: msgspec.ValidationError) -> tuple[str, str]:
+def field_and_message(error: msgspec.ValidationError, whole: str = "body") -> tuple[str, str]:
     """Return which field a validation error is about, and what is wrong with it.
+
+    Parameters
+    ----------
+    error
+        What the decoder raised.
+    whole
+        The name to give when it is about no field but about all that was decoded.
 
     Examples
     --------
@@ -104,7 +111,7 @@ def field_and_message(error: msgspec.ValidationError) -> tuple[str, str]:
         path = f"{path}.{named['field']}".lstrip(".")
     if unknown:
         message = f"there is no field {unknown['field']}; /schema has those there are"
-    return path or "body", in_words(path, message)
+    return path or whole, in_words(path, message)
 
 
 def read_actions(body: bytes, bounds: ServiceSettings) -> Taken:
@@ -210,7 +217,7 @@ def _one(given: ActionIn | msgspec.Raw) -> ActionIn:
     try:
         return _ONE.decode(given)
     except msgspec.ValidationError as error:
-        field, message = field_and_message(error)
+        field, message = field_and_message(error, whole="")
         raise BadActionError(_reason(field, message), field, message) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadActionError("unreadable_row", "", f"not JSON in UTF-8: {error}") from None
@@ -219,11 +226,11 @@ def _one(given: ActionIn | msgspec.Raw) -> ActionIn:
 def _reason(field: str, message: str) -> str:
     """Return the word that reports of tables use for the same fault, where there is one."""
     name = "time" if field == "timestamp" else field
-    if field not in ("body", *ActionIn.__struct_fields__):
+    if field and field not in ActionIn.__struct_fields__:
         return "unknown_field"
     if "missing" in message:
         return f"{name}_missing"
-    if field == "body":
+    if not field:
         return "unreadable_row"
     return f"{name}_unparsable"
 

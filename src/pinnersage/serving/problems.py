@@ -17,7 +17,7 @@ from typing import Any, get_args
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, ValidationException
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
 from pinnersage.errors import (
     DataError,
@@ -38,6 +38,9 @@ _FIELD = re.compile(
     r"(user_id|item_id|event_id|medoid_item_id|embedding_version|embedding|mode|interests|attributes|k)\b"
 )
 _RANGE, _RANGE_WORDS = re.compile(r"Expected `int` ([<>]=) (-?\d+)$"), {">=": "least", "<=": "most"}
+_KIND = re.compile(r"Expected `(int|bool)(?: \| null)?`, got ")
+_KINDS = {"int": "an integer", "bool": "true or false"}
+_MAX_SHOWN = 50
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _NOT_A_CHOICE = "Invalid enum value "
 _CHOICES = {"mode": get_args(Mode)}
@@ -151,16 +154,40 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         ]
     told = "; ".join(e.message if _is_told(e.message) else f"cannot read {e.field}" for e in errors)
     detail = told or str(error.detail)
+    if isinstance(error, MethodNotAllowedException):
+        detail = _other_method(request.method, dict(error.headers or {}).get("allow", ""))
     if str(error.detail) == "client disconnected prematurely":
         return _respond(request, 400, "the connection ended before the body was complete")
     return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
 
 
+def _other_method(method: str, allowed: str) -> str:
+    *others, last = allowed.split(", ")
+    return f"expected {', '.join(others)}{' or ' if others else ''}{last} on this path, got {method}"
+
+
 def _field_error(request: Request[Any, Any, Any], field: str, message: str) -> FieldError:
     told = in_words(field, message)
-    given = request.query_params.get(field) or ""
-    is_number = _RANGE.match(message) and _INTEGER.fullmatch(given)
-    return FieldError(field, f"{told}, got {int(given):,}" if is_number else told)
+    given = request.query_params.getall(field, [])[-1:]
+    kind = _KIND.match(message)
+    if not given or not (kind or _RANGE.match(message)):
+        return FieldError(field, told)
+    expected = f"expected {field} as {_KINDS[kind[1]]}" if kind else told
+    is_number = not kind and _INTEGER.fullmatch(given[0])
+    return FieldError(field, f"{expected}, got {f'{int(given[0]):,}' if is_number else shown(given[0])}")
+
+
+def shown(given: str) -> str:
+    """Return what came, in quotes and cut to some 50 characters.
+
+    Examples
+    --------
+    >>> shown("abc")
+    "'abc'"
+    >>> shown("9" * 1_000) == repr("9" * 50 + "…")
+    True
+    """
+    return repr(given if len(given) <= _MAX_SHOWN else f"{given[:_MAX_SHOWN]}…")
 
 
 def _is_told(message: str) -> bool:

@@ -8,19 +8,29 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+import pyarrow as pa
 import pytest
-from tests.serving.page.world import HOSTILE_TITLE, ODD_USER, PageServer
+from tests.serving.page.world import (
+    HOSTILE_TITLE,
+    ODD_USER,
+    PageServer,
+    build_world,
+    item_table,
+    picture,
+)
 
 from pinnersage.serving.page.histograms import Histogram
 from pinnersage.serving.page.rendering import environment
 from pinnersage.serving.page.system_view import SystemView
+from pinnersage.serving.page.tiles import initials
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 expect = sync_api.expect
 
 CHROMIUM = shutil.which("chromium")
+PICTURES = "https://pictures.example"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,6 +41,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SMALL_PHONE = {"width": 360, "height": 780}
 PAGES = ("/", "/users/ada", "/users/nobody-yet", "/items/films-42?user=ada", "/system", "/users?q=a",
          "/session?item=bread-07&item=films-02")  # fmt: skip
 
@@ -104,6 +115,20 @@ MISSED_DOTS = """() => {
 }"""
 
 
+# What can be touched, and what of it a touch 11.5 px above or below its middle would miss; without dots.
+MISSED_TARGETS = """() => {
+  const all = [...document.querySelectorAll("a[href], button, summary, label, input:not([type=hidden])")]
+    .filter((one) => one.checkVisibility() && !one.closest(".hidden, .skip, .dots, label.act > input"));
+  const missed = all.filter((one) => {
+    one.scrollIntoView({ block: "center" });
+    const box = one.getClientRects()[0];
+    const x = box.x + box.width / 2, y = box.y + box.height / 2;
+    return [-11.5, 11.5].some((dy) => !one.contains(document.elementFromPoint(x, y + dy)));
+  });
+  return { n: all.length, missed: missed.map((one) => one.outerHTML.slice(0, 80)) };
+}"""
+
+
 # Labels of the first histogram that are shown, and those that run into the one before or out of their panel.
 LABELS = """() => {
   const panel = document.querySelector(".histogram").closest(".panel").getBoundingClientRect();
@@ -135,6 +160,18 @@ def browser() -> Iterator[Any]:
 
 
 Open = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def pictured_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageServer]:
+    """Serve the world with all its pictures at another origin, which is allowed."""
+    items = item_table()
+    addresses = pa.array([f"{PICTURES}/{item_id}.svg" for item_id in items["item_id"].to_pylist()])
+    items = items.set_column(items.schema.get_field_index("image_url"), "image_url", addresses)
+    directory = build_world(tmp_path_factory.mktemp("pictured") / "model", items)
+    running = PageServer(directory, "--picture-origin", PICTURES)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -169,6 +206,71 @@ def open_page(browser: Any, server: PageServer) -> Iterator[Open]:
 def own_items(page: Any) -> list[str]:
     found: list[str] = page.locator(".own [data-item]").evaluate_all("all => all.map(i => i.dataset.item)")
     return found
+
+
+# Initials in the place of pictures, pictures that are seen, and those that are seen to be broken.
+SHOWN = """() => {
+  const named = (list) => [...list].map((one) => one.src || one.href.baseVal);
+  const pictures = [...document.querySelectorAll(".picture img, .dots image")]
+    .filter((one) => one.checkVisibility());
+  const broken = pictures.filter((one) => one.complete && !one.naturalWidth);
+  return { n_initials: document.querySelectorAll(".picture > .initials, .dots .initials").length,
+           dots: named(document.querySelectorAll(".dots image")),
+           pictures: named(pictures), broken: named(broken) };
+}"""
+
+
+def _topic(address: str) -> str:
+    return address.removeprefix(f"{PICTURES}/").partition("-")[0]
+
+
+@pytest.mark.parametrize("is_script_late", [False, True])
+def test_initials_stand_where_a_picture_cannot_be_loaded(
+    browser: Any, pictured_server: PageServer, is_script_late: bool
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 8_000})
+    page.add_init_script(SHIFTS)
+    asked: list[str] = []
+    waiting: list[Any] = []
+
+    def answer(route: Any) -> None:
+        asked.append(route.request.url)
+        topic = _topic(route.request.url)
+        if topic != "films":
+            route.fulfill(status=404, body="")
+        else:
+            drawing = unquote(picture(topic, 1).partition(",")[2])
+            route.fulfill(body=drawing, content_type="image/svg+xml")
+
+    page.route(f"{PICTURES}/**", answer)
+    if is_script_late:
+        page.route("**/page.js*", lambda route: waiting.append(route))
+    page.goto(pictured_server.url + "/users/ada", wait_until="commit" if is_script_late else "load")
+    page.wait_for_function("() => document.querySelectorAll('.dots .dot').length > 30")
+    if is_script_late:
+        page.wait_for_function(
+            """() => document.images.length > 40
+                && [...document.images].every((one) => one.complete || !one.checkVisibility())"""
+        )
+        assert page.evaluate(SHOWN)["n_initials"] == 0
+        waiting[0].continue_()
+    page.wait_for_function("() => document.querySelectorAll('.dots .initials').length > 3")
+    page.wait_for_load_state("networkidle")
+    for _ in range(2):
+        shown = page.evaluate(SHOWN)
+        assert shown["broken"] == []
+        assert shown["n_initials"] > 40
+        assert {_topic(address) for address in shown["pictures"]} == {"films"}
+        assert {_topic(address) for address in shown["dots"]} == {"films"}
+        assert page.evaluate("window.shifted") == 0
+        failed, asked[:] = {address for address in asked if _topic(address) != "films"}, []
+        page.locator(".own .act").first.click()
+        expect(page.get_by_role("status")).to_contain_text("Counted")
+        page.wait_for_load_state("networkidle")
+        assert not failed & set(asked)
+    shown_in = page.locator(".thumbs a:has(.initials)").first
+    assert shown_in.locator(".initials").inner_text() == initials(shown_in.get_attribute("title"))
+    page.close()
 
 
 @pytest.mark.parametrize("n_bars", [2, 6, 9, 10, 13, 16])
@@ -326,6 +428,17 @@ def test_a_finger_need_not_hit_a_dot_exactly(open_page: Open) -> None:
     missed = page.evaluate(MISSED_DOTS)
     assert missed["n"] > 10
     assert missed["missed"] == []
+
+
+def test_whatever_is_touched_on_a_phone_is_24_px_high(open_page: Open) -> None:
+    page = open_page("/", viewport=SMALL_PHONE, has_touch=True, is_mobile=True)
+    origin, n = page.url.rstrip("/"), 0
+    for path in PAGES:
+        page.goto(origin + path)
+        found = page.evaluate(MISSED_TARGETS)
+        assert found["missed"] == [], path
+        n += found["n"]
+    assert n > 100
 
 
 def test_pages_do_not_shift_and_read_well_wherever_they_are_seen_in_light_and_dark(open_page: Open) -> None:

@@ -122,18 +122,19 @@ def action_table() -> pa.Table:
     return pa.table({"user_id": users, "item_id": items, "timestamp": times, "action": kinds})
 
 
-def build_world(path: Path) -> Path:
+def build_world(path: Path, items: pa.Table | None = None) -> Path:
     """Build the model of this world as of a fixed moment and return its directory."""
-    PinnerSage.build(item_table(), action_table(), path=path, now=NOW_MS).close()
+    table = item_table() if items is None else items
+    PinnerSage.build(table, action_table(), path=path, now=NOW_MS).close()
     return path
 
 
 class PageServer:
     """A process that serves a model with its page on a free port: the command itself."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *more: str) -> None:
         command = "from pinnersage.cli.app import main; main()"
-        options = ["--port", "0", "--json", "--log-level", "error"]
+        options = ["--port", "0", "--json", "--log-level", "error", *more]
         environment = {k: v for k, v in os.environ.items() if not k.startswith("PINNERSAGE_")}
         self.process = subprocess.Popen(
             [sys.executable, "-c", command, "serve", str(directory), *options],

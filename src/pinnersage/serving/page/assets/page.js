@@ -2,6 +2,8 @@
 "use strict";
 
 const LIVE = "[data-live]";
+const PICTURES = "[data-initials]";
+const failed = new Set();
 let queue = Promise.resolve();
 
 // --- Acting without a reload: a form or link is sent, and the parts that live are put in place of the old.
@@ -48,6 +50,7 @@ function show(next, from, address) {
   const place = placeOf(from);
   const open = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
   for (const id of open) next.getElementById(id)?.setAttribute("open", "");
+  for (const picture of next.querySelectorAll(PICTURES)) if (failed.has(addressOf(picture))) standIn(picture);
   for (const part of document.querySelectorAll(LIVE)) {
     const fresh = next.getElementById(part.id);
     if (fresh) part.replaceChildren(...fresh.childNodes);
@@ -100,6 +103,40 @@ function tell(text) {
   line.className = "notice-line refused";
   line.textContent = text;
   notice.replaceChildren(line);
+}
+
+// --- Where a picture cannot be loaded its item's initials stand, as they do where there is none.
+
+function addressOf(picture) {
+  return picture.getAttribute("src") || picture.getAttribute("href");
+}
+
+function standIn(picture) {
+  failed.add(addressOf(picture));
+  picture.replaceWith(picture.localName === "image" ? initialsInCircle(picture) : initials(document.createElement("span"), picture));
+}
+
+function initials(element, picture) {
+  element.setAttribute("class", "initials");
+  element.setAttribute("aria-hidden", "true");
+  element.textContent = picture.dataset.initials;
+  return element;
+}
+
+function initialsInCircle(picture) {
+  const [group, circle, text] = ["g", "circle", "text"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name));
+  circle.setAttribute("class", "blank");
+  circle.setAttribute("r", "15");
+  group.append(circle, initials(text, picture));
+  return group;
+}
+
+document.addEventListener("error", (event) => { if (event.target.matches?.(PICTURES)) standIn(event.target); }, true);
+
+// Those that failed before this script ran. Only decode() says it of all: a drawing without a size has no width either.
+for (const picture of document.querySelectorAll(PICTURES)) {
+  const mayBeBroken = picture.localName === "image" || (picture.complete && !picture.naturalWidth);
+  if (mayBeBroken) picture.decode?.().catch(() => { if (picture.isConnected) standIn(picture); });
 }
 
 // --- The timeline: Tab stops once in a lane, at its newest dot; arrows go along it, and a line says what a dot is.
