@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.evaluation.page.reading import Page
-from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, values
+from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, values, with_gains
 
 from pinnersage.errors import NotFoundError, StoredFormatError
 from pinnersage.evaluation.page.__main__ import main
@@ -27,7 +27,7 @@ NAMES = {
 PLACES = {"40": "40 items a list", "1%": "1 % of the pool (12 items a list)"}
 PARTS = {"first_time": "First-time items", "repeat": "Repeats", "all": "All targets"}
 DASH = "\N{EN DASH}"
-FULL = values() | additions()
+FULL = with_gains(values() | additions())
 
 
 def quick(told: dict[str, Any]) -> str:
@@ -122,8 +122,10 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     knob = page.table("Settings of n_interests")
     assert knob.column("Diversity")["20"] == (f"{0.5 + 0.05 * 2:.3f}", "")
     assert knob.column("Gini")["20"] == (DASH, "")
-    gain = page.table("Gain by feature")
-    assert list(gain.rows) == ["popularity, 30 days", "similarity", "freshness"]
+    gain = page.table("Gain by feature: top-40-ranked, first-time items")
+    assert list(gain.rows) == ["trend_30_days", "best_cosine", "age_days", "ever"]
+    assert gain.column("Share of the gain")["best_cosine"] == ("0.250", "")
+    assert list(page.table("Gain by feature: top-40-ranked, all targets").rows) == ["own_due"]
 
 
 def test_knobs_tell_what_they_do_to_groups_of_items_and_users_and_to_interests() -> None:
@@ -260,14 +262,14 @@ NASTY = """<script>alert("1")</script>&'$x_1$"""
 
 def test_what_users_name_is_escaped() -> None:
     arms = copy.deepcopy(ARMS) | {NASTY: {"kind": "Interests", "note": NASTY, NASTY: [1, NASTY]}}
-    changed = values(arms) | additions()
+    changed = with_gains(values(arms) | additions())
     changed["about"] |= {"command": NASTY, "vectors": NASTY, "impressions": NASTY}
     changed["about"]["tables"][NASTY] = {"sources": [NASTY], "n_rows": 1, "n_bad": 1, "reasons": {NASTY: 1}}
     changed["about"]["arms_left_out"] = {NASTY: NASTY}
     changed["verdict"].append(NASTY)
     changed["knobs"][0] |= {"knob": NASTY, "value": NASTY}
     changed["exposure"][0]["groups"][0] |= {"by": NASTY, "group": NASTY}
-    changed["ranker_shares"][0]["feature"] = NASTY
+    changed["costs"]["top-40-ranked"]["settings"]["fitted"]["first_time"]["gains"][NASTY] = 0.75
     html = page_of(changed)
     assert "<script>alert" not in html
     assert html.count("<script") == 1
