@@ -81,13 +81,26 @@ def test_every_group_of_first_time_items_is_the_one_of_the_values(page: Page) ->
         caption = f"By {traits[row['by']]}. First-time items, {PLACES[row['budget']]}"
         ends = f"{row['group']}: {row['from']:.0f} to {row['to']:.0f} "
         tables = [table for table in page.tables if table.caption == caption]
+        assert max(len(table.columns) for table in tables) <= 1 + 2 * 3
         for metric, figure in row["metrics"].items():
             start = f"{NAMES[metric]}, {ends}"
             places = [(t, name) for t in tables for name in t.columns if name.startswith(start)]
             assert all(is_shown(table.column(name)[row["arm"]], figure) for table, name in places)
             n_shown += len(places)
     n_groups = 3 * 3 * len(ARMS)
-    assert n_shown == 3 * n_groups + 2 * n_groups  # three metrics at the main budget, two at the other
+    n_metrics = len(METRICS)
+    assert n_shown == n_metrics * n_groups + 2 * n_groups  # all at the main budget, two at the other
+
+
+def test_an_older_report_shows_the_metrics_that_its_groups_have() -> None:
+    told = values()
+    for row in told["groups"]:
+        row["metrics"] = {metric: row["metrics"][metric] for metric in METRICS[:3]}
+    page = Page(quick(told))
+    heads = {
+        head.partition(", ")[0] for t in page.tables if t.caption.startswith("By ") for head in t.columns
+    }
+    assert heads == {"Arm", *(NAMES[metric] for metric in METRICS[:3])}
 
 
 def test_costs_are_shown(page: Page) -> None:

@@ -82,7 +82,7 @@ def values(arms: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
         },
         "lifts": lifts,
         "trait_means": {"activity": 41.5, "n_interests": 17.25},
-        "groups": _groups(arms, one, METRICS[:3]),
+        "groups": _groups(arms, one, METRICS),
         "group_lifts": [
             row | {"over": "mean-0.01"}
             for row in _groups(arms, lambda: one(12), METRICS[:2])
