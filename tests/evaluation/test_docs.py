@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -37,17 +38,21 @@ def frames(tmp_path: Path) -> Path:
 
 
 def test_the_python_examples_run_as_written(frames: Path) -> None:
-    example, of_groups = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    program = f"{example}\nprint('---')\n{of_groups}"
+    example, of_groups, of_one = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    program = "\nprint('---')\n".join((example, of_groups, of_one))
     done = subprocess.run([sys.executable, "-c", program], cwd=frames, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told, groups = done.stdout.split("---\n")
+    told, groups, one = done.stdout.split("---\n")
     assert told.count("Estimate(") == 2
     assert "Written by `pinnersage tune`" in told
     assert (frames / "report" / "report.html").exists()
     assert [line.split()[:2] for line in groups.splitlines()] == [
         ["DE", "28"], ["FR", "27"], ["(unknown)", "5"],
     ]  # fmt: skip
+    *figures, interest = one.splitlines()
+    assert all(-1 <= float(figure) <= 1 for figure in figures)
+    assert len(figures) == 3
+    assert {"medoid_item_id", "n_gone", "come"} <= ast.literal_eval(interest).keys()
 
 
 def test_a_python_caller_is_told_of_arguments(frames: Path) -> None:

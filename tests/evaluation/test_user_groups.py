@@ -20,6 +20,7 @@ from pinnersage.config import InterestConfig
 from pinnersage.errors import NotFoundError, UsageError
 from pinnersage.evaluation.contexts import evaluated_users
 from pinnersage.evaluation.fairness import GAP_METRICS, gap_rows
+from pinnersage.evaluation.measures import METRICS
 from pinnersage.evaluation.page.fairness_sections import gaps_section
 from pinnersage.evaluation.page.summary import summary_of
 from pinnersage.evaluation.page.writing import page_of
@@ -170,6 +171,22 @@ def test_groups_in_the_report_are_means_by_group(report: Report, world: ReplayLo
         inside = table["age"].between(row["from"], row["to"])
         assert row["n_users"] == inside.sum()
         assert row["metrics"]["recall"]["value"] == pytest.approx(table["figure"][inside].mean(), abs=1e-6)
+
+
+def test_groups_have_every_metric_that_users_have(report: Report, directory: Path, written: Any) -> None:
+    users = {(by, group.name): group.users for by in report.grouped_by for group in report.groups(by)}
+    page = Page((directory / "report.html").read_text())
+    for row in written["groups"]:
+        assert tuple(row["metrics"]) == METRICS
+        for metric, figure in row["metrics"].items():
+            values = report.values(row["arm"], metric, budget=row["budget"], part=row["slice"])
+            own = values[users[row["by"], row["group"]] & np.isfinite(values)]
+            assert figure["n_users"] == len(own)
+            if len(own):
+                assert figure["value"] == pytest.approx(own.mean(), abs=1e-6)
+    heads = [head for table in page.tables if table.caption.startswith("By age.") for head in table.columns]
+    for name in ("R-precision", "Reciprocal rank", "Novelty"):
+        assert sum(head.startswith(f"{name}, ") for head in heads) == 4  # thirds and (unknown)
 
 
 def test_lifts_by_group_are_ratios_of_means(report: Report, world: ReplayLog, written: Any) -> None:

@@ -32,7 +32,6 @@ from pinnersage.evaluation.saved import FORMAT, METRICS_JSON, ArmResult, write_j
 from pinnersage.evaluation.settings import main_budget
 from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups, users_found
 
-GROUPED_METRICS = ("relevance", "recall", "ndcg", "diversity", "calibration")
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
 
 
@@ -266,15 +265,14 @@ class Report:
 
     def _group_rows(self, by: str, budget: str) -> list[dict[str, Any]]:
         rows = []
-        columns = [METRICS.index(metric) for metric in GROUPED_METRICS]
         for group, least, most, chosen in self.groups(by):
             n_users = int(chosen.sum())
             who = {"by": by, "group": group, "from": least, "to": most, "n_users": n_users, "budget": budget}
             for part in SLICES:
-                values = self._table(budget, part)[0][:, :, columns].reshape(len(chosen), -1)
+                values = self._table(budget, part)[0].reshape(len(chosen), -1)
                 found = iter(means(*within(values, self.draws, chosen)))  # no copy of draws outlives its use
                 for name in self.arms:
-                    figures = {metric: next(found).to_dict() for metric in GROUPED_METRICS}
+                    figures = {metric: next(found).to_dict() for metric in METRICS}
                     rows.append(who | {"slice": part, "arm": name, "metrics": figures})
         return rows
 

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from tests.evaluation.page.reading import Page
-from tests.evaluation.page.values import ARMS, additions, values
+from tests.evaluation.page.values import ARMS, additions, values, with_gains
 
 from pinnersage.evaluation.page import writing
 from pinnersage.evaluation.page.charts import asked_points, cost_points, diversity_points
@@ -24,7 +24,7 @@ from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.plots_section import plots_section
 from pinnersage.evaluation.page.summary import Summary, summary_of
 
-FULL = summary_of(values() | additions())
+FULL = summary_of(with_gains(values() | additions()))
 KEYS = [
     "interests-relevance", "interests-recall", "diversity", "cost", "lift-activity", "lift-history_days",
     "lift-n_interests", "calibration-0", "calibration-1", "knob-0", "knob-1", "ranker",

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.evaluation.page.reading import Page
-from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, values
+from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, values, with_gains
 
 from pinnersage.errors import NotFoundError, StoredFormatError
 from pinnersage.evaluation.page.__main__ import main
@@ -27,7 +27,7 @@ NAMES = {
 PLACES = {"40": "40 items a list", "1%": "1 % of the pool (12 items a list)"}
 PARTS = {"first_time": "First-time items", "repeat": "Repeats", "all": "All targets"}
 DASH = "\N{EN DASH}"
-FULL = values() | additions()
+FULL = with_gains(values() | additions())
 
 
 def quick(told: dict[str, Any]) -> str:
@@ -81,13 +81,26 @@ def test_every_group_of_first_time_items_is_the_one_of_the_values(page: Page) ->
         caption = f"By {traits[row['by']]}. First-time items, {PLACES[row['budget']]}"
         ends = f"{row['group']}: {row['from']:.0f} to {row['to']:.0f} "
         tables = [table for table in page.tables if table.caption == caption]
+        assert max(len(table.columns) for table in tables) <= 1 + 2 * 3
         for metric, figure in row["metrics"].items():
             start = f"{NAMES[metric]}, {ends}"
             places = [(t, name) for t in tables for name in t.columns if name.startswith(start)]
             assert all(is_shown(table.column(name)[row["arm"]], figure) for table, name in places)
             n_shown += len(places)
     n_groups = 3 * 3 * len(ARMS)
-    assert n_shown == 3 * n_groups + 2 * n_groups  # three metrics at the main budget, two at the other
+    n_metrics = len(METRICS)
+    assert n_shown == n_metrics * n_groups + 2 * n_groups  # all at the main budget, two at the other
+
+
+def test_an_older_report_shows_the_metrics_that_its_groups_have() -> None:
+    told = values()
+    for row in told["groups"]:
+        row["metrics"] = {metric: row["metrics"][metric] for metric in METRICS[:3]}
+    page = Page(quick(told))
+    heads = {
+        head.partition(", ")[0] for t in page.tables if t.caption.startswith("By ") for head in t.columns
+    }
+    assert heads == {"Arm", *(NAMES[metric] for metric in METRICS[:3])}
 
 
 def test_costs_are_shown(page: Page) -> None:
@@ -122,8 +135,10 @@ def test_the_added_parts_are_shown(page: Page) -> None:
     knob = page.table("Settings of n_interests")
     assert knob.column("Diversity")["20"] == (f"{0.5 + 0.05 * 2:.3f}", "")
     assert knob.column("Gini")["20"] == (DASH, "")
-    gain = page.table("Gain by feature")
-    assert list(gain.rows) == ["popularity, 30 days", "similarity", "freshness"]
+    gain = page.table("Gain by feature: top-40-ranked, first-time items")
+    assert list(gain.rows) == ["trend_30_days", "best_cosine", "age_days", "ever"]
+    assert gain.column("Share of the gain")["best_cosine"] == ("0.250", "")
+    assert list(page.table("Gain by feature: top-40-ranked, all targets").rows) == ["own_due"]
 
 
 def test_knobs_tell_what_they_do_to_groups_of_items_and_users_and_to_interests() -> None:
@@ -260,14 +275,14 @@ NASTY = """<script>alert("1")</script>&'$x_1$"""
 
 def test_what_users_name_is_escaped() -> None:
     arms = copy.deepcopy(ARMS) | {NASTY: {"kind": "Interests", "note": NASTY, NASTY: [1, NASTY]}}
-    changed = values(arms) | additions()
+    changed = with_gains(values(arms) | additions())
     changed["about"] |= {"command": NASTY, "vectors": NASTY, "impressions": NASTY}
     changed["about"]["tables"][NASTY] = {"sources": [NASTY], "n_rows": 1, "n_bad": 1, "reasons": {NASTY: 1}}
     changed["about"]["arms_left_out"] = {NASTY: NASTY}
     changed["verdict"].append(NASTY)
     changed["knobs"][0] |= {"knob": NASTY, "value": NASTY}
     changed["exposure"][0]["groups"][0] |= {"by": NASTY, "group": NASTY}
-    changed["ranker_shares"][0]["feature"] = NASTY
+    changed["costs"]["top-40-ranked"]["settings"]["fitted"]["first_time"]["gains"][NASTY] = 0.75
     html = page_of(changed)
     assert "<script>alert" not in html
     assert html.count("<script") == 1

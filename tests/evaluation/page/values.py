@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from typing import Any
 
@@ -81,7 +82,7 @@ def values(arms: dict[str, dict[str, Any]] | None = None) -> dict[str, Any]:
         },
         "lifts": lifts,
         "trait_means": {"activity": 41.5, "n_interests": 17.25},
-        "groups": _groups(arms, one, METRICS[:3]),
+        "groups": _groups(arms, one, METRICS),
         "group_lifts": [
             row | {"over": "mean-0.01"}
             for row in _groups(arms, lambda: one(12), METRICS[:2])
@@ -187,9 +188,13 @@ def additions() -> dict[str, Any]:
             for knob, turned in (("n_interests", (1, 3, 20, "all")), ("sharing", ("equal", "proportional")))
             for i, value in enumerate(turned)
         ],
-        "ranker_shares": [
-            {"feature": "popularity, 30 days", "gain": 0.5},
-            {"feature": "similarity", "gain": 0.25},
-            {"feature": "freshness", "gain": 0.125},
-        ],
     }
+
+
+def with_gains(told: dict[str, Any]) -> dict[str, Any]:
+    """Return values in which an arm tells what its rankers go by, as a second stage does."""
+    first = {"age_days": 0.125, "trend_30_days": 0.5, "best_cosine": 0.25, "ever": 0.0625, "own_due": 0.0}
+    fitted = {"first_time": {"n_trees": 8, "gains": first}, "all": {"n_trees": 8, "gains": {"own_due": 1.0}}}
+    costs = copy.deepcopy(told["costs"])
+    costs["top-40-ranked"]["settings"]["fitted"] = fitted
+    return told | {"costs": costs}

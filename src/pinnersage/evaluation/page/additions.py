@@ -1,4 +1,4 @@
-"""The parts of ``metrics.json`` that not every evaluation has: exposure, gaps, interests, knobs, ranker."""
+"""The parts of ``metrics.json`` that not every evaluation has: exposure, gaps, interests, knobs."""
 
 from __future__ import annotations
 
@@ -95,10 +95,3 @@ class KnobRow(Plain):
     coverage: float | Figure | None = None
     gini: float | Figure | None = None
     popularity_lift: float | Figure | None = None
-
-
-class RankerShare(Plain):
-    """How much of the second stage's gain a feature brings."""
-
-    feature: str
-    gain: float

@@ -6,8 +6,9 @@ from pinnersage.evaluation.page.additions import RankCalibration
 from pinnersage.evaluation.page.blocks import Plot, Row, Table
 from pinnersage.evaluation.page.columns import cells_of
 from pinnersage.evaluation.page.figures import Figure
+from pinnersage.evaluation.page.gains import Gains
 from pinnersage.evaluation.page.summary import Summary
-from pinnersage.evaluation.page.words import budget_name
+from pinnersage.evaluation.page.words import budget_name, slice_name
 
 RANK_SHARES = {
     "importance_share": "Share of importance",
@@ -48,15 +49,19 @@ def _rank_table(row: RankCalibration, caption: str) -> Table:
     return Table(caption, "Rank of the interest", list(RANK_SHARES.values()), rows)
 
 
-def ranker_plot(summary: Summary) -> Plot | None:
-    """Return the features of the second stage by their share of the gain."""
-    shares = summary.ranker_shares
-    if not shares:
-        return None
-    ordered = sorted(shares, key=lambda share: -share.gain)
-    cells = cells_of([Figure(value=share.gain) for share in ordered])
-    rows = [Row(share.feature, [cell]) for share, cell in zip(ordered, cells, strict=True)]
-    text = f"What the trees of the second stage split by, the {min(len(rows), MAX_FEATURES)} largest."
-    return Plot(
-        "ranker", "What the second stage goes by", text, Table("Gain by feature", "Feature", ["Gain"], rows)
-    )
+def ranker_plot(gains: Gains) -> Plot:
+    """Return the features of a second stage by their share of the gain."""
+    n_drawn = min(len(gains.features), MAX_FEATURES)
+    text = f"What the trees of {gains.arm} split by for {_lists_of(gains)}, the {n_drawn} largest."
+    return Plot("ranker", "What the second stage goes by", text, gain_table(gains))
+
+
+def gain_table(gains: Gains) -> Table:
+    """Return all features of a second stage with their share of the gain."""
+    cells = cells_of([Figure(value=feature.gain) for feature in gains.features])
+    rows = [Row(feature.feature, [cell]) for feature, cell in zip(gains.features, cells, strict=True)]
+    return Table(f"Gain by feature: {gains.arm}, {_lists_of(gains)}", "Feature", ["Share of the gain"], rows)
+
+
+def _lists_of(gains: Gains) -> str:
+    return slice_name(gains.slice).lower()

@@ -19,6 +19,8 @@ from pinnersage.evaluation.page.words import (
 )
 
 _SHOWN = ("relevance", "recall")
+_N_METRICS = 2
+"""Of thirds, side by side in one table: more columns than six do not fit a page."""
 _INTRO = (
     "Users are parted into thirds by what was known of them before the first day (fewer parts where many "
     "tie). First-time items. Repeats and all targets by group are in metrics.json."
@@ -91,15 +93,15 @@ def users_told(n_users: int | None) -> str:
 
 
 def _tables(summary: Summary, by: str, budget: str, metrics: Sequence[str]) -> Iterator[Table]:
-    """Yield one table of all metrics; by names, which are many, one of each metric."""
+    """Yield tables of two metrics each; by names, which are many, of one each."""
     rows = [r for r in summary.groups if (r.by, r.budget, r.slice) == (by, budget, FIRST_TIME)]
     if not rows:
         return
     place = f"First-time items, {budget_name(budget, summary.about.budgets[budget])}"
     if any(row.from_ is not None for row in rows):
-        yield _table(
-            summary, rows, {m: f"{metric_name(m)}, " for m in metrics}, f"By {trait_name(by)}. {place}"
-        )
+        for first in range(0, len(metrics), _N_METRICS):
+            prefixes = {m: f"{metric_name(m)}, " for m in metrics[first : first + _N_METRICS]}
+            yield _table(summary, rows, prefixes, f"By {trait_name(by)}. {place}")
         return
     for metric in metrics:
         yield _table(summary, rows, {metric: ""}, f"{metric_name(metric)} by {trait_name(by)}. {place}")

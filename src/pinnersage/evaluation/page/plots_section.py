@@ -10,9 +10,11 @@ from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, lift_slug
 from pinnersage.evaluation.page.charts_more import (
     calibration_plot,
     calibrations,
+    gain_table,
     ranker_plot,
 )
 from pinnersage.evaluation.page.families import FAMILIES, family_of
+from pinnersage.evaluation.page.gains import gains_of
 from pinnersage.evaluation.page.summary import Summary
 
 _MAX_DRAWN = 6
@@ -52,9 +54,14 @@ def calibration_section(summary: Summary) -> Section | None:
 
 
 def ranker_section(summary: Summary) -> Section | None:
-    """Return what the second stage goes by; None where there is none."""
-    plots = _there([ranker_plot(summary)])
-    return Section("ranker", "The second stage", [Plots(plots)]) if plots else None
+    """Return what the second stages go by, the first one drawn; None where there is none."""
+    told = gains_of(summary)
+    if not told:
+        return None
+    blocks: list[Block] = [Plots([ranker_plot(told[0])])]
+    if len(told) > 1:
+        blocks.append(Folded("Other arms and lists", [gain_table(gains) for gains in told[1:]]))
+    return Section("ranker", "The second stage", blocks)
 
 
 def _there(plots: Iterable[Plot | None]) -> list[Plot]:

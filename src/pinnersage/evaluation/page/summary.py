@@ -12,7 +12,6 @@ from pinnersage.evaluation.page.additions import (
     InterestQuality,
     KnobRow,
     RankCalibration,
-    RankerShare,
     UtilityGap,
 )
 from pinnersage.evaluation.page.figures import Figure, Plain
@@ -114,7 +113,6 @@ class Summary(Plain):
     interest_quality: InterestQuality | None = None
     interest_calibration: list[RankCalibration] | None = None
     knobs: list[KnobRow] | None = None
-    ranker_shares: list[RankerShare] | None = None
 
     @property
     def budget(self) -> str:

@@ -8,6 +8,7 @@ from matplotlib.ticker import PercentFormatter
 from pinnersage.evaluation.page.charts_more import MAX_FEATURES, MAX_RANKS, RANK_SHARES, calibrations
 from pinnersage.evaluation.page.drawing.style import MUTED, blank, short
 from pinnersage.evaluation.page.families import FAMILIES
+from pinnersage.evaluation.page.gains import gains_of
 from pinnersage.evaluation.page.summary import Summary
 
 _COLORS = dict(zip(RANK_SHARES, ("oracle", "pinnersage", "one-vector"), strict=True))
@@ -37,10 +38,11 @@ def draw_calibration(summary: Summary, arm: str) -> Drawing | None:
 
 
 def draw_ranker(summary: Summary) -> Drawing | None:
-    """Return the features of the second stage by gain, the largest on top."""
-    shares = sorted(summary.ranker_shares or [], key=lambda share: -share.gain)[:MAX_FEATURES]
-    if not shares:
+    """Return the features of the first second stage by gain, the largest on top."""
+    told = gains_of(summary)
+    if not told:
         return None
+    shares = told[0].features[:MAX_FEATURES]
     figure = blank(5.4, 0.8 + 0.26 * len(shares))
     axes = figure.add_subplot()
     places = range(len(shares), 0, -1)
@@ -48,5 +50,5 @@ def draw_ranker(summary: Summary) -> Drawing | None:
     axes.barh(list(places), [share.gain for share in shares], 0.7, color=color, zorder=2)
     axes.set_yticks(list(places), [short(share.feature) for share in shares])
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("Gain")
+    axes.set_xlabel("Share of the gain")
     return figure
