@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pinnersage.evaluation.arms.names import GROUPS
+from pinnersage.evaluation.arms.names import BY_NAME_ONLY, GROUPS
 
 DOCS = Path(__file__).parents[1] / "docs"
 START, END = "<!-- tables: python scripts/results_page.py -->", "<!-- end of tables -->"
@@ -134,7 +134,8 @@ def arms_of(results: Results) -> str:
     """Return the shortest way to ask for the arms of a run: whole groups by their names."""
     names = list(results["results"][f"{MAIN} first_time"])
     left_out = set(results["about"]["arms_left_out"])
-    if set(names) >= {name for group in GROUPS if group != "knobs" for name in GROUPS[group]} - left_out:
+    every = {name for group in GROUPS if group != "knobs" for name in GROUPS[group]}
+    if set(names) >= every - {*BY_NAME_ONLY} - left_out:
         return "all"
     words = []
     for group, members in GROUPS.items():

@@ -42,7 +42,10 @@ def test_the_file_is_one_that_build_takes(call: Run, topics: Path) -> None:
     told = ran.object()
     config = load_config(file, {})
     assert config.interests.max_merge_cost < 1
-    assert told["config"] == {"interests": {"max_merge_cost": config.interests.max_merge_cost}}
+    assert told["config"] == {
+        "interests": {"max_merge_cost": config.interests.max_merge_cost},
+        "retrieval": {"mode": "balanced"},
+    }
     assert told["toml"] == file.read_text()
     assert told["out"] == str(file)
     assert "For `pinnersage build --config`" in file.read_text().splitlines()[0]

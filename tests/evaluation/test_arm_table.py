@@ -152,10 +152,11 @@ def test_rankers_see_what_their_name_allows_and_nothing_that_is_only_known_now()
     }  # fmt: skip
     of_the_mean = {"mean_cosine", "mean_cosine_rank"}
     assert {name: base for name, (base, _) in RANKED.items()} == {
-        "top-40-ranked": "top-40", "mean-0.01-ranked": "mean-0.01", "popular-ranked": None,
+        "top-40-ranked": "top-40", "all-interests-ranked": "all-interests",
+        "mean-0.01-ranked": "mean-0.01", "popular-ranked": None,
     }  # fmt: skip
     assert tuple(RANKED) == GROUPS["ranked"]
-    assert seen["top-40-ranked"] == {*FEATURES} > of_actions | of_the_mean
+    assert seen["top-40-ranked"] == seen["all-interests-ranked"] == {*FEATURES} > of_actions | of_the_mean
     assert seen["mean-0.01-ranked"] == {*FEATURES} - of_actions
     assert seen["popular-ranked"] == {*FEATURES} - of_actions - of_the_mean
     assert not any("quality" in name or "available" in name for name in FEATURES)

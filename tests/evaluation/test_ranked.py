@@ -12,7 +12,7 @@ from pinnersage.config import BuildConfig, RankingConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.arms.ranked import RANKED, Ranked, ranked_arm
 from pinnersage.evaluation.arms.served import ServedRanked, served_arm
-from pinnersage.evaluation.arms.untrained import Parts
+from pinnersage.evaluation.arms.untrained import Parts, untrained_arms
 from pinnersage.evaluation.clock import Clock
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog, walk
@@ -41,7 +41,7 @@ def days(log: ReplayLog, n: int) -> list[Day]:
     return list(walk(log, CUT, n, window_ms=90 * DAY))
 
 
-@pytest.mark.parametrize("name", ["top-40-ranked", "mean-0.01-ranked", "popular-ranked"])
+@pytest.mark.parametrize("name", [*RANKED])
 def test_lists_obey_pool_and_mode(name: str) -> None:
     log = world()
     arm, day = arms(log)[name], days(log, 1)[0]
@@ -59,6 +59,18 @@ def test_lists_obey_pool_and_mode(name: str) -> None:
             seen = known.item_rows[known.offsets[user] : known.offsets[user + 1]]
             if mode == "first_time":
                 assert not np.isin(mine, seen).any()
+
+
+def test_all_interests_propose_where_they_are_named() -> None:
+    log = world()
+    day, known, parts = (
+        days(log, 1)[0].without_targets(),
+        log.before(CUT),
+        Parts(NeighborLists(log.embeddings, 60)),
+    )
+    (proposer,) = untrained_arms(known, parts, ["all-interests"])
+    proposed = ranked_arm("all-interests-ranked", parts, CONFIG)._proposed(parts, known, day, 9, "first_time")
+    assert np.array_equal(proposed, proposer.recommend(day, known, 9, "first_time"))
 
 
 def test_nothing_from_the_day_on_is_used() -> None:

@@ -11,7 +11,7 @@ from tests.evaluation.worlds import DAY, drawn_actions, drawn_embeddings, log_of
 from pinnersage.config import BuildConfig
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.evaluation.arms.knobs import KNOBS
-from pinnersage.evaluation.arms.names import GROUPS, arm_names
+from pinnersage.evaluation.arms.names import BY_NAME_ONLY, GROUPS, arm_names
 from pinnersage.evaluation.arms.ranked import RANKED
 from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.trained_registry import TRAINED
@@ -54,11 +54,19 @@ def test_a_group_leaves_out_what_is_not_installed(monkeypatch: pytest.MonkeyPatc
     without(monkeypatch, "sklearn", "torch", "implicit")
     found, left_out = arm_names(["all"])
     assert found == [*GROUPS["untrained"], "as-configured"]
-    assert {*left_out} == {*GROUPS["ranked"], *GROUPS["trained"]}
+    assert {*left_out} == {*GROUPS["ranked"], *GROUPS["trained"]} - {*BY_NAME_ONLY}
     with pytest.raises(UnavailableError, match=r"\.\[ranking\]"):
         arm_names(["top-40-ranked"])
     with pytest.raises(UnavailableError, match=r"\.\[baselines\]"):
         arm_names(["ease"])
+
+
+def test_an_arm_measured_by_name_only_is_in_its_group_and_not_in_all() -> None:
+    for name in BY_NAME_ONLY:
+        assert arm_names([name])[0] == [name]
+        group = next(group for group, names in GROUPS.items() if name in names)
+        assert name in arm_names([group])[0]
+        assert name not in {*arm_names(["all"])[0], *arm_names(["all"])[1]}
 
 
 def test_unknown_names_are_told_with_the_known() -> None:

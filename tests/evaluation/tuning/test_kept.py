@@ -22,6 +22,7 @@ from pinnersage.evaluation.tuning.running import _measure, _scores
 from pinnersage.evaluation.tuning.scoring import Scores
 from pinnersage.evaluation.tuning.search import Search
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, Group
+from pinnersage.evaluation.tuning.steps import Step
 from pinnersage.ranking.examples import Examples
 from pinnersage.ranking.features import N_FEATURES
 from pinnersage.ranking.fitting import TrainingExamples, training_examples
@@ -55,7 +56,7 @@ def makings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     return made
 
 
-def second_stage(monkeypatch: pytest.MonkeyPatch) -> tuple[BuildConfig, list[search.Step]]:
+def second_stage(monkeypatch: pytest.MonkeyPatch) -> tuple[BuildConfig, list[Step]]:
     """Search among second stages, from one on."""
     pytest.importorskip("sklearn")
     monkeypatch.setattr(search, "SPACE", ())

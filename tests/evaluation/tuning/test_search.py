@@ -14,7 +14,8 @@ from pinnersage.errors import DataError
 from pinnersage.evaluation.tuning.comparing import Pairs
 from pinnersage.evaluation.tuning.scoring import Scores
 from pinnersage.evaluation.tuning.search import Search
-from pinnersage.evaluation.tuning.space import SPACE, with_values
+from pinnersage.evaluation.tuning.space import BUDGET_RULE, SPACE, with_values
+from pinnersage.evaluation.tuning.words import figure
 
 N_USERS = 200
 BUDGETED_20 = with_values(BuildConfig(), {"retrieval.mode": "budgeted"})
@@ -78,6 +79,77 @@ def test_what_noise_alone_makes_best_is_not_chosen() -> None:
     assert all("cannot be told apart" in step.why or "did best" in step.why for step in search.steps)
     # Nothing changed, so nothing is asked twice.
     assert [step.group for step in search.steps] == [group.name for group in PLAIN]
+
+
+def guessed(level: Callable[[BuildConfig], float], noise: float = 0.01, **more: Any) -> Search:
+    search = searched(MadeUp(level, noise), guesses_mode=True, **more)
+    search.run(with_ranker=False)
+    return search
+
+
+def test_balanced_lists_take_the_place_of_a_mode_that_nothing_chose() -> None:
+    search = guessed(lambda config: 0.0, noise=1.0)
+    race, guess = search.steps[1], search.steps[-1]
+    assert search.guessed
+    assert (race.group, guess.group) == (BUDGET_RULE.name, BUDGET_RULE.name)
+    assert not race.changed
+    assert guess.before == race.after
+    assert guess.after == race.after | {"retrieval.mode": "balanced"}
+    in_race = next(tried for tried in race.tried if tried.values == guess.after)
+    assert guess.gain == in_race.at_once
+    assert guess.gain is not None
+    assert guess.gain.low <= 0 <= guess.gain.high
+    assert figure(guess.gain) in guess.why
+    assert guess.why.endswith("balanced lists are the safer guess")
+
+
+@pytest.mark.parametrize("n_first", [50, N_USERS])
+def test_a_default_mode_that_is_surely_better_stays(n_first: int) -> None:
+    # With one round only nobody drops out, and the intervals tell.
+    search = guessed(lambda config: -0.5 * (config.retrieval.mode == "balanced"), n_first=n_first)
+    assert not search.guessed
+    assert not any(step.changed for step in search.steps)
+
+
+def test_a_mode_or_number_that_is_surely_best_stays() -> None:
+    budgeted = guessed(lambda config: 0.5 * (config.retrieval.mode == "budgeted"))
+    assert not budgeted.guessed
+    assert budgeted.steps[1].after["retrieval.mode"] == "budgeted"
+    twenty = guessed(lambda c: 0.5 * (c.retrieval.mode == "sampled" and c.retrieval.n_interests == 20))
+    assert not twenty.guessed
+    assert twenty.steps[1].after["retrieval.n_interests"] == 20
+
+
+def test_a_number_of_balanced_interests_that_is_surely_behind_is_not_guessed() -> None:
+    def level(config: BuildConfig) -> float:
+        return -0.5 * (config.retrieval.mode == "balanced" and config.retrieval.n_balanced_interests != 20)
+
+    guess = guessed(level).steps[-1].after
+    assert (guess["retrieval.mode"], guess["retrieval.n_balanced_interests"]) == ("balanced", 20)
+
+
+def test_balanced_lists_that_were_not_tried_are_guessed_without_figures() -> None:
+    for search in (guessed(lambda config: 0.0, max_trials=9), guessed(lambda config: 0.0, max_trials=1)):
+        guess = search.steps[-1]
+        assert search.guessed
+        assert guess.gain is None
+        assert "the bound of" in guess.why
+        assert guess.why.endswith("balanced lists are the safer guess")
+
+
+def test_balanced_lists_that_cannot_be_asked_are_not_guessed() -> None:
+    def level(config: BuildConfig) -> float:
+        if config.retrieval.mode == "balanced":
+            raise DataError("no such lists")
+        return 0.0
+
+    assert not guessed(level).guessed
+
+
+def test_the_second_stage_is_held_against_balanced_lists_where_these_are_guessed() -> None:
+    asked = MadeUp(lambda config: 0.5 * config.ranking.fit_ranker)
+    chosen = searched(asked, guesses_mode=True).run(with_ranker=True)
+    assert (chosen.retrieval.mode, chosen.ranking.fit_ranker) == ("balanced", True)
 
 
 def test_the_second_stage_is_tuned_only_where_it_is_chosen() -> None:

@@ -19,11 +19,12 @@ from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.tuning.comparing import Pairs
 from pinnersage.evaluation.tuning.result import HeldOut, TuningResult, choices_of
 from pinnersage.evaluation.tuning.running import tune_log
-from pinnersage.evaluation.tuning.search import Step
 from pinnersage.evaluation.tuning.settings import TuningSettings
-from pinnersage.evaluation.tuning.words import decided, gained, judged
+from pinnersage.evaluation.tuning.steps import Step
+from pinnersage.evaluation.tuning.words import decided, figure, gained, guessed_mode, judged
 
 ALPHA = "alpha (max_merge_cost)"
+BUDGET_RULE = "budget rule and number of interests"
 HELD_OUT = UNTIL - 7 * DAY
 
 
@@ -45,8 +46,10 @@ def test_a_small_alpha_is_found_where_it_is_clearly_best(found: TuningResult) ->
     assert choice.default == {"interests.max_merge_cost": 1.5}
     assert choice.gain is not None
     assert choice.gain.low > 0
+    guess = next(choice for choice in found.choices if choice.group == BUDGET_RULE)
     assert found.train_gain is not None
-    assert found.train_gain.value >= choice.gain.value - 1e-9
+    assert guess.gain is not None
+    assert found.train_gain.value >= choice.gain.value + guess.gain.value - 1e-9
     assert found.config == found.chosen
 
 
@@ -65,6 +68,41 @@ def test_groups_without_a_difference_keep_their_default(found: TuningResult) -> 
     decay = next(choice for choice in found.choices if "lambda" in choice.group)
     assert not decay.changed
     assert "kept the default 0.01" in " ".join(found.sentences)
+
+
+def test_balanced_lists_are_guessed_where_the_mode_stays_undecided(found: TuningResult) -> None:
+    # Both near topics are among three interests: whatever the mode, lists are about the same.
+    guess = next(choice for choice in found.choices if choice.group == BUDGET_RULE)
+    assert guess.changed
+    assert guess.gain is not None
+    assert guess.gain.low <= 0
+    assert figure(guess.gain) in guess.why
+    assert found.chosen == found.config
+    assert found.config.retrieval == RetrievalConfig(mode="balanced")
+    text = found.toml()
+    assert 'mode = "balanced"' in text.splitlines()
+    for said in (decided(guess), guessed_mode()):
+        assert f"# {said}" in text.splitlines()
+
+
+def test_a_mode_that_was_asked_for_stays_where_nothing_is_decided(found: TuningResult) -> None:
+    asked_for = BuildConfig(retrieval=RetrievalConfig(mode="sampled"))
+    result = tuned(close_topics(), config=asked_for)
+    assert result.config.retrieval == asked_for.retrieval
+    assert result.config.interests == found.config.interests
+    assert guessed_mode() not in result.sentences
+
+
+def test_the_guess_stays_where_the_held_out_days_say_nothing() -> None:
+    log = close_topics()
+    rows, later = log.item_rows.copy(), log.times_ms >= HELD_OUT
+    rows[later] = rows[log.offsets[:-1]][log.users[later]]  # what each user acted on first: never new to them
+    result = tuned(replace(log, item_rows=rows))
+    assert result.held_out is not None
+    assert result.held_out.verdict == "not measured"
+    assert result.chosen.interests != result.default.interests
+    assert result.config == BuildConfig(retrieval=RetrievalConfig(mode="balanced"))
+    assert "the default stays, but for the mode" in result.sentences[-1]
 
 
 def test_what_comes_at_or_after_the_cut_changes_nothing(found: TuningResult) -> None:
@@ -140,9 +178,6 @@ def test_threads_change_nothing(found: TuningResult) -> None:
     other = tuned(close_topics(), config=BuildConfig(n_threads=2))
     assert other.steps == found.steps
     assert other.held_out == found.held_out
-
-
-BUDGET_RULE = "budget rule and number of interests"
 
 
 def test_too_little_data_gives_balanced_lists_and_says_why() -> None:

@@ -18,7 +18,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "oracle-kmeans-3", "oracle-past-items",
     ),
     "configured": ("as-configured",),
-    "ranked": ("top-40-ranked", "mean-0.01-ranked", "popular-ranked"),
+    "ranked": ("top-40-ranked", "all-interests-ranked", "mean-0.01-ranked", "popular-ranked"),
     "trained": ("ease", "item-item", "als", "sasrec", "comirec", "mind"),
     "knobs": (
         "top-3-equal", "top-20-equal",
@@ -26,7 +26,11 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "balanced-40-saturation-0", "balanced-40-saturation-1", "balanced-40-saturation-100",
     ),
 }  # fmt: skip
-"""Name of a group -> its arms, in the order of the tables; ``all`` stands for every group but the knobs."""
+"""Name of a group -> its arms, in the order of the tables; ``all`` stands for every group but the knobs,
+without :data:`BY_NAME_ONLY`."""
+
+BY_NAME_ONLY = ("all-interests-ranked",)
+"""Measured where it or its group is named, not with ``all``."""
 
 DEFAULT_GROUPS = ("untrained", "configured")
 _NOT_IN_ALL = {"knobs"}
@@ -92,7 +96,8 @@ def arm_names(
 
 def _members(word: str) -> Sequence[str]:
     if word == "all":
-        return [name for group, names in GROUPS.items() if group not in _NOT_IN_ALL for name in names]
+        names = [name for group, names in GROUPS.items() if group not in _NOT_IN_ALL for name in names]
+        return [name for name in names if name not in BY_NAME_ONLY]
     known = {name for names in GROUPS.values() for name in names}
     if word not in known and word not in GROUPS:
         raise UsageError(

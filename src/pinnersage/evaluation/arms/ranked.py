@@ -33,6 +33,7 @@ from pinnersage.ranking.ranker import Ranker
 
 RANKED: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "top-40-ranked": ("top-40", ()),
+    "all-interests-ranked": ("all-interests", ()),
     "mean-0.01-ranked": ("mean-0.01", tuple(name for name in OF_EMBEDDINGS if name not in OF_ONE_VECTOR)),
     "popular-ranked": (None, OF_EMBEDDINGS),
 }

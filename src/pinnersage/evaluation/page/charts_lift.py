@@ -20,7 +20,7 @@ _FIRST_OF = (
     ("sampled-3",),
     ("top-20", "top-40", "all-interests"),
     ("balanced-40",),
-    ("top-40-ranked",),
+    ("top-40-ranked", "all-interests-ranked"),
 )
 _FAMILIES_ADDED = ("popularity", "trained", "second-stage")
 _MAX_LINES = 6

@@ -11,7 +11,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.tuning import words
-from pinnersage.evaluation.tuning.search import Step, Tried
+from pinnersage.evaluation.tuning.steps import Step, Tried
 from pinnersage.evaluation.tuning.toml_text import differing, toml_text
 from pinnersage.items._files import finished_file
 
@@ -111,6 +111,8 @@ class TuningResult:
         None where nothing was compared.
     sentences
         The whole in words.
+    unproved
+        What to build with where the held-out days could not speak; None: the default.
     """
 
     about: dict[str, Any]
@@ -121,12 +123,15 @@ class TuningResult:
     train_gain: Estimate | None = None
     held_out: HeldOut | None = None
     sentences: tuple[str, ...] = field(default=())
+    unproved: BuildConfig | None = None
 
     @property
     def config(self) -> BuildConfig:
         """What to build with: what was chosen, unless held-out days speak against it or could not speak."""
-        unproved = ("worse", "not measured")
-        return self.default if self.held_out and self.held_out.verdict in unproved else self.chosen
+        verdict = self.held_out and self.held_out.verdict
+        if verdict == "not measured":
+            return self.unproved or self.default
+        return self.default if verdict == "worse" else self.chosen
 
     @property
     def warnings(self) -> list[str]:

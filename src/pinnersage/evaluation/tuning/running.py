@@ -34,10 +34,11 @@ from pinnersage.evaluation.tuning.moments import (
 )
 from pinnersage.evaluation.tuning.result import Choice, HeldOut, TuningResult, choices_of
 from pinnersage.evaluation.tuning.scoring import Measure, Scores, fit_before
-from pinnersage.evaluation.tuning.search import Progress, Search, Step
+from pinnersage.evaluation.tuning.search import Progress, Search
 from pinnersage.evaluation.tuning.settings import TuningSettings
 from pinnersage.evaluation.tuning.shared import shared_parts
 from pinnersage.evaluation.tuning.space import SECOND_STAGE, SPACE, keys_of, values_of, with_values
+from pinnersage.evaluation.tuning.steps import Step
 from pinnersage.evaluation.vectors import VectorsAt, VectorSource, embedded_at, vectors_of
 from pinnersage.ranking.required import check_ranker_wanted
 
@@ -89,8 +90,9 @@ def tune_log(
     first_ms = days[0].start_ms
     said = said_of_tuned(log, vectors, first_ms, ranking, allowed=allow_leak)
     said = _about(known, until_ms, judged_ms, days, tuning) | said | (about or {})
+    fallback = _fallback(config, default)
     if too_little := _too_little(days, tuning):
-        return _nothing_chosen(said, default, _fallback(config, default), with_ranker, too_little)
+        return _nothing_chosen(said, default, fallback, with_ranker, too_little)
     vectors_at = vectors_of(known, vectors, later=_LATER, n_kept=2 + default.ranking.n_moments)
     trained = embedded_at(known, vectors_at, first_ms)
     measure = _measure(trained, default, tuning, days[0], with_ranker=with_ranker, vectors_at=vectors_at)
@@ -98,15 +100,14 @@ def tune_log(
     time_is_up = _clock_of(tuning, clock, started)
     scores = _scores(trained, judged_ms, moments, measure)
     search = Search(scores, pairs, default, tuning.min_users, tuning.max_trials, time_is_up, progress)
+    search.guesses_mode = fallback != default
     found = _found(search, with_ranker=with_ranker)
-    said |= {"n_users_asked": scores.n_users, "n_settings_tried": scores.n_trials}
+    said |= {"n_users_asked": scores.n_users, "n_settings_tried": found.n_tried}
     del search, scores  # their neighbor lists make room for those over newer embeddings
     measure, judged = measure.as_of(judged_ms), embedded_at(known, vectors_at, judged_ms)
     held_out = _held_out(judged, judged_ms, default, found.config, measure, pairs, progress)
-    choices = _choices(found.steps, default)
     said |= {"n_items_per_list": measure.n_items, "seconds": round(clock() - started, 3)}
-    told = words.summary(said, choices, held_out)
-    return TuningResult(said, default, found.config, choices, tuple(found.steps), found.gain, held_out, told)
+    return _result(said, default, found, held_out, fallback)
 
 
 def _too_little(days: list[Day], tuning: TuningSettings) -> str | None:
@@ -128,17 +129,27 @@ class _Found(NamedTuple):
     config: BuildConfig
     steps: list[Step]
     gain: Estimate
+    guessed: bool
+    n_tried: int
 
 
 def _found(search: Search, *, with_ranker: bool) -> _Found:
     chosen, scores = search.run(with_ranker=with_ranker), search.scores
+    n_tried = scores.n_trials  # a guess need not have been tried
     figures = [scores.of(config, scores.n_users) for config in (chosen, search.first_config)]
-    return _Found(chosen, search.steps, search.pairs.gain(*figures))
+    return _Found(chosen, search.steps, search.pairs.gain(*figures), search.guessed, n_tried)
 
 
-def _choices(steps: list[Step], default: BuildConfig) -> tuple[Choice, ...]:
+def _result(
+    about: dict[str, Any], default: BuildConfig, found: _Found, held_out: HeldOut, fallback: BuildConfig
+) -> TuningResult:
     groups = {group.name: values_of(default, keys_of(group)) for group in (*SPACE, *SECOND_STAGE)}
-    return choices_of(steps, groups)
+    choices = choices_of(found.steps, groups)
+    told = words.summary(about, choices, held_out, guessed=found.guessed)
+    unproved = fallback if found.guessed else None
+    return TuningResult(
+        about, default, found.config, choices, tuple(found.steps), found.gain, held_out, told, unproved
+    )
 
 
 def _clock_of(tuning: TuningSettings, clock: Callable[[], float], started: float) -> Callable[[], bool]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from pinnersage._arrays import Float64s
 from pinnersage.config import BuildConfig
 from pinnersage.evaluation.bootstrap import Estimate
 from pinnersage.evaluation.tuning import words
 from pinnersage.evaluation.tuning.comparing import Pairs, mean
+from pinnersage.evaluation.tuning.guessing import safe_guess
 from pinnersage.evaluation.tuning.racing import Raced, race, rounds_of
 from pinnersage.evaluation.tuning.scoring import Scores
 from pinnersage.evaluation.tuning.space import (
+    BUDGET_RULE,
     SECOND_STAGE,
     SPACE,
     Group,
@@ -21,6 +22,7 @@ from pinnersage.evaluation.tuning.space import (
     values_of,
     with_values,
 )
+from pinnersage.evaluation.tuning.steps import Step, Tried
 
 Progress = Callable[[str, int, int | None], None]
 _N_PASSES = 2
@@ -28,63 +30,6 @@ _N_PASSES = 2
 
 class TimeIsUpError(Exception):
     """Inside the search only: the bound on time was reached."""
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One option of a group, as it came out.
-
-    Attributes
-    ----------
-    values
-        What was set.
-    mean
-        Of the metric, over the users it was asked about; NaN where it could not be asked.
-    gain
-        Over what stood then, on the same users; None of what stood then itself.
-    n_users
-        Asked; fewer than all where it dropped out.
-    problem
-        Why it could not be asked.
-    """
-
-    values: dict[str, Any]
-    mean: float
-    gain: Estimate | None
-    n_users: int
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Step:
-    """What one race decided.
-
-    Attributes
-    ----------
-    group
-        Its name.
-    before, after
-        Values of the group's keys.
-    gain
-        Of the best other option over what stood; its interval holds for all that stayed in
-        the race at once.
-    why
-        In words.
-    tried
-        All options, what stood first.
-    """
-
-    group: str
-    before: dict[str, Any]
-    after: dict[str, Any]
-    gain: Estimate | None
-    why: str
-    tried: tuple[Tried, ...] = ()
-
-    @property
-    def changed(self) -> bool:
-        """Whether anything was changed."""
-        return self.before != self.after
 
 
 @dataclass
@@ -107,6 +52,10 @@ class Search:
         Asked before every piece of work.
     progress
         Told group, users asked, users to ask at most.
+    guesses_mode
+        Whether balanced lists take the default mode's place where no mode is surely best.
+    guessed
+        Whether they have.
     """
 
     scores: Scores
@@ -116,7 +65,9 @@ class Search:
     max_trials: int | None = None
     is_time_up: Callable[[], bool] = lambda: False
     progress: Progress | None = None
+    guesses_mode: bool = False
     steps: list[Step] = field(default_factory=list)
+    guessed: bool = False
 
     def run(self, *, with_ranker: bool) -> BuildConfig:
         """Return what was chosen; :attr:`steps` tell how.
@@ -127,6 +78,8 @@ class Search:
             Whether a second stage is tried after the interests.
         """
         config = self._passes(self.first_config, SPACE)
+        if self.guesses_mode:
+            config = self._with_safe_mode(config)
         if with_ranker:
             for group in SECOND_STAGE:
                 if group.applies_to(config):
@@ -142,6 +95,19 @@ class Search:
                     config = settled[group.name] = self._step(config, group)
         return config
 
+    def _with_safe_mode(self, config: BuildConfig) -> BuildConfig:
+        """Return the configuration with balanced lists, where the races about the mode chose nothing."""
+        races = [step for step in self.steps if step.group == BUDGET_RULE.name]
+        keys = keys_of(BUDGET_RULE)
+        if not races or values_of(config, keys) != values_of(self.first_config, keys):
+            return config
+        guess = safe_guess(races[-1], config)
+        if guess is None:
+            return config
+        self.guessed = True
+        self._note(BUDGET_RULE, config, guess.config, guess.gain, guess.why)
+        return guess.config
+
     def _step(self, config: BuildConfig, group: Group) -> BuildConfig:
         options, n_left_out = self._options(config, group)
         if not options:
@@ -153,11 +119,12 @@ class Search:
         except TimeIsUpError:
             self._note(group, config, config, None, words.time_is_up())
             return config
-        chosen, gain, why = self._decided(group, settings, raced)
+        gains = self._gains(raced)
+        chosen, gain, why = self._decided(group, settings, raced, gains)
         self.scores.rest(chosen)
         if n_left_out:
             why = f"{why}; {words.left_out(n_left_out, self.max_trials)}"
-        self._note(group, config, chosen, gain, why, self._tried(group, settings, raced))
+        self._note(group, config, chosen, gain, why, self._tried(group, settings, raced, gains))
         return chosen
 
     def _options(self, config: BuildConfig, group: Group) -> tuple[list[BuildConfig], int]:
@@ -194,24 +161,32 @@ class Search:
         self._tell(group.name, total, total)
         return raced
 
-    def _decided(
-        self, group: Group, settings: Sequence[BuildConfig], raced: Raced
-    ) -> tuple[BuildConfig, Estimate | None, str]:
+    def _gains(self, raced: Raced) -> dict[int, Estimate]:
+        """Return the gain of each option that stayed, with intervals that hold for all of them at once."""
         others = [s for s in raced.values if s != 0]
-        if not others:
-            return settings[0], None, words.nothing_else(next(iter(raced.failed.values())))
-        most = max(len(raced.values[s]) for s in others)
+        most = max((len(raced.values[s]) for s in others), default=0)
         # Those that fell behind could not be the best, and need no allowance.
         last = [s for s in others if len(raced.values[s]) == most]
-        best = max(last, key=lambda s: mean(raced.values[s]))
+        if not last:
+            return {}
         gains = self.pairs.gains([raced.values[s] for s in last], raced.values[0][:most])
-        gain = gains[last.index(best)]
+        return dict(zip(last, gains, strict=True))
+
+    def _decided(
+        self, group: Group, settings: Sequence[BuildConfig], raced: Raced, gains: dict[int, Estimate]
+    ) -> tuple[BuildConfig, Estimate | None, str]:
+        if not gains:
+            return settings[0], None, words.nothing_else(next(iter(raced.failed.values())))
+        best = max(gains, key=lambda s: mean(raced.values[s]))
+        gain = gains[best]
         if best == raced.winner and gain.low > 0:
             return settings[best], gain, words.gained(gain)
         option = words.values_text(values_of(settings[best], keys_of(group)), None)
         return settings[0], gain, words.not_better(option, gain)
 
-    def _tried(self, group: Group, settings: Sequence[BuildConfig], raced: Raced) -> tuple[Tried, ...]:
+    def _tried(
+        self, group: Group, settings: Sequence[BuildConfig], raced: Raced, gains: dict[int, Estimate]
+    ) -> tuple[Tried, ...]:
         told = []
         for s, setting in enumerate(settings):
             values = values_of(setting, keys_of(group))
@@ -220,7 +195,7 @@ class Search:
                 continue
             own = raced.values[s]
             gain = self.pairs.gain(own, raced.values[0][: len(own)]) if s else None
-            told.append(Tried(values, mean(own), gain, len(own), raced.failed.get(s)))
+            told.append(Tried(values, mean(own), gain, len(own), raced.failed.get(s), gains.get(s)))
         return tuple(told)
 
     def _note(

@@ -58,19 +58,22 @@ def table(keys: Sequence[str], *rows: Sequence[Any]) -> tuple[Values, ...]:
 
 N_INTERESTS = (3, 5, 10, 20, 40, 80)
 
+BUDGET_RULE = Group(
+    "budget rule and number of interests",
+    (
+        *grid("retrieval.n_interests", *N_INTERESTS, retrieval__mode="sampled"),
+        *grid("retrieval.n_budgeted_interests", *N_INTERESTS, retrieval__mode="budgeted"),
+        *grid("retrieval.n_balanced_interests", 20, 40, 80, retrieval__mode="balanced"),
+    ),
+)
+"""The group that sets the mode."""
+
 SPACE: tuple[Group, ...] = (
     Group(
         "alpha (max_merge_cost)",
         grid("interests.max_merge_cost", 1.5, 1.25, 2.0, 1.0, 0.75, 2.5, 0.5, 0.25),
     ),
-    Group(
-        "budget rule and number of interests",
-        (
-            *grid("retrieval.n_interests", *N_INTERESTS, retrieval__mode="sampled"),
-            *grid("retrieval.n_budgeted_interests", *N_INTERESTS, retrieval__mode="budgeted"),
-            *grid("retrieval.n_balanced_interests", 20, 40, 80, retrieval__mode="balanced"),
-        ),
-    ),
+    BUDGET_RULE,
     Group(
         "balance",
         table(

@@ -23,6 +23,8 @@ _VERDICTS = {
     "not told apart": "what was chosen cannot be told apart from the default on {metric}",
     "worse": "what was chosen has a worse {metric} than the default, so the default stays",
 }
+_SHORT_LISTS, _LONG_LISTS = (0.60, 0.88), (0.56, 1.04)
+"""Recall of the default over balanced lists, smallest and largest of docs/results: at 1 %, and at 400."""
 _NOBODY = {
     "first_time": "nobody acts on an item of the pool that is new to them",
     "all": "nobody acts on an item of the pool",
@@ -135,9 +137,44 @@ def too_little(n_users: int, n_targets: int, min_users: int, min_targets: int) -
     return None
 
 
-def summary(about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldOut) -> tuple[str, ...]:
-    """Return what was compared, what came of each group, and what the held-out days say."""
-    return (compared(about), *learnt(about), *map(decided, choices), judged(about, held_out))
+def summary(
+    about: Mapping[str, Any], choices: Sequence[Choice], held_out: HeldOut, *, guessed: bool = False
+) -> tuple[str, ...]:
+    """Return what was compared, what came of each group, and what the held-out days say.
+
+    Parameters
+    ----------
+    about, choices, held_out
+        Of the result.
+    guessed
+        Whether balanced lists are a guess, for want of a mode that is surely best.
+    """
+    guess = (guessed_mode(),) if guessed else ()
+    judgement = judged(about, held_out, guessed=guessed)
+    return (compared(about), *learnt(about), *map(decided, choices), *guess, judgement)
+
+
+def mode_open(option: str, gain: Estimate) -> str:
+    """Say that no mode was surely best, and how balanced lists did."""
+    return f"no mode was surely best ({option}: {figure(gain)} over what stood)"
+
+
+def guessed_mode() -> str:
+    """Say that the mode is a guess, what it rests on, and how to have another."""
+    return (
+        'The training days did not show which mode is best, so retrieval.mode = "balanced" is set, the safe '
+        f"guess. {measured()}. To keep another mode, ask for it (--mode, [retrieval] mode)."
+    )
+
+
+def measured() -> str:
+    """Say what makes balanced lists the safe guess."""
+    short, long = (f"{low:.2f} to {high:.2f} times" for low, high in (_SHORT_LISTS, _LONG_LISTS))
+    return (
+        "On most logs measured (docs/results.md) the default, three sampled interests, is less relevant than "
+        f"one averaged vector; it finds {short} what balanced lists find at 1 % of the pool, {long} in lists "
+        "of 400"
+    )
 
 
 def safer(why: str) -> str:
@@ -160,8 +197,7 @@ def nothing_chosen(
     if changed:
         stays = (
             f'Nothing was chosen, and retrieval.mode = "{mode}" is set, the safe guess, all else as it was: '
-            f"{span}. On most logs measured (docs/results.md) the default, three sampled interests, is less "
-            "relevant than one averaged vector, and finds less than half of what balanced lists find"
+            f"{span}. {measured()}"
         )
     else:
         stays = f'Nothing was chosen, and settings stay, retrieval.mode = "{mode}" as asked for: {span}'
@@ -220,8 +256,8 @@ def embed_command(source: str) -> str:
     return f"embed --from {source}{' --text-model given' if source == 'fused' else ''}"
 
 
-def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
-    """Return what the held-out days say."""
+def judged(about: Mapping[str, Any], held_out: HeldOut, *, guessed: bool = False) -> str:
+    """Return what the held-out days say; ``guessed``: balanced lists stay where these say nothing."""
     span, metric = about["held_out"], about["tuning"]["metric"]
     days = f"On the held-out days from {span['from'][:10]} to {span['until'][:10]} (not included)"
     rests = f"{held_out.n_users:,} users, {held_out.n_targets:,} targets"
@@ -230,7 +266,7 @@ def judged(about: Mapping[str, Any], held_out: HeldOut) -> str:
         so = (
             "so the defaults are not measured; nothing else was chosen"
             if held_out.verdict == "unchanged"
-            else "so what was chosen is not proved, and the default stays"
+            else f"so what was chosen is not proved, and the default stays{', but for the mode' * guessed}"
         )
         return f"{days} {_NOBODY[about['tuning']['targets']]}, {so}."
     if held_out.gain is None:
