@@ -76,7 +76,7 @@ def interest_quality(
         again, ``purity_at_random`` the purity with categories dealt at random among a user's items.
     """
     known = log.before(at_ms)
-    chosen = _sample(known, users, seed)
+    chosen = drawn_users(known, users, seed)
     batch = build_records(known.actions_of(chosen), known.embeddings, config, at_ms - 1)
     values = np.full((len(chosen), len(FIGURES)), np.nan)
 
@@ -101,7 +101,8 @@ def interest_quality(
     )
 
 
-def _sample(known: ReplayLog, users: Int32s, seed: int) -> Int32s:
+def drawn_users(known: ReplayLog, users: Int32s, seed: int) -> Int32s:
+    """Return up to 300 of the users who have acted, ascending."""
     active = users[np.diff(known.offsets)[users] > 0]
     if len(active) > N_USERS:
         active = np.sort(np.random.default_rng(seed).choice(active, N_USERS, replace=False))

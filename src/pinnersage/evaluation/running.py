@@ -20,10 +20,11 @@ from pinnersage.evaluation.arms.registry import make_arms
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.basis import FairnessBasis, fairness_basis
 from pinnersage.evaluation.contexts import Evaluated, context_of, cosines_of, evaluated_users, pool_ever
+from pinnersage.evaluation.counterfactual import shares_gone
 from pinnersage.evaluation.leaks import notes_on_rankers, said_of_evaluated
 from pinnersage.evaluation.measuring import Course, measure
 from pinnersage.evaluation.neighbors import NeighborLists
-from pinnersage.evaluation.quality import interest_quality
+from pinnersage.evaluation.quality import drawn_users, interest_quality
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
@@ -120,7 +121,7 @@ def evaluate_log(
     results, unable = _results(chosen, lambda arm, step: _result(arm, course, place, step, progress))
     said |= of_embeddings | {"notes": notes_on_rankers(results, log, vectors, start_ms, config.ranking)}
     said |= span_facts(log, course.contexts, days) | {"arms_left_out": left_out | unable} | (about or {})
-    quality = _quality(log, days, who, config, evaluation, progress)
+    quality = _quality(log, days[0], who, config, evaluation, parts, next(iter(budgets.values())), progress)
     draws = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality, grouped)
     return _written(report, Path(out_dir), page=page)
@@ -270,18 +271,21 @@ def _course(
 
 def _quality(
     log: ReplayLog,
-    days: list[Day],
+    day: Day,
     who: Evaluated,
     config: BuildConfig,
     evaluation: EvaluationConfig,
+    parts: Parts,
+    budget: int,
     progress: Progress | None,
 ) -> dict[str, Any]:
     if progress:
         progress("interest quality", 0, 1)
-    quality = interest_quality(
-        log, who.users, days[0].start_ms, config.interests, seed=evaluation.seed,
-        n_resamples=evaluation.n_resamples, n_threads=config.n_threads or os.cpu_count() or 1,
-    )  # fmt: skip
+    draws: dict[str, Any] = {"seed": evaluation.seed, "n_resamples": evaluation.n_resamples}
+    n_threads = config.n_threads or os.cpu_count() or 1
+    quality = interest_quality(log, who.users, day.start_ms, config.interests, n_threads=n_threads, **draws)
+    users = drawn_users(log.before(day.start_ms), who.users, evaluation.seed)
+    quality |= shares_gone(log, users, day.start_ms, day.pool, parts, budget, **draws)
     if progress:
         progress("interest quality", 1, 1)
     return quality

@@ -1,13 +1,19 @@
-"""A record as it would be without some of its interests."""
+"""A record as it would be without some of its interests, and many of them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pinnersage._arrays import Int64s
-from pinnersage.interests.record import UserRecord
+from pinnersage.interests.record import RecordBatch, UserRecord
+
+_COLUMNS = (
+    "item_rows", "times_ms", "weights", "kinds", "event_keys", "labels", "medoid_rows", "importances",
+    "seen_rows",
+)  # fmt: skip
 
 
 def without_interests(record: UserRecord, left_out: Int64s) -> UserRecord:
@@ -41,3 +47,34 @@ def without_interests(record: UserRecord, left_out: Int64s) -> UserRecord:
         importances=record.importances[stays],
         seen_rows=seen.astype(np.int32),
     )
+
+
+def batch_without_interest(batch: RecordBatch, position: int) -> RecordBatch:
+    """Return records as if nobody had the interest at one place; see :func:`without_interests`.
+
+    Parameters
+    ----------
+    batch
+        Many users.
+    position
+        Place among the interests of each; users with fewer are as they were.
+    """
+    left_out = np.array([position], np.int64)
+    records = [
+        without_interests(record, left_out) if record.n_interests > position else record
+        for record in batch.records()
+    ]
+    if not records:
+        return batch
+    columns: dict[str, Any] = {name: np.concatenate([getattr(r, name) for r in records]) for name in _COLUMNS}
+    return replace(
+        batch,
+        action_offsets=_offsets([r.n_actions for r in records]),
+        interest_offsets=_offsets([r.n_interests for r in records]),
+        seen_offsets=_offsets([len(r.seen_rows) for r in records]),
+        **columns,
+    )
+
+
+def _offsets(lengths: list[int]) -> Int64s:
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)

@@ -28,6 +28,12 @@ _QUALITY = {
         "how far the clusters stay when actions are left out; 1 is not changed at all",
     ),
     "found_again": ("Found again", "share of the interests that are met again when actions are left out"),
+    "gone_without_first": (
+        "Goes without the first interest",
+        "share of a balanced list that other items take when the most important interest is left out",
+    ),
+    "gone_without_second": ("Goes without the second", "the same for the second most important interest"),
+    "gone_without_third": ("Goes without the third", "the same for the third"),
 }
 
 
