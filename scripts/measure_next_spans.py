@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 import compact_results
 import results_page
-from measure_results import PROGRAM, SPANS, Span, logs_in
+from measure_results import PROGRAM, SPANS, Span, logs_in, tables_of
 
 ARMS = (
     *("mean-0", "mean-0.01", "mean-0.1", "mean-0.25", "popular", "popular-30d", "popular-90d"),
@@ -35,8 +35,7 @@ def behind(span: Span) -> Span:
 
 def command(data: Path, name: str, vectors: str, out: Path) -> list[str]:
     """Return the command line of one run."""
-    span, tables = behind(SPANS[name]), data / name
-    of_log = ["--items", str(tables / "items.parquet"), "--actions", str(tables / "actions.parquet")]
+    span, of_log = behind(SPANS[name]), tables_of(data / name)
     of_span = ["--from", span.first_day, "--days", str(span.n_days), "--vectors", vectors]
     of_lists = [word for budget in BUDGETS for word in ("--budget", budget)]
     return [*PROGRAM, "evaluate", *of_log, *of_span, *of_lists, "--arms", ",".join(ARMS), "--out", str(out)]

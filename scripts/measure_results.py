@@ -44,12 +44,16 @@ def logs_in(data: str) -> list[str]:
     return found
 
 
+def tables_of(log: Path) -> list[str]:
+    """Return the options that name the tables of a log."""
+    return ["--items", str(log / "items.parquet"), "--actions", str(log / "actions.parquet")]
+
+
 def command(data: Path, name: str, vectors: str, out: Path) -> list[str]:
     """Return the command line of one run."""
-    span, tables = SPANS[name], data / name
-    of_log = ["--items", str(tables / "items.parquet"), "--actions", str(tables / "actions.parquet")]
-    of_span = ["--from", span.first_day, "--days", str(span.n_days)]
-    return [*PROGRAM, "evaluate", *of_log, *of_span, "--vectors", vectors, "--arms", "all", "--out", str(out)]
+    span = SPANS[name]
+    asked = [*tables_of(data / name), "--from", span.first_day, "--days", str(span.n_days)]
+    return [*PROGRAM, "evaluate", *asked, "--vectors", vectors, "--arms", "all", "--out", str(out)]
 
 
 def main(data: str, work: str = "build/results") -> None:

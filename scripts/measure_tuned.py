@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 import compact_results
 import tuned_page
-from measure_results import PROGRAM, SPANS, logs_in
+from measure_results import PROGRAM, SPANS, logs_in, tables_of
 
 ASKED = {"1%": ["--budget", "1%"], "400": ["--budget", "400"], "ranker": ["--ranker"]}
 MEASURED_AT = {"1%": ["1%"], "400": ["400"], "ranker": ["1%", "400"]}
@@ -30,7 +30,7 @@ MEAN = "mean-0.01"
 def tune_command(tables: Path, name: str, vectors: str, asked: str, out: Path) -> list[str]:
     """Return how settings are chosen before the span."""
     until = ["--until", SPANS[name].first_day, "--vectors", vectors]
-    return ["tune", *_log(tables), *until, *ASKED[asked], "--out", str(out)]
+    return ["tune", *tables_of(tables), *until, *ASKED[asked], "--out", str(out)]
 
 
 def evaluate_command(tables: Path, name: str, vectors: str, asked: str, tuned: Path, out: Path) -> list[str]:
@@ -38,7 +38,7 @@ def evaluate_command(tables: Path, name: str, vectors: str, asked: str, tuned: P
     span = ["--from", SPANS[name].first_day, "--days", str(SPANS[name].n_days), "--vectors", vectors]
     budgets = [word for budget in MEASURED_AT[asked] for word in ("--budget", budget)]
     chosen = ["--config", str(tuned), "--arms", f"as-configured,{MEAN}"]
-    return ["evaluate", *_log(tables), *span, *budgets, *chosen, "--out", str(out)]
+    return ["evaluate", *tables_of(tables), *span, *budgets, *chosen, "--out", str(out)]
 
 
 def short(name: str, vectors: str, asked: str, tuned: Path, out: Path) -> dict[str, Any]:
@@ -79,10 +79,6 @@ def measure(data: Path, work: Path, name: str, vectors: str) -> list[dict[str, A
         )
         found.append(short(name, vectors, asked, tuned, out))
     return found
-
-
-def _log(tables: Path) -> list[str]:
-    return ["--items", str(tables / "items.parquet"), "--actions", str(tables / "actions.parquet")]
 
 
 def _run_unless(made: Path, command: list[str], *, resumes: bool = False) -> None:

@@ -77,6 +77,13 @@ def test_the_commands_are_those_that_measure_all_logs(
             assert re.search(f"pinnersage {asked}", text), (name, vectors)
 
 
+def test_the_next_span_begins_where_the_reported_one_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    measuring: Any = importlib.import_module("measure_next_spans")
+    assert measuring.behind(measuring.Span("2011-09-01", 30)) == ("2011-10-01", 30)
+    assert measuring.behind(measuring.Span("2008-02-28", 2)) == ("2008-03-01", 2)
+
+
 def test_figures_lose_no_digit_that_is_shown(page: ModuleType) -> None:
     assert page.figure([0.1234, 0.1, 0.15]) == ".123 [.100, .150]"
     assert page.figure(None) == "-"

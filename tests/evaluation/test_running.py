@@ -90,6 +90,19 @@ def test_the_length_of_lists_is_told(world: ReplayLog, tmp_path: Path) -> None:
     assert found["about"]["main_budget"] == report.main_budget == "5%"
 
 
+def test_lists_without_an_interest_are_those_of_the_main_budget(world: ReplayLog, tmp_path: Path) -> None:
+    """Whatever budget is named first: 10 % of this pool, never all of it, of which nothing could go."""
+    n_pool = int(world.available.sum())
+    found = []
+    for number, budgets in enumerate([(n_pool, 0.1), (0.1, n_pool)]):
+        asked = EvaluationConfig(budgets=budgets, n_resamples=20)
+        report = run(world, tmp_path / str(number), arms=["mean-0"], evaluation=asked)
+        assert report.main_budget == "10%"
+        found.append(report.to_dict([], [])["interest_quality"])
+    assert found[0] == found[1]
+    assert found[0]["gone_without_first"]["value"] > 0
+
+
 def test_groups_part_the_users_and_average_to_the_whole(world: ReplayLog, tmp_path: Path) -> None:
     report = run(world, tmp_path)
     groups = report.groups("activity")

@@ -27,7 +27,7 @@ from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.quality import drawn_users, interest_quality
 from pinnersage.evaluation.replay import Arm, Day, ReplayLog, walk
 from pinnersage.evaluation.report import Report
-from pinnersage.evaluation.settings import EvaluationConfig, label, n_items_of
+from pinnersage.evaluation.settings import EvaluationConfig, label, main_budget, n_items_of
 from pinnersage.evaluation.state import KnownBefore, RecordCache
 from pinnersage.evaluation.user_groups import UserColumn, check_columns
 from pinnersage.evaluation.vectors import VectorSource, embedded_at, vectors_of
@@ -121,7 +121,7 @@ def evaluate_log(
     results, unable = _results(chosen, lambda arm, step: _result(arm, course, place, step, progress))
     said |= of_embeddings | {"notes": notes_on_rankers(results, log, vectors, start_ms, config.ranking)}
     said |= span_facts(log, course.contexts, days) | {"arms_left_out": left_out | unable} | (about or {})
-    quality = _quality(log, days[0], who, config, evaluation, parts, next(iter(budgets.values())), progress)
+    quality = _quality(log, days[0], who, config, evaluation, parts, _n_listed(budgets, basis), progress)
     draws = evaluation.n_resamples, evaluation.seed
     report = Report(said, budgets, results, who.traits(), basis.pool, *draws, basis, quality, grouped)
     return _written(report, Path(out_dir), page=page)
@@ -267,6 +267,11 @@ def _course(
         basis,
     )
     return course, who, basis
+
+
+def _n_listed(budgets: dict[str, int], basis: FairnessBasis) -> int:
+    """Return the items of a list at the main budget."""
+    return budgets[main_budget(budgets, int(basis.pool.sum()))]
 
 
 def _quality(

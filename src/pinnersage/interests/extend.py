@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Int32s, Int64s
+from pinnersage._arrays import Int32s
 from pinnersage._ids import UserId
 from pinnersage.actions.batch import ActionBatch
 from pinnersage.config import InterestConfig
 from pinnersage.interests.build import build_records
 from pinnersage.interests.canonical import Columns
-from pinnersage.interests.record import RecordBatch, UserRecord
+from pinnersage.interests.record import RecordBatch, UserRecord, offsets_of
 
 _columns_of = attrgetter(*Columns._fields)
 
@@ -52,9 +52,9 @@ def extend_records(
         parts.append(tuple(column[begin:end] for column in new_columns))
         labels.append(unknown[begin:end])
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    together = ActionBatch(actions.user_ids, _offsets(n_actions), *columns)
+    together = ActionBatch(actions.user_ids, offsets_of(n_actions), *columns)
     seen = [record.seen_rows if record else np.empty(0, np.int32) for record in records]
-    seen_offsets = _offsets([len(rows) for rows in seen])
+    seen_offsets = offsets_of([len(rows) for rows in seen])
     return build_records(
         together, embeddings, config, now_ms,
         seen=(seen_offsets, np.concatenate(seen)), labels=np.concatenate(labels),
@@ -76,7 +76,3 @@ def nothing_new(user_id: UserId) -> ActionBatch:
 
 def _unknown(n_actions: int) -> Int32s:
     return np.full(n_actions, -1, np.int32)
-
-
-def _offsets(lengths: list[int]) -> Int64s:
-    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, starmap
+
+import numpy as np
 
 from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s, UInt8s, UInt64s
 
@@ -120,3 +123,14 @@ class RecordBatch:
             self.seen_rows[s],
             untied,
         )
+
+
+def offsets_of(lengths: Sequence[int]) -> Int64s:
+    """Return where parts of these lengths begin when they lie end to end, and where the last one ends.
+
+    Examples
+    --------
+    >>> offsets_of([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)

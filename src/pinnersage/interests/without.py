@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pinnersage._arrays import Int64s
-from pinnersage.interests.record import RecordBatch, UserRecord
+from pinnersage.interests.record import RecordBatch, UserRecord, offsets_of
 
 _COLUMNS = (
     "item_rows", "times_ms", "weights", "kinds", "event_keys", "labels", "medoid_rows", "importances",
@@ -69,12 +69,8 @@ def batch_without_interest(batch: RecordBatch, position: int) -> RecordBatch:
     columns: dict[str, Any] = {name: np.concatenate([getattr(r, name) for r in records]) for name in _COLUMNS}
     return replace(
         batch,
-        action_offsets=_offsets([r.n_actions for r in records]),
-        interest_offsets=_offsets([r.n_interests for r in records]),
-        seen_offsets=_offsets([len(r.seen_rows) for r in records]),
+        action_offsets=offsets_of([r.n_actions for r in records]),
+        interest_offsets=offsets_of([r.n_interests for r in records]),
+        seen_offsets=offsets_of([len(r.seen_rows) for r in records]),
         **columns,
     )
-
-
-def _offsets(lengths: list[int]) -> Int64s:
-    return np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
