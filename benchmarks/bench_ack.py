@@ -5,9 +5,10 @@
 
 ``ack``: actions due 2000 a second (and 500, 1000) whatever the answers do, one or ten to a request; each
 is answered when the disk has its actions and the records know them. Three rounds of each load, the middle
-one is told. ``visible``: one action on an item of a list just given, then the list again, which must not
-hold the item any more; both requests together are timed, while 500 other actions a second arrive. The
-service runs on one core, the load on another.
+one is told; in between the same requests go to the same server with nothing behind it (``bare``), which
+tells what HTTP itself took in those minutes. ``visible``: one action on an item of a list just given, then
+the list again, which must not hold the item any more; both requests together are timed, while 500 other
+actions a second arrive. The service runs on one core, the load on another.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from typing import Any
 import numpy as np
 
 from common import NOW_MS, measure_and_keep
-from http_load import Load, _loop, get, open_loop, post, served
+from http_load import Load, Served, _loop, bare, get, open_loop, post, served
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, IndexConfig
 from pinnersage.streaming.events import NewAction
 from served_world import draw, write_tables
 
 LOADS = ((500, 1), (1_000, 1), (2_000, 10), (2_000, 1))
-ROUNDS = 3
 """Actions a second, and how many of them to a request."""
+ROUNDS = 3
 BACKGROUND_PER_S = 500
 
 
@@ -46,6 +47,20 @@ def requests(n: int, n_users: int, n_items: int, seed: int, size: int = 1) -> li
     """Return requests that bring ``n`` new actions, ``size`` each."""
     events = [as_json(event) for event in draw(n, n_users, n_items, NOW_MS + np.arange(n), seed)]
     return [post("/v1/actions", {"actions": events[i : i + size]}) for i in range(0, n, size)]
+
+
+def acknowledged(at: Served, made: list[bytes], rate_per_s: int, size: int) -> dict[str, Any]:
+    """Send requests of ``size`` actions each, and return what was seen."""
+    cpu_s = at.cpu_s()
+    load = open_loop(at.port, lambda i: made[i], rate_per_s / size, len(made))
+    used_ms = (at.cpu_s() - cpu_s) * 1e3
+    return load.told() | {"cpu_ms_per_action": round(used_ms / (len(made) * size), 3)}
+
+
+def told(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the middle round by its 99th percentile, and the percentiles of all."""
+    by_p99 = sorted(rounds, key=lambda one: float(one["p99_ms"]))
+    return by_p99[len(rounds) // 2] | {"p99_ms_of_rounds": [one["p99_ms"] for one in by_p99]}
 
 
 async def _answer(reader: asyncio.StreamReader) -> Any:
@@ -104,22 +119,18 @@ def run(quick: bool = False) -> dict[str, Any]:
         home = Path(folder) / "model"
         items, actions = write_tables(Path(folder), n_users, n_actions, n_items)
         PinnerSage.build(items, actions, path=home, config=BuildConfig(index=IndexConfig(seed=1))).close()
-        with served(home) as service:
+        with served(home) as service, bare() as server:
             warm = requests(1_000, n_users, n_items, 50)
-            open_loop(service.port, lambda i: warm[i], 500, len(warm))
+            for port in (service.port, server.port):
+                open_loop(port, lambda i: warm[i], 500, len(warm))
             for rate, size in LOADS:
-                found = []
+                with_service, with_nothing = [], []
                 for round_ in range(1 if quick else ROUNDS):
                     made = requests(rate * seconds, n_users, n_items, 1_000 * round_ + rate + size, size)
-                    cpu_s = service.cpu_s()
-                    load = open_loop(service.port, lambda i: made[i], rate / size, len(made))  # noqa: B023
-                    used_ms = (service.cpu_s() - cpu_s) * 1e3
-                    found.append(load.told() | {"cpu_ms_per_action": round(used_ms / (rate * seconds), 3)})
-                found.sort(key=lambda one: float(one["p99_ms"]))
+                    with_nothing.append(acknowledged(server, made, rate, size))
+                    with_service.append(acknowledged(service, made, rate, size))
                 name = f"ack_{rate}_actions_per_s_{size}_per_request"
-                figures[name] = found[len(found) // 2] | {
-                    "p99_ms_of_rounds": [one["p99_ms"] for one in found]
-                }
+                figures[name] = told(with_service) | {"bare": told(with_nothing)}
             others = requests(BACKGROUND_PER_S * (2 if quick else 20), n_users, n_items, 60)
             figures["visible"] = visible(service.port, n_visible, n_users, others)
     about = {"n_users": n_users, "n_actions_per_user": n_actions, "n_items": n_items, "dim": 256}

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 COMMAND = "from pinnersage.cli.app import main; main()"
+ALL_CORES = os.sched_getaffinity(0)
 MakeRequest = Callable[[int], bytes]
 
 
@@ -76,12 +77,24 @@ class Served:
 @contextmanager
 def served(home: Path, *options: str) -> Iterator[Served]:
     """Serve a model on the first core, and keep this process to the others."""
-    cores = sorted(os.sched_getaffinity(0))
-    command = [sys.executable, "-c", COMMAND, "serve", str(home), "--port", "0", "--json"]
-    command += ["--no-access-log", "--rate-limit", "0", *options]
+    command = ["-c", COMMAND, "serve", str(home), "--port", "0", "--json"]
+    with _running([*command, "--no-access-log", "--rate-limit", "0", *options]) as service:
+        yield service
+
+
+@contextmanager
+def bare() -> Iterator[Served]:
+    """Run the same server on the first core with nothing behind it: what no service can fall below."""
+    with _running([str(Path(__file__).with_name("bare_app.py"))]) as server:
+        yield server
+
+
+@contextmanager
+def _running(arguments: list[str]) -> Iterator[Served]:
+    cores = sorted(ALL_CORES)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log,
+            [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=log,
             preexec_fn=lambda: os.sched_setaffinity(0, cores[:1]),
         )  # fmt: skip
         try:
