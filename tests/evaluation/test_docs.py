@@ -34,16 +34,22 @@ def frames(tmp_path: Path) -> Path:
     pd.DataFrame({"item_id": items, "title": titles}).to_csv(tmp_path / "items.csv", index=False)
     known = {"user_id": users[:55], "country": np.array(["DE", "FR"])[users[:55] % 2], "age": 18 + users[:55]}
     pd.DataFrame(known).to_csv(tmp_path / "users.csv", index=False)
+    days = pd.to_datetime("2024-04-01") + pd.to_timedelta(np.repeat(np.arange(14), 60 * 30), unit="D")
+    drawn = rng.integers(0, 301, len(days))  # one of them is no item
+    given = {"user_id": np.tile(np.repeat(users, 30), 14), "day": days, "item_id": drawn}
+    pd.DataFrame(given).drop_duplicates().to_csv(tmp_path / "served.csv", index=False)
     return tmp_path
 
 
 def test_the_python_examples_run_as_written(frames: Path) -> None:
-    example, of_groups, of_one = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
-    program = "\nprint('---')\n".join((example, of_groups, of_one))
+    example, of_own, of_groups, of_one = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    program = "\nprint('---')\n".join((example, of_own, of_groups, of_one))
     done = subprocess.run([sys.executable, "-c", program], cwd=frames, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    told, groups, one = done.stdout.split("---\n")
+    told, own, groups, one = done.stdout.split("---\n")
     assert told.count("Estimate(") == 2
+    # Lists drawn by chance: the user's own topics must be found more often.
+    assert float(re.fullmatch(r"Estimate\(value=([0-9.]+), .*\)\n", own)[1]) > 1  # type: ignore[index]
     assert "Written by `pinnersage tune`" in told
     assert (frames / "report" / "report.html").exists()
     assert [line.split()[:2] for line in groups.splitlines()] == [
@@ -71,7 +77,7 @@ def test_a_python_caller_is_told_of_arguments(frames: Path) -> None:
 
 
 def test_every_arm_is_told_of_in_the_order_of_the_tables() -> None:
-    section = TEXT[TEXT.index("## Arms") : TEXT.index("## Groups of your own")]
+    section = TEXT[TEXT.index("## Arms") : TEXT.index("## An arm of your own")]
     rows = [line.split("|") for line in section.splitlines() if line.startswith("|")][2:]
     told: dict[str, list[str]] = {}
     for _, group, arms, _, _ in rows:

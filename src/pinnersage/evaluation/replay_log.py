@@ -18,6 +18,7 @@ from pinnersage.interests.unique import joined, unique_actions
 from pinnersage.items.births import NEVER_MS, born_ms
 from pinnersage.items.origin import EmbeddingOrigin
 from pinnersage.items.table import ItemTable
+from pinnersage.items.vocabulary import ItemVocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class ReplayLog:
         Actions not among these, since a later one has their event id; before that one came they counted.
     created_ms
         int64 ``(n_items,)``: births without actions.
+    vocabulary
+        Item id <-> row; None: not known.
     """
 
     user_ids: list[str] | list[int]
@@ -70,6 +73,7 @@ class ReplayLog:
     origin: EmbeddingOrigin | None = None
     overruled: Overruled | None = None
     created_ms: Int64s | None = None
+    vocabulary: ItemVocabulary | None = None
 
     @property
     def n_users(self) -> int:
@@ -119,7 +123,7 @@ class ReplayLog:
             actions.user_ids, actions.offsets, actions.item_rows, actions.times_ms, actions.weights,
             actions.kinds, actions.event_keys, embeddings, born, items.pool.copy(),
             *coded(items, "category"), *coded(items, "provider"), items.origin, overruled,
-            born_ms(items, nothing, nothing),
+            born_ms(items, nothing, nothing), items.vocabulary,
         )  # fmt: skip
 
     def before(self, ms: int) -> ReplayLog:
