@@ -17,9 +17,11 @@ from matplotlib.transforms import Bbox
 from tests.evaluation.page.reading import Page
 from tests.evaluation.page.values import ARMS, additions, forty, values, with_blanks, with_gains
 
+from pinnersage.evaluation.cosines import N_RANKS
 from pinnersage.evaluation.page import writing
 from pinnersage.evaluation.page.charts import asked_points
 from pinnersage.evaluation.page.charts_lift import group_lift, lift_plot, shown_arms
+from pinnersage.evaluation.page.charts_more import BEYOND
 from pinnersage.evaluation.page.charts_plane import cost_named, cost_points, diversity_named, diversity_points
 from pinnersage.evaluation.page.drawing import figure_of
 from pinnersage.evaluation.page.drawing.labels import place_labels
@@ -332,6 +334,27 @@ def test_users_without_a_value_are_left_out_of_the_plot_by_name() -> None:
     plot = lift_plot(summary_of(told), "activity")
     assert plot is not None
     assert plot.text.endswith("Left out, for they have no place from low to high: (unknown) (5 users).")
+
+
+def test_words_below_a_knob_do_not_overlap() -> None:
+    told = additions()["knobs"][0]
+    turned = [told | {"knob": "saturation", "value": v, "arm": str(v)} for v in (0, 1, "as configured", 100)]
+    drawing = figure_of(summary_of(values() | {"knobs": turned}), "knob-0")
+    assert drawing is not None
+    boxes = words_drawn(drawing)
+    assert not [(a, b) for a, b in itertools.combinations(boxes, 2) if boxes[a].overlaps(boxes[b])]
+    assert min(axes.get_position().height * drawing.get_figheight() for axes in drawing.axes) > 0.5
+    assert {line.get_linestyle() for axes in drawing.axes for line in axes.lines} == {"-"}
+    sharing = figure_of(FULL, "knob-1")  # words have no order that a line could follow
+    assert sharing is not None
+    assert {line.get_linestyle() for axes in sharing.axes for line in axes.lines} == {"None"}
+
+
+def test_the_last_rank_says_that_it_holds_all_beyond() -> None:
+    assert BEYOND == N_RANKS
+    drawing = figure_of(FULL, "calibration-0")
+    assert drawing is not None
+    assert [label.get_text() for label in drawing.axes[0].get_xticklabels()][-2:] == ["10", "11+"]
 
 
 def test_families_have_colors_and_marks_of_their_own() -> None:

@@ -15,6 +15,13 @@ from pinnersage.evaluation.page.words import budget_name, metric_name, trait_nam
 from pinnersage.evaluation.user_groups import ALL_OTHERS
 
 KNOB_FIELDS = ("relevance", "recall", "diversity", "calibration", "coverage", "gini", "popularity_lift")
+_KNOBS = {
+    "n_interests": "How many interests are asked, at most.",
+    "sharing": "How a list is shared among the interests: in proportion to importance, or equally.",
+    "near_duplicate_cosine": "No two items of a list lie at or above this cosine.",
+    "saturation": "How soon a balanced list has enough of one direction.",
+}
+"""Knob -> what it turns."""
 _GAP_METRICS = ("recall", "relevance")
 _INTRO = (
     "Below the plots, for each knob: what share of the lists each group of items has, how groups of users "
@@ -50,7 +57,9 @@ def knob_rows(summary: Summary, knob: str) -> list[KnobRow]:
 
 def _plot(summary: Summary, knob: str) -> Plot:
     rows = knob_rows(summary, knob)
-    text = f"Every measure as the knob {knob} is turned; each has a scale of its own."
+    text = " ".join(
+        filter(None, [_KNOBS.get(knob), f"Every measure as {knob} is turned; each has a scale of its own."])
+    )
     columns = {metric_name(key): [as_figure(getattr(row, key)) for row in rows] for key in KNOB_FIELDS}
     table = _table(rows, f"Settings of {knob}{_place(summary, rows[0])}", columns)
     return Plot(f"knob-{knobs(summary).index(knob)}", f"What {knob} does", text, table)

@@ -13,7 +13,7 @@ from pinnersage.evaluation.page.charts import Asked, asked_points
 from pinnersage.evaluation.page.drawing.style import BAND, MUTED, blank, dot, heights, short
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.summary import Summary
-from pinnersage.evaluation.page.words import metric_name
+from pinnersage.evaluation.page.words import share_of
 
 _DASHES: dict[str, Literal["--", "-"]] = {"drawn by importance": "--", "most important": "-"}
 _BEYOND = 1.8
@@ -33,7 +33,7 @@ def draw_interests(summary: Summary, metric: str) -> Drawing | None:
     if one:
         _one(axes[0], one)
     _many(axes[-1], many)
-    axes[0].set_ylabel(metric_name(metric))
+    axes[0].set_ylabel(share_of(metric))
     axes[0].set_ylim(bottom=0)
     _legend(figure, many)
     return figure

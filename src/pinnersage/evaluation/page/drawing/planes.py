@@ -19,6 +19,7 @@ from pinnersage.evaluation.page.drawing.ticks import plain_log
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.named import CROWDED, Point
 from pinnersage.evaluation.page.summary import Summary
+from pinnersage.evaluation.page.words import share_of
 
 _SMALL = 4.5
 
@@ -26,14 +27,14 @@ _SMALL = 4.5
 def draw_diversity(summary: Summary) -> Drawing | None:
     """Return diversity against relevance, both with intervals."""
     points = diversity_points(summary)
-    names = ("Relevance", "Diversity (1 less the mean cosine in a list)")
+    names = (share_of("relevance"), "Diversity (1 less the mean cosine in a list)")
     return _plane(points, diversity_named(summary), names, log_x=False) if points else None
 
 
 def draw_cost(summary: Summary) -> Drawing | None:
     """Return recall against the median time per list, on a logarithmic axis."""
     points = cost_points(summary)
-    names = ("Median processor time of a list, ms (log)", "Recall")
+    names = ("Median processor time of a list, ms (log)", share_of("recall"))
     return _plane(points, cost_named(summary), names, log_x=True) if points else None
 
 
