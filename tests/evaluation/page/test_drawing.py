@@ -336,9 +336,10 @@ def test_users_without_a_value_are_left_out_of_the_plot_by_name() -> None:
     assert plot.text.endswith("Left out, for they have no place from low to high: (unknown) (5 users).")
 
 
-def test_words_below_a_knob_do_not_overlap() -> None:
+@pytest.mark.parametrize("words", ["as configured", "proportionally-to-importance"])
+def test_words_below_a_knob_do_not_overlap(words: str) -> None:
     told = additions()["knobs"][0]
-    turned = [told | {"knob": "saturation", "value": v, "arm": str(v)} for v in (0, 1, "as configured", 100)]
+    turned = [told | {"knob": "saturation", "value": v, "arm": str(v)} for v in (0, 1, words, 100)]
     drawing = figure_of(summary_of(values() | {"knobs": turned}), "knob-0")
     assert drawing is not None
     boxes = words_drawn(drawing)
