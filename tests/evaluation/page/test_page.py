@@ -156,6 +156,7 @@ def test_knobs_tell_what_they_do_to_groups_of_items_and_users_and_to_interests()
     assert {head: text for head, (text, _) in column.items()} == {"3": DASH, "20": "-0.0100", "all": "0.0200"}
     assert gaps.marks == {"3": ["", ""], "20": ["", ""], "all": ["above", "above"]}
     ranks = page.table(f"Share of the list by rank of the interest. {place}")
+    assert ranks.columns[-1] == "11+"
     assert {head: text for head, (text, _) in ranks.column("2").items()} == {
         "by importance": f"{0.5 / 2:.3f}", "20": f"{0.4 / 2:.3f}", "all": f"{0.4 / 2:.3f}",
     }  # fmt: skip

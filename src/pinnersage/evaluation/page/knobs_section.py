@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pinnersage.evaluation.page.additions import KnobRow
 from pinnersage.evaluation.page.blocks import Block, Folded, Plot, Plots, Row, Section, Table, Text
+from pinnersage.evaluation.page.charts_more import rank_name
 from pinnersage.evaluation.page.columns import cells_of, mark_against
 from pinnersage.evaluation.page.figures import Figure, as_figure, between
 from pinnersage.evaluation.page.numbers import count_of
@@ -138,7 +139,7 @@ def _interests(summary: Summary, rows: Sequence[KnobRow]) -> Iterator[Table]:
         return
     of_one = found[there[0].arm]
     columns = {
-        str(rank): [Figure(value=share.importance_share)]
+        rank_name(rank): [Figure(value=share.importance_share)]
         + [Figure(value=found[row.arm][rank].list_share) for row in there]
         for rank, share in of_one.items()
     }
