@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from tests.evaluation.page.reading import Page
-from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, values, with_gains
+from tests.evaluation.page.values import ARMS, BUDGETS, METRICS, SLICES, additions, forty, values, with_gains
 
 from pinnersage.errors import NotFoundError, StoredFormatError
+from pinnersage.evaluation.arms.names import GROUPS
 from pinnersage.evaluation.page.__main__ import main
 from pinnersage.evaluation.page.writing import page_of, rewrite_page
 from pinnersage.evaluation.saved import FORMAT
@@ -155,6 +156,7 @@ def test_knobs_tell_what_they_do_to_groups_of_items_and_users_and_to_interests()
     assert {head: text for head, (text, _) in column.items()} == {"3": DASH, "20": "-0.0100", "all": "0.0200"}
     assert gaps.marks == {"3": ["", ""], "20": ["", ""], "all": ["above", "above"]}
     ranks = page.table(f"Share of the list by rank of the interest. {place}")
+    assert ranks.columns[-1] == "11+"
     assert {head: text for head, (text, _) in ranks.column("2").items()} == {
         "by importance": f"{0.5 / 2:.3f}", "20": f"{0.4 / 2:.3f}", "all": f"{0.4 / 2:.3f}",
     }  # fmt: skip
@@ -215,6 +217,25 @@ def test_the_best_of_a_column_is_marked_and_oracles_stand_apart(page: Page) -> N
     at = table.columns.index("Diversity") - 1
     assert not any(table.marks[arm][at] for arm in ARMS)
     assert max(found, key=lambda arm: found[arm]["recall"]["value"]) == "oracle-past-items"
+
+
+def test_every_arm_is_explained() -> None:
+    text = quick(forty())
+    glossary = text.partition("What the arms (ways to recommend) are")[2].partition("</dl>")[0]
+    told = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", glossary))
+    assert list(told) == list(dict.fromkeys(name for names in GROUPS.values() for name in names))
+    assert len({*told.values()}) == len(told)
+
+
+def test_long_tables_keep_their_heads_in_sight_and_all_but_the_first_are_folded() -> None:
+    long, few = quick(forty()), quick(values())
+    for section in ("lifts", "groups"):
+        shown = (
+            long.partition(f'<section id="{section}"')[2].partition("</section>")[0].partition("<details")[0]
+        )
+        assert shown.count("<table") == 1, section
+    assert long.count('class="scroll long"') > 10
+    assert 'class="scroll long"' not in few
 
 
 def test_what_has_no_value_is_a_dash() -> None:

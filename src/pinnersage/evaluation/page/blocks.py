@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+LONG = 15
+"""Rows of a table that fit a screen; a longer one has a height of its own, and its head stays in sight."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -49,6 +52,11 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Row]
     note: str = ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is higher than a screen."""
+        return len(self.rows) > LONG
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,13 @@ class Folded:
 
 
 Block = Table | Text | Heading | Facts | Sayings | Command | Legend | Plots | Folded
+
+
+def some_folded(tables: Sequence[Table]) -> list[Block]:
+    """Return tables, of which all but the first are folded where they are long."""
+    if not tables or not tables[0].is_long:
+        return list(tables)
+    return [tables[0], *(Folded(table.caption, [table]) for table in tables[1:])]
 
 
 @dataclass(frozen=True, slots=True)

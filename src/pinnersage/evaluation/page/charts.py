@@ -6,7 +6,6 @@ Nothing here needs a plotting library. A chart is None where the arms that it ne
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from pinnersage.evaluation.page.blocks import Plot, Row, Table
@@ -21,75 +20,9 @@ _PLAIN = re.compile(r"(top|sampled)-\d+|all-interests")
 """Arms that differ in the number of interests alone."""
 
 
-class Point(NamedTuple):
-    """An arm in a plane; ``y`` with its interval."""
-
-    arm: str
-    family: str
-    x: Figure
-    y: Figure
-
-
 def place_of(summary: Summary) -> str:
     """Return slice and budget of the plots, in words."""
     return f"First-time items, {budget_name(summary.budget, summary.about.budgets[summary.budget])}"
-
-
-def plane(summary: Summary, x: dict[str, Figure], y: dict[str, Figure]) -> list[Point]:
-    """Return the arms that have both figures, oracles left out; too few to draw: none."""
-    arms = [arm for arm in summary.arms if arm in x and arm in y and arm not in summary.oracles]
-    points = [Point(arm, family_of(summary.costs.get(arm)), x[arm], y[arm]) for arm in arms]
-    return points if len(points) >= _MIN_ARMS else []
-
-
-def diversity_points(summary: Summary) -> list[Point]:
-    """Return diversity against relevance."""
-    return plane(summary, summary.figures("relevance"), summary.figures("diversity"))
-
-
-def cost_points(summary: Summary) -> list[Point]:
-    """Return median milliseconds per list against recall; arms that took no time cannot be drawn."""
-    times = {arm: Figure(value=cost.median_ms_per_list) for arm, cost in summary.costs.items()}
-    return plane(
-        summary, {arm: t for arm, t in times.items() if t.value is not None and t.value > 0},
-        summary.figures("recall"),
-    )  # fmt: skip
-
-
-def plane_table(summary: Summary, title: str, points: Sequence[Point], names: tuple[str, str]) -> Table:
-    """Return the figures of a plane."""
-    columns = [cells_of([point.x for point in points]), cells_of([point.y for point in points])]
-    arms = [point.arm for point in points]
-    return Table(f"{title}. {place_of(summary)}", "Arm", list(names), arm_rows(summary, arms, columns))
-
-
-def diversity_plot(summary: Summary) -> Plot | None:
-    """Return the scatter of diversity against relevance."""
-    points = diversity_points(summary)
-    if not points:
-        return None
-    text = (
-        "Up and right is both: lists that vary and still meet what comes. An arm above another at the same "
-        "place gives more varied lists at no cost of relevance. Oracles are left out."
-    )
-    title = "Diversity against relevance"
-    table = plane_table(summary, title, points, ("Relevance", "Diversity"))
-    return Plot("diversity", title, text, table)
-
-
-def cost_plot(summary: Summary) -> Plot | None:
-    """Return the scatter of recall against time per list."""
-    points = cost_points(summary)
-    if not points:
-        return None
-    text = (
-        "Left and up is better: cheap and good. Time is processor time of a list by itself, making "
-        "the user's interests and looking up neighbors included, on a logarithmic scale. "
-        "Oracles are left out."
-    )
-    title = "Cost beside quality"
-    table = plane_table(summary, title, points, ("Median ms per list", "Recall"))
-    return Plot("cost", title, text, table)
 
 
 class Asked(NamedTuple):

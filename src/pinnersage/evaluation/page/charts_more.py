@@ -16,6 +16,8 @@ RANK_SHARES = {
     "target_share": "Share of the targets",
 }
 MAX_RANKS = 12
+BEYOND = 11
+"""The rank that stands for all interests from it on."""
 MAX_FEATURES = 20
 
 
@@ -35,7 +37,8 @@ def calibration_plot(summary: Summary, arm: str) -> Plot | None:
     place = budget_name(row.budget, summary.about.budgets.get(row.budget, 0))
     text = (
         "For the users' first, second, third ... interest: its share of importance, of the list, and of what "
-        "came. Where the bars of a rank are of one height, the lists follow the interests."
+        "came. Where the bars of a rank are of one height, the lists follow the interests. "
+        f"{rank_name(BEYOND)} holds all interests beyond."
     )
     index = calibrations(summary).index(row)
     return Plot(
@@ -43,9 +46,20 @@ def calibration_plot(summary: Summary, arm: str) -> Plot | None:
     )
 
 
+def rank_name(rank: int) -> str:
+    """Return a rank in words; the last one holds all that are beyond.
+
+    Examples
+    --------
+    >>> rank_name(10), rank_name(11)
+    ('10', '11+')
+    """
+    return f"{rank}+" if rank == BEYOND else str(rank)
+
+
 def _rank_table(row: RankCalibration, caption: str) -> Table:
     columns = [cells_of([Figure(value=getattr(share, key)) for share in row.rows]) for key in RANK_SHARES]
-    rows = [Row(str(share.rank), [column[i] for column in columns]) for i, share in enumerate(row.rows)]
+    rows = [Row(rank_name(share.rank), [column[i] for column in columns]) for i, share in enumerate(row.rows)]
     return Table(caption, "Rank of the interest", list(RANK_SHARES.values()), rows)
 
 

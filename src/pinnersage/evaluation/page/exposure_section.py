@@ -20,9 +20,9 @@ _SHARES = {
 _INTRO = (
     "How the places in all lists are spread over the items. Gini: 0 when every item is shown as often, 1 "
     "when one has all. Popularity lift: how much more popular listed items are than what users act on "
-    "themselves; 0 is as popular, 1 twice as popular. Top 1 % of items: the share of the places that the "
-    "most shown hundredth of the pool has. Intervals (95 %) leave groups of users out in turn; coverage has "
-    "none, for it grows with the number of users."
+    "themselves; 0 is as popular, 1 twice as popular, -0.5 half as. Top 1 % of items: the share of the "
+    "places that the most shown hundredth of the pool has. Intervals (95 %) leave groups of users out in "
+    "turn; coverage has none, for it grows with the number of users."
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pinnersage.evaluation.about import days_told, found_told, impressions_told, origin_told
+from pinnersage.evaluation.page.arm_words import arms_told
 from pinnersage.evaluation.page.blocks import Block, Command, Facts, Folded, Section, Table, Text
 from pinnersage.evaluation.page.columns import arm_rows, cells_of
 from pinnersage.evaluation.page.figures import Figure
@@ -41,7 +42,11 @@ def measured_section(summary: Summary) -> Section:
         ("repeat targets", count_of(measured.get("n_repeat_targets"))),
         ("days", count_of(about.span.n_days)),
     ]
-    return Section("measured", "What was measured", [Facts(large, large=True), Facts(list(_facts(summary)))])
+    blocks: list[Block] = [Facts(large, large=True), Facts(list(_facts(summary)))]
+    told = arms_told(summary)
+    if told:
+        blocks.append(Folded("What the arms (ways to recommend) are", [Facts(told)]))
+    return Section("measured", "What was measured", blocks)
 
 
 def _facts(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from pinnersage.evaluation.page.additions import UtilityGap
-from pinnersage.evaluation.page.blocks import Block, Folded, Row, Section, Table, Text
+from pinnersage.evaluation.page.blocks import Block, Folded, Row, Section, Table, Text, some_folded
 from pinnersage.evaluation.page.columns import arm_rows, cells_of, mark_against
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.groups_section import own_columns, users_told
@@ -54,7 +54,7 @@ def gaps_section(summary: Summary) -> Section | None:
         gaps = [gap for gap in summary.utility_gaps if gap.budget == budget]
         tables = list(_gap_tables(summary, gaps))
         name = budget_name(budget, summary.about.budgets.get(budget, 0))
-        blocks += tables if budget == summary.budget else [Folded(name, tables)]
+        blocks += some_folded(tables) if budget == summary.budget else [Folded(name, tables)]
     return Section("gaps", "Gaps between groups of users", blocks)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from pinnersage.evaluation.page.blocks import Block, Folded, Section, Table, Text
+from pinnersage.evaluation.page.blocks import Block, Folded, Section, Table, Text, some_folded
 from pinnersage.evaluation.page.columns import arm_rows, cells_of, mark_best
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.numbers import ends_of
@@ -46,7 +46,7 @@ def groups_section(summary: Summary) -> Section | None:
         if budget == first:
             others = [m for m in summary.groups[0].metrics if m not in _SHOWN]
             more = [table for by in traits if others for table in _tables(summary, by, budget, others)]
-            blocks += [*tables, *([Folded("Other metrics by group", more)] if more else [])]
+            blocks += [*some_folded(tables), *([Folded("Other metrics by group", more)] if more else [])]
         elif tables:
             blocks.append(Folded(budget_name(budget, summary.about.budgets[budget]), tables))
     return Section("groups", "Groups of users", blocks)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pinnersage.evaluation.page.additions import KnobRow
 from pinnersage.evaluation.page.blocks import Block, Folded, Plot, Plots, Row, Section, Table, Text
+from pinnersage.evaluation.page.charts_more import rank_name
 from pinnersage.evaluation.page.columns import cells_of, mark_against
 from pinnersage.evaluation.page.figures import Figure, as_figure, between
 from pinnersage.evaluation.page.numbers import count_of
@@ -15,6 +16,13 @@ from pinnersage.evaluation.page.words import budget_name, metric_name, trait_nam
 from pinnersage.evaluation.user_groups import ALL_OTHERS
 
 KNOB_FIELDS = ("relevance", "recall", "diversity", "calibration", "coverage", "gini", "popularity_lift")
+_KNOBS = {
+    "n_interests": "How many interests are asked, at most.",
+    "sharing": "How a list is shared among the interests: in proportion to importance, or equally.",
+    "near_duplicate_cosine": "No two items of a list lie at or above this cosine.",
+    "saturation": "How soon a balanced list has enough of one direction.",
+}
+"""Knob -> what it turns."""
 _GAP_METRICS = ("recall", "relevance")
 _INTRO = (
     "Below the plots, for each knob: what share of the lists each group of items has, how groups of users "
@@ -50,7 +58,9 @@ def knob_rows(summary: Summary, knob: str) -> list[KnobRow]:
 
 def _plot(summary: Summary, knob: str) -> Plot:
     rows = knob_rows(summary, knob)
-    text = f"Every measure as the knob {knob} is turned; each has a scale of its own."
+    text = " ".join(
+        filter(None, [_KNOBS.get(knob), f"Every measure as {knob} is turned; each has a scale of its own."])
+    )
     columns = {metric_name(key): [as_figure(getattr(row, key)) for row in rows] for key in KNOB_FIELDS}
     table = _table(rows, f"Settings of {knob}{_place(summary, rows[0])}", columns)
     return Plot(f"knob-{knobs(summary).index(knob)}", f"What {knob} does", text, table)
@@ -129,7 +139,7 @@ def _interests(summary: Summary, rows: Sequence[KnobRow]) -> Iterator[Table]:
         return
     of_one = found[there[0].arm]
     columns = {
-        str(rank): [Figure(value=share.importance_share)]
+        rank_name(rank): [Figure(value=share.importance_share)]
         + [Figure(value=found[row.arm][rank].list_share) for row in there]
         for rank, share in of_one.items()
     }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pinnersage.evaluation.page.blocks import Block, Folded, Section, Table, Text
+from pinnersage.evaluation.page.blocks import Block, Folded, Section, Table, Text, some_folded
+from pinnersage.evaluation.page.charts_lift import base_of
 from pinnersage.evaluation.page.columns import arm_rows, cells_of, mark_against
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.summary import FIRST_TIME, Lift, Summary
@@ -20,7 +21,8 @@ def lifts_section(summary: Summary) -> Section | None:
     """Return a table per baseline; other budgets and slices are folded. None where there are no lifts."""
     if not summary.lifts:
         return None
-    blocks: list[Block] = [Text(_INTRO), *_tables(summary, summary.budget, FIRST_TIME)]
+    shown = _tables(summary, summary.budget, FIRST_TIME)
+    blocks: list[Block] = [Text(_INTRO), *some_folded(shown)]
     for budget in summary.about.budgets:
         for part in SLICES:
             tables = _tables(summary, budget, part)
@@ -31,7 +33,7 @@ def lifts_section(summary: Summary) -> Section | None:
 
 def _tables(summary: Summary, budget: str, part: str) -> list[Table]:
     rows = [row for row in summary.lifts if (row.budget, row.slice) == (budget, part)]
-    bases = dict.fromkeys(row.over for row in rows)
+    bases = sorted(dict.fromkeys(row.over for row in rows), key=lambda over: over != base_of(summary))
     place = _place(summary, budget, part)
     return [lift_table(summary, [row for row in rows if row.over == base], place) for base in bases]
 

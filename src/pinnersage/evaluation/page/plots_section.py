@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pinnersage.evaluation.page.blocks import Block, Folded, Legend, Plot, Plots, Section, Text
-from pinnersage.evaluation.page.charts import cost_plot, diversity_plot, interests_plot, place_of
-from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, lift_slugs, shown_arms
+from pinnersage.evaluation.page.charts import interests_plot, place_of
+from pinnersage.evaluation.page.charts_lift import base_of, lift_plot, lift_slugs, shown_arms, undrawn_told
 from pinnersage.evaluation.page.charts_more import (
     calibration_plot,
     calibrations,
     gain_table,
     ranker_plot,
 )
+from pinnersage.evaluation.page.charts_plane import cost_plot, diversity_plot
 from pinnersage.evaluation.page.families import FAMILIES, family_of
 from pinnersage.evaluation.page.gains import gains_of
 from pinnersage.evaluation.page.summary import Summary
@@ -30,9 +31,9 @@ def plots_section(summary: Summary) -> Section | None:
     if not any(rows):
         return None
     intro = f"{place_of(summary)}. Below each plot its figures can be opened."
-    return Section(
-        "plots", "In pictures", [Text(intro), legend_of(summary), *(Plots(row) for row in rows if row)]
-    )
+    drawn = [Plots(row) for row in rows if row]
+    undrawn = [Text(told) for by in lift_slugs(summary) if (told := undrawn_told(summary, by))]
+    return Section("plots", "In pictures", [Text(intro), legend_of(summary), *drawn, *undrawn])
 
 
 def legend_of(summary: Summary) -> Legend:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from pinnersage.evaluation.page.blocks import Block, Folded, Heading, Saying, Sayings, Section, Text
+from pinnersage.evaluation.page.families import family_of
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import budget_name
 
@@ -13,6 +14,12 @@ _BASIS = re.compile(r"^(?P<text>.*) \((?P<basis>[^()]*, budget (?P<budget>[^(),]
 
 _SHORT = "In short, "
 _HOW_MANY = "Asking "
+_READING = (
+    "1.5x means half as many again; in brackets stands the 95 % interval, from resampling the users. "
+    "Won: all of it lies above 1. Lost: all of it lies below 1. Open: 1 lies within, and these data cannot "
+    "tell. Under each sentence stand the arms compared; the next part tells what they are."
+)
+_WITHIN = "The paper's own choices, one against another"
 
 
 def verdict_section(summary: Summary) -> Section:
@@ -25,20 +32,34 @@ def verdict_section(summary: Summary) -> Section:
         return Section(
             "verdict", "Verdict", [Text("These arms allow no comparison that a verdict speaks of.")]
         )
-    blocks: list[Block] = []
-    if "" in by_budget:
-        blocks.append(Sayings(by_budget.pop("")))
-    first = summary.budget if summary.budget in by_budget else next(iter(by_budget), None)
-    for budget in sorted(by_budget, key=lambda budget: budget != first):
-        blocks += _of_budget(summary, budget, by_budget[budget], folded=budget != first)
+    first = summary.budget if summary.budget in by_budget else next((b for b in by_budget if b), "")
+    main = by_budget.get(first, []) if first else []
+    short = [saying for saying in main if saying.outcome == "short"]
+    rest = {budget: told for budget, told in by_budget.items() if budget} | {
+        first: [saying for saying in main if saying.outcome != "short"]
+    }
+    blocks: list[Block] = [Sayings([*short, *by_budget.get("", [])]), Text(_READING)]
+    for budget in sorted(rest, key=lambda budget: budget != first):
+        if rest[budget]:
+            blocks += _of_budget(summary, budget, rest[budget], folded=budget != first)
     return Section("verdict", "Verdict", blocks)
 
 
 def _of_budget(summary: Summary, budget: str, sayings: Sequence[Saying], *, folded: bool) -> list[Block]:
     n_items = summary.about.budgets.get(budget)
     name = f"First-time items, {budget_name(budget, n_items) if n_items else budget}"
-    block = Sayings(sayings)
-    return [Folded(f"{name}: {_count(sayings)}", [block])] if folded else [Heading(name), block]
+    within = [saying for saying in sayings if _is_within(summary, saying)]
+    block = Sayings([saying for saying in sayings if saying not in within])
+    more = [Folded(f"{_WITHIN}: {_count(within)}", [Sayings(within)])] if within else []
+    if folded:
+        return [Folded(f"{name}: {_count(sayings)}", [block, *more])]
+    return [Heading(name), block, *more]
+
+
+def _is_within(summary: Summary, saying: Saying) -> bool:
+    """Tell whether a sentence sets PinnerSage's own ways against each other, as the paper does."""
+    arms = saying.basis.split(" against ")
+    return len(arms) == 2 and all(family_of(summary.costs.get(arm)) == "pinnersage" for arm in arms)
 
 
 def _count(sayings: Sequence[Saying]) -> str:

@@ -23,7 +23,10 @@ METRICS: dict[str, Metric] = {
     ),
     "recall": Metric("Recall", "more", "Share of the targets that are in the list themselves."),
     "ndcg": Metric(
-        "nDCG", "more", "Recall that counts more for targets high in the list; 1 is the best order."
+        "nDCG",
+        "more",
+        "Normalized discounted cumulative gain: recall that counts more for targets high in the list; 1 is "
+        "the best order.",
     ),
     "r_precision": Metric(
         "R-precision", "more", "Of k targets among impressions: the share that the arm ranks in its top k."
@@ -65,6 +68,11 @@ def metric_name(key: str) -> str:
     if key in METRICS:
         return METRICS[key].name
     return FIELDS.get(key, key.replace("_", " ").capitalize())
+
+
+def share_of(key: str) -> str:
+    """Return a metric that is a share of the targets, as an axis is called."""
+    return f"{metric_name(key)} (share of the targets)"
 
 
 def better(key: str) -> Better:

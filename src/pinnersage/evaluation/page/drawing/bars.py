@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure as Drawing
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from pinnersage.evaluation.page.charts_more import MAX_FEATURES, MAX_RANKS, RANK_SHARES, calibrations
+from pinnersage.evaluation.page.charts_more import (
+    MAX_FEATURES,
+    MAX_RANKS,
+    RANK_SHARES,
+    calibrations,
+    rank_name,
+)
 from pinnersage.evaluation.page.drawing.style import MUTED, blank, short
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.gains import gains_of
@@ -29,10 +35,11 @@ def draw_calibration(summary: Summary, arm: str) -> Drawing | None:
         heights = [getattr(share, key) or 0.0 for share in shares]
         color = FAMILIES[_COLORS[key]].color
         axes.bar(at, heights, _WIDTH * 0.92, color=color, label=RANK_SHARES[key], zorder=2)
-    axes.set_xticks(range(len(shares)), [str(share.rank) for share in shares])
+    axes.set_xticks(range(len(shares)), [rank_name(share.rank) for share in shares])
     axes.grid(visible=False, axis="x")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("Rank of the interest by importance")
+    axes.set_ylabel("Share")
     axes.legend(labelcolor=MUTED)
     return figure
 
@@ -50,5 +57,7 @@ def draw_ranker(summary: Summary) -> Drawing | None:
     axes.barh(list(places), [share.gain for share in shares], 0.7, color=color, zorder=2)
     axes.set_yticks(list(places), [short(share.feature) for share in shares])
     axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_xlabel("Share of the gain")
     return figure

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
+from pinnersage.evaluation.page.blanks import Reason
 from pinnersage.evaluation.page.charts_lift import group_lift
-from pinnersage.evaluation.page.drawing.style import MUTED, blank, heights, short, whiskers
+from pinnersage.evaluation.page.drawing.style import MUTED, SURFACE, blank, heights, short, whiskers
 from pinnersage.evaluation.page.drawing.ticks import plain_log
-from pinnersage.evaluation.page.families import FAMILIES, family_of
+from pinnersage.evaluation.page.families import FAMILIES, Family, family_of
 from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import metric_name, trait_unit
 
 _DODGE = 0.09
+_SMALL, _TOP = 8.5, 0.94
 _DASHES = ("-", "--", ":", "-.")
 
 
@@ -26,13 +30,18 @@ def draw_lift(summary: Summary, by: str) -> Drawing | None:
     panels = figure.subplots(len(found.lines), 1, sharex=True, squeeze=False)[:, 0].tolist()
     for axes, (metric, lines) in zip(panels, found.lines.items(), strict=True):
         _panel(axes, summary, lines)
+        _blanks(axes, list(found.groups), found.blanks.get(metric, {}))
         axes.set_title(f"{metric_name(metric)}, times that of {short(found.base)}")
-    ends = [f"{group}\n{told}" for group, told in found.ends.items()]
+    ends = [_tick(group, told, found.n_users[group]) for group, told in found.ends.items()]
     panels[-1].set_xticks(range(len(ends)), ends, color=MUTED)
     panels[-1].set_xlabel(trait_unit(by).capitalize(), parse_math=False)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=2, labelcolor=MUTED)
     return figure
+
+
+def _tick(group: str, ends: str, n_users: int | None) -> str:
+    return "\n".join([group, ends, *([f"{n_users:,} user{'' if n_users == 1 else 's'}"] if n_users else [])])
 
 
 def _panel(axes: Axes, summary: Summary, lines: dict[str, list[Figure]]) -> None:
@@ -48,15 +57,39 @@ def _panel(axes: Axes, summary: Summary, lines: dict[str, list[Figure]]) -> None
     axes.grid(visible=False, axis="x")
 
 
+def _blanks(axes: Axes, groups: list[str], reasons: Mapping[str, Reason]) -> None:
+    """Say in their place why groups are blank."""
+    for i, group in enumerate(groups):
+        if group in reasons:
+            said = axes.text(
+                i, _TOP, reasons[group].drawn, transform=axes.get_xaxis_transform(), fontsize=_SMALL,
+                color=MUTED, style="italic", ha="center", va="top",
+            )  # fmt: skip
+            said.set_in_layout(False)
+
+
 def _line(axes: Axes, arm: str, key: str, dashes: str, figures: list[Figure], shift: float) -> None:
     family = FAMILIES[key]
-    there = [(i + shift, f) for i, f in enumerate(figures) if f.value is not None]
+    xs = [i + shift for i in range(len(figures))]
+    seen = [figure if figure.value else Figure() for figure in figures]
     axes.plot(
-        [x for x, _ in there], heights(f for _, f in there), linestyle=dashes, marker=family.marker,
-        color=family.color, lw=1.4, label=short(arm), zorder=3,
+        xs, heights(seen), linestyle=dashes, marker=family.marker, color=family.color, lw=1.4,
+        label=short(arm), zorder=3,
     )  # fmt: skip
-    for x, figure in there:
-        axes.errorbar(
-            [x], heights([figure]), yerr=whiskers(figure), fmt="none", ecolor=family.color, elinewidth=1.2,
-            alpha=0.6, zorder=2,
+    for x, figure in zip(xs, seen, strict=True):
+        if figure.value is not None:
+            axes.errorbar(
+                [x], heights([figure]), yerr=whiskers(figure), fmt="none", ecolor=family.color,
+                elinewidth=1.2, alpha=0.6, zorder=2,
+            )  # fmt: skip
+    _zeros(axes, family, [x for x, figure in zip(xs, figures, strict=True) if figure.value == 0])
+
+
+def _zeros(axes: Axes, family: Family, xs: list[float]) -> None:
+    """Draw open marks on the lower edge: a logarithmic axis has no place for zero."""
+    if xs:
+        (marks,) = axes.plot(
+            xs, [0.0] * len(xs), linestyle="", marker=family.marker, color=SURFACE,
+            markeredgecolor=family.color, transform=axes.get_xaxis_transform(), clip_on=False, zorder=4,
         )  # fmt: skip
+        marks.set_in_layout(False)

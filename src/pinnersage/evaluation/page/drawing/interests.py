@@ -8,16 +8,16 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator
 
 from pinnersage.evaluation.page.charts import Asked, asked_points
 from pinnersage.evaluation.page.drawing.style import BAND, MUTED, blank, dot, heights, short
 from pinnersage.evaluation.page.families import FAMILIES
 from pinnersage.evaluation.page.summary import Summary
-from pinnersage.evaluation.page.words import metric_name
+from pinnersage.evaluation.page.words import share_of
 
 _DASHES: dict[str, Literal["--", "-"]] = {"drawn by importance": "--", "most important": "-"}
 _BEYOND = 1.8
+_LINE_BELOW = 17
 
 
 def draw_interests(summary: Summary, metric: str) -> Drawing | None:
@@ -33,7 +33,7 @@ def draw_interests(summary: Summary, metric: str) -> Drawing | None:
     if one:
         _one(axes[0], one)
     _many(axes[-1], many)
-    axes[0].set_ylabel(metric_name(metric))
+    axes[0].set_ylabel(share_of(metric))
     axes[0].set_ylim(bottom=0)
     _legend(figure, many)
     return figure
@@ -76,13 +76,13 @@ def _asks_all(point: Asked) -> bool:
 
 def _ticks(axes: Axes, points: Sequence[Asked], at: dict[str, float]) -> None:
     """Name the numbers; all interests have a line of their own below, for their mean may be near a number."""
-    names: dict[float, str] = {}
-    for point in points:
-        mean = "" if point.n is None else f" ({point.n:.3g})"
-        names[at[point.arm]] = f"\nall{mean}" if _asks_all(point) else f"{at[point.arm]:.3g}"
-    axes.xaxis.set_major_locator(FixedLocator(list(names)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels(list(names.values()))
+    numbers = sorted({at[point.arm] for point in points if not _asks_all(point)})
+    axes.set_xticks(numbers, [f"{number:.3g}" for number in numbers])
+    means = [point for point in points if _asks_all(point)]
+    told = ["all" if point.n is None else f"all ({point.n:.3g})" for point in means]
+    axes.set_xticks([at[point.arm] for point in means], told, minor=True)
+    axes.tick_params(axis="x", which="minor", pad=_LINE_BELOW)
+    axes.grid(visible=True, which="minor", axis="x")
 
 
 def _legend(figure: Drawing, points: Sequence[Asked]) -> None:

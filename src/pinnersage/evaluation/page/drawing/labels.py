@@ -12,7 +12,9 @@ from matplotlib.transforms import Bbox
 from pinnersage.evaluation.page.drawing.style import INK, MUTED, settle, short
 
 _RADII_PT = (8, 12, 18, 26, 36, 48, 62, 78, 96, 116, 140, 170, 205)
-_ANGLES = (0, 180, 90, 270, *(k for k in range(15, 360, 15) if k % 90))
+_FIRST_ANGLES = (30, 330, 150, 210, 0, 180, 90, 270)
+_ANGLES = (*_FIRST_ANGLES, *(k for k in range(15, 360, 15) if k not in _FIRST_ANGLES))
+"""Beside the bars of an interval, which run straight, a name is easier to read than on them."""
 _LEADER_FROM_PT = 12
 _DOT_PT, _GAP_PT = 4.5, 1.5
 _SIZE = 8.5
@@ -20,10 +22,12 @@ _N_STEPS = 24
 Line = tuple[tuple[float, ...], tuple[float, ...]]
 
 
-def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[Bbox]:
-    """Write a name beside every dot; a thin line leads to those that stand off.
+def place_labels(
+    axes: Axes, points: Sequence[tuple[float, float]], names: Sequence[str | None]
+) -> list[Bbox]:
+    """Write names beside dots; a thin line leads to those that stand off.
 
-    Places are tried from near to far, the right first; a name that fits nowhere stays at the nearest.
+    Places are tried from near to far, those on the right first; a name that fits nowhere is left out.
 
     Parameters
     ----------
@@ -32,7 +36,7 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Seque
     points
         Coordinates of the dots.
     names
-        One each.
+        One each; None: the dot has none, and only keeps its place free.
 
     Returns
     -------
@@ -49,15 +53,21 @@ def place_labels(axes: Axes, points: Sequence[tuple[float, float]], names: Seque
     dots = [_around(x, y, _DOT_PT * scale) for x, y in at]
     taken: list[Bbox] = []
     lines: list[Line] = []
+    frame = axes.get_window_extent().padded(-3 * scale)
     for i in sorted(range(len(at)), key=lambda i: (-_crowd(at, i), at[i])):
-        note = axes.annotate(short(names[i]), points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
+        name = names[i]
+        if name is None:
+            continue
+        note = axes.annotate(short(name), points[i], fontsize=_SIZE, color=INK, annotation_clip=False)
         size = note.get_window_extent(renderer)
-        frame = axes.get_window_extent().padded(-3 * scale)
         others = taken + [dot for j, dot in enumerate(dots) if j != i]
-        dx, dy = _free_place(at[i], (size.width, size.height), frame, others, lines, scale)
-        note.set_position((dx / scale, dy / scale))
+        place = _free_place(at[i], (size.width, size.height), frame, others, lines, scale)
+        if place is None:
+            note.remove()
+            continue
+        note.set_position((place[0] / scale, place[1] / scale))
         note.set_anncoords("offset points")
-        box = Bbox.from_bounds(at[i][0] + dx, at[i][1] + dy, size.width, size.height)
+        box = Bbox.from_bounds(at[i][0] + place[0], at[i][1] + place[1], size.width, size.height)
         taken.append(box.padded(_GAP_PT * scale / 2))
         line = _line(at[i], box)
         if math.dist(*line) > _LEADER_FROM_PT * scale:
@@ -82,10 +92,10 @@ def _free_place(
     taken: Sequence[Bbox],
     lines: Sequence[Line],
     scale: float,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Return the lower left corner of the first free place, as an offset from the dot in pixels.
 
-    Where no place is free of lines too, one that is free of names and dots will do.
+    Where no place is free of lines too, one that is free of names and dots will do; None: there is none.
     """
     usable = []
     for dx, dy in _places(size, scale):
@@ -95,7 +105,7 @@ def _free_place(
             if not any(_crosses(line, box) for line in lines) and not _blocked(_line(at, box), taken):
                 return dx, dy
             usable.append((dx, dy))
-    return usable[0] if usable else next(_places(size, scale))
+    return usable[0] if usable else None
 
 
 def _places(size: tuple[float, float], scale: float) -> Iterator[tuple[float, float]]:

@@ -75,6 +75,11 @@ def settle(figure: Drawing) -> None:
         figure.set_layout_engine("none")
 
 
+def row_id(row: int) -> str:
+    """Return the id of what stands for a row of the plot's table; in the page it tells that row's figures."""
+    return f"row-{row}"
+
+
 def short(name: str) -> str:
     """Return a name that leaves room for the plot.
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 from matplotlib.figure import Figure as Drawing
 
 from pinnersage.evaluation.page.blocks import Plot
-from pinnersage.evaluation.page.drawing.style import VARIABLES, settle
+from pinnersage.evaluation.page.drawing.style import VARIABLES, row_id, settle
 
 _SVG, _XLINK = "{http://www.w3.org/2000/svg}", "{http://www.w3.org/1999/xlink}"
 _DROPPED = {f"{_SVG}metadata", f"{_SVG}style"}
@@ -34,6 +34,7 @@ def inline_svg(figure: Drawing, plot: Plot) -> str:
     root = ElementTree.fromstring(buffer.getvalue())
     _clean(root, f"{plot.key}-")
     _describe(root, plot)
+    _tell_rows(root, plot)
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=False)
 
 
@@ -78,3 +79,16 @@ def _describe(root: ElementTree.Element, plot: Plot) -> None:
         element = ElementTree.Element(tag, {"id": key})
         element.text = said
         root.insert(i, element)
+
+
+def _tell_rows(root: ElementTree.Element, plot: Plot) -> None:
+    """Give what stands for a row of the table a title, which shows when it is pointed at."""
+    told = {f"{plot.key}-{row_id(i)}": row for i, row in enumerate(plot.table.rows)}
+    for element in list(root.iter()):
+        row = told.get(element.attrib.get("id", ""))
+        if row is not None:
+            cells = zip(plot.table.columns, row.cells, strict=True)
+            lines = [f"{name} {cell.text} {cell.small}".strip() for name, cell in cells]
+            title = ElementTree.Element("title")
+            title.text = "\n".join([f"{row.head} {row.note}".strip(), *lines])
+            element.insert(0, title)
