@@ -165,7 +165,12 @@ def group_tables(results: Results) -> Iterator[str]:
         ]
         for arm, found in results["exposure"].items():
             rows.append([f"`{arm}`", *(figure(found["shares"].get(group)) for group in largest)])
-        yield from table([f"share by {kind}", *(g.removeprefix(f"{kind}: ") for g in largest)], rows)
+        yield from table([f"share by {kind}", *(_name(group) for group in largest)], rows)
+
+
+def _name(group: str) -> str:
+    """Return what a group is called, fit for a table in Markdown."""
+    return group.partition(": ")[2].replace("|", "\\|")
 
 
 def interest_table(results: Results) -> Iterator[str]:

@@ -64,6 +64,12 @@ def test_a_report_is_shortened_to_its_own_figures(fairness: Any, tmp_path: Path)
     assert "share by provider" in tables
 
 
+def test_every_row_of_a_table_has_its_cells(fairness: Any) -> None:
+    tables = fairness.PAGE.read_text(encoding="utf-8").split("\n\n")
+    for table in (part.strip().splitlines() for part in tables if part.strip().startswith("|")):
+        assert len({line.replace("\\|", "").count("|") for line in table}) == 1, table[0]
+
+
 def test_the_arms_measured_are_arms(fairness: Any) -> None:
     measuring: Any = importlib.import_module("measure_fairness")
     names, left_out = arm_names(measuring.ARMS)
