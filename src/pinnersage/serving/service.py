@@ -15,7 +15,7 @@ import structlog
 from litestar import Litestar, Request, Response
 
 from pinnersage._kernel import none_compiled
-from pinnersage.errors import PinnerSageError, UnavailableError
+from pinnersage.errors import PinnerSageError, UnavailableError, WouldWaitError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
 from pinnersage.serving.encoded import EncodedJson
@@ -46,13 +46,13 @@ class Service:
         # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
         # either. What tells how the service is, and takes it over to new generations, waits for no request.
         n_threads, max_waiting = settings.n_threads, settings.max_waiting
-        reads, lists, writes = (
-            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes")
+        reads, lists, writes, late = (
+            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes", "late")
         )
         health, measures, watch = (Threads(name, 1, max_waiting) for name in ("health", "metrics", "watch"))
         self.slow, self.slow_each, self.write = reads.call, lists.call_each, writes.call
         self.check, self.measure, self._look = health.call, measures.call, watch.call
-        self._threads = (reads, lists, writes, health, measures, watch)
+        self._late, self._threads = late.call, (reads, lists, writes, late, health, measures, watch)
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
@@ -71,6 +71,13 @@ class Service:
             for threads in self._threads:
                 await asyncio.to_thread(threads.close)
             self.backend.close()
+
+    async def prompt(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Return what a read returns that is quick, unless it has to wait: then it does so in a thread."""
+        try:
+            return call(*args, may_wait=False, **options)
+        except WouldWaitError:
+            return await self._late(call, *args, **options)
 
     def timed(self, stage: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, counted as a passage through ``stage``."""
