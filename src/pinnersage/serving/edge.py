@@ -30,7 +30,6 @@ Message = dict[str, Any]
 AsgiApp = Callable[..., Any]
 
 _MAX_PATH_BYTES = 16_384
-_LOOK_EVERY_S = 0.5
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _N_HOSTS = 64
@@ -69,7 +68,7 @@ class Edge:
         self._allows = lru_cache(maxsize=_N_HOSTS)(self._is_allowed)
         self._log = structlog.get_logger() if settings.access_log else None
         shortest_s = min(settings.read_timeout_s, settings.request_timeout_s)
-        self._deadlines = Deadlines(min(_LOOK_EVERY_S, shortest_s / 20))
+        self._deadlines = Deadlines.of(shortest_s)
 
     async def __call__(self, scope: dict[str, Any], receive: AsgiApp, send: AsgiApp) -> None:
         """Answer one connection."""
@@ -93,21 +92,12 @@ class Edge:
             elif method in _WITH_BODY:
                 await self._in_time(scope, receive, exchange)
             else:
-                await self._answered_in_time(scope, receive, exchange)
+                await self._app(
+                    scope, receive, exchange.send
+                )  # Whatever may be slow has its time in `Service`.
         finally:
             self._metrics.n_in_flight -= 1
             self._finish(scope, exchange, method, time.perf_counter() - began_s)
-
-    async def _answered_in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
-        deadline = self._deadlines.within(self._settings.request_timeout_s)
-        exchange.deadline = deadline
-        try:
-            with deadline:
-                await self._app(scope, receive, exchange.send)
-        except TimeoutError:
-            if exchange.status:
-                raise
-            await exchange.refuse(RequestError("no answer in time; send it again later", status=504))
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
         read_s, whole_s = self._settings.read_timeout_s, self._settings.request_timeout_s

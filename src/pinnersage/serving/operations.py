@@ -27,7 +27,7 @@ def live() -> Live:
 
 @get(
     "/health/ready", opt=OPEN, tags=["operations"], response_description="Requests can be answered.",
-    responses=refusals(503, 504, with_keys=False),
+    responses=refusals(503, with_keys=False),
 )  # fmt: skip
 async def ready(request: Request[Any, Any, Any]) -> Ready:
     """Tell that requests can be answered; 503 when store, journal, items or index is gone."""

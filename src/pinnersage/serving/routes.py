@@ -97,7 +97,7 @@ async def recommend(
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
     options = {"interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen}
-    return service.respond(await service.prompt(_recommended, service, user_id, k, **options))
+    return service.respond(await service.prompt(_recommended, service, user_id, k, options))
 
 
 @post(
@@ -123,7 +123,7 @@ async def recommend_many(
         return service.respond(found)
 
     def one(user_id: str | int) -> bytes:  # In bytes at once: the lists of many users take a lot of memory.
-        return service.encoded(_recommended(service, user_id, asked.k, **options))
+        return service.encoded(_recommended(service, user_id, asked.k, options))
 
     try:
         answers = await unless_gone(request.receive, service.slow_each(one, asked.user_ids))
@@ -214,7 +214,7 @@ async def erase_user(request: AnyRequest, user_id: UserId) -> Response[held.Rece
 
 
 def _recommended(
-    service: Service, user_id: str | int, k: int, *, may_wait: bool = True, **options: Any
+    service: Service, user_id: str | int, k: int, options: dict[str, Any], *, may_wait: bool = True
 ) -> Answer:
     """Return a user's list; popular items, and word of it, where nothing is known of the user."""
     try:
