@@ -136,14 +136,11 @@ class Answering(ABC):
 
     @staticmethod
     def _popular(opened: OpenedGeneration, k: int, seen: Int32s) -> answers.Answer:
-        counts = np.zeros(len(opened.items), np.int64)
-        counts[: opened.items.n_base] = opened.popularity
-        pool = np.setdiff1d(np.flatnonzero(opened.pool), seen)
-        rows = pool[np.argsort(-counts[pool], kind="stable")[:k]]
+        rows, counts = opened.popular_first(k, seen)
         items = [
             {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
             for rank, (item_id, count) in enumerate(
-                zip(opened.items.vocabulary.ids_of(rows), counts[rows].tolist(), strict=True), start=1
+                zip(opened.items.vocabulary.ids_of(rows), counts.tolist(), strict=True), start=1
             )
         ]
         request_id = answers.request_id_of(opened.path.name, "popular", k)
