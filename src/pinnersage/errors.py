@@ -14,7 +14,8 @@
     │   └── ItemNotFoundError
     └── UnavailableError           try again later, or free a resource exit 5   HTTP 503
         ├── BuildInProgressError   another build holds the directory
-        └── StorageFullError       the disk or the memory map is full
+        ├── StorageFullError       the disk or the memory map is full
+        └── WouldWaitError         the answer has to wait, and the caller said that it may not
 
 A message says what was expected, what came, and what to do about it.
 """
@@ -82,6 +83,10 @@ class BuildInProgressError(UnavailableError):
 
 class StorageFullError(UnavailableError):
     """The disk or the store's memory map has no room left."""
+
+
+class WouldWaitError(UnavailableError):
+    """The answer has to wait for a lock or for files to be opened; ask where a call may wait."""
 
 
 def install_command(extra: str) -> str:

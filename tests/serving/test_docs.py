@@ -69,7 +69,7 @@ def test_the_limits_of_the_page_are_those_of_the_service() -> None:
     assert f"| size of a body | {s.max_body_bytes // 2**20} MB |" in PAGE
     assert f"arrive | {s.read_timeout_s:g} s each |" in PAGE
     assert f"its connection is closed | {s.write_timeout_s:g} s |" in PAGE
-    assert f"or a DELETE | {s.request_timeout_s:g} s |" in PAGE
+    assert f"does not count | {s.request_timeout_s:g} s |" in PAGE
     assert f"| {s.rate_per_s:,.0f}, bursts of as many |" in PAGE
     assert f"| {s.max_actions:,}; {s.max_users} |" in PAGE
     assert f"| items in the lists of a request of several users: users times `k` | {s.max_items:,} |" in PAGE

@@ -102,7 +102,8 @@ def test_refusals_are_told_where_they_occur(document: dict[str, Any]) -> None:
         if path.startswith("/v1/"):
             takes_body = "requestBody" in told
             assert ({"408", "413"} <= known) == takes_body, (method, path)
-            assert ({"415", "504"} <= known) == (method != "get"), (method, path)
+            assert ("415" in known) == (method != "get"), (method, path)
+            assert "504" in known, (method, path)
             assert ("414" in known) == ("{" in path), (method, path)
     refused = document["paths"]["/v1/actions"]["post"]["responses"]["422"]["content"]
     assert refused["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/ActionsProblem"}

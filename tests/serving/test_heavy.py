@@ -45,6 +45,7 @@ class HeldBack:
         self.model = LiveModel.open(directory, swaps_warm=True)
         self.begun: list[Any] = []
         self.most_kept = 0
+        self.holds_exports = False
         self.let_go = threading.Event()
         self._answers: list[weakref.ref[Kept]] = []
 
@@ -58,6 +59,12 @@ class HeldBack:
         self._answers.append(weakref.ref(answer))
         self.most_kept = max(self.most_kept, sum(kept() is not None for kept in self._answers))
         return answer
+
+    def export(self, user_id: Any) -> Any:
+        if self.holds_exports:
+            self.begun.append(user_id)
+            assert self.let_go.wait(60)
+        return self.model.export(user_id)
 
     def recommend_session(self, *asked: Any, **options: Any) -> Any:
         self.begun.append("session")
@@ -139,6 +146,20 @@ def test_after_its_504_a_request_begins_no_further_list(directory: Path) -> None
         assert refused.status_code == 504
         service.model.let_go.set()
         assert service.client.post(PATH, json={"user_ids": ["u9"]}).status_code == 200
+        assert service.model.begun == ["u1", "u9"]
+
+
+def test_after_its_504_a_read_that_waited_for_a_thread_is_not_begun(directory: Path) -> None:
+    with served(directory, n_threads=1, request_timeout_s=0.5) as service:
+        service.model.holds_exports = True
+        for user in ("u1", "u2"):
+            refused = service.client.get(f"/v1/users/{user}")
+            assert refused.status_code == 504
+            assert "send it again" in refused.json()["detail"]
+        late = 'pinnersage_requests_total{method="GET",route="/v1/users/{user_id}",status="504"} 2.0'
+        assert late in service.client.get("/metrics").text
+        service.model.let_go.set()
+        assert service.client.get("/v1/users/u9").json()["user_id"] == "u9"
         assert service.model.begun == ["u1", "u9"]
 
 

@@ -108,10 +108,10 @@ def test_names_and_scopes_of_keys_are_checked(tmp_path: Path) -> None:
 def test_the_log_tells_why_the_first_start_takes_long(cold: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     rehearsed = []
 
-    async def slow(work: Callable[[], None]) -> None:
+    async def look(work: Callable[[], None]) -> None:
         work()
 
-    waiting = SimpleNamespace(slow=slow, backend=SimpleNamespace(rehearse=lambda: rehearsed.append(True)))
+    waiting = SimpleNamespace(_look=look, backend=SimpleNamespace(rehearse=lambda: rehearsed.append(True)))
     told: list[str] = []
     monkeypatch.setattr(service, "none_compiled", lambda: cold)
     monkeypatch.setattr(structlog, "get_logger", lambda: SimpleNamespace(info=told.append))

@@ -88,3 +88,21 @@ def test_a_client_that_reads_slowly_has_its_whole_answer(server: Server) -> None
         got += client.recv(2**20)
     assert len(json.loads(got.partition(b"\r\n\r\n")[2])["answers"]) == N_USERS
     client.close()
+
+
+def test_the_time_for_an_answer_is_not_that_for_reading_it(serve: Serve, server: Server) -> None:
+    """The second answer cannot be sent before the first is read; that is late, but was made in time."""
+    quick = serve("--request-timeout", 2 * TIMEOUT_S, directory=server.directory)
+    client = ask(quick, 65_536)
+    second = b"PUT /v1/items/late HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    client.sendall(second + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}")
+    until_s = time.monotonic() + 3 * TIMEOUT_S
+    got = bytearray()
+    while time.monotonic() < until_s:
+        got += client.recv(32_768)
+        time.sleep(TIMEOUT_S / 10)
+    while more := client.recv(2**20):
+        got += more
+    assert [got.count(b"HTTP/1.1 " + status) for status in (b"200", b"400", b"5")] == [1, 1, 0]
+    assert got.endswith(b"}")
+    client.close()

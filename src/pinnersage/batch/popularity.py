@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pinnersage._arrays import Int32s
+from pinnersage._arrays import Bools, Int32s
 from pinnersage.errors import StoredFormatError
 from pinnersage.interests.record import RecordBatch
 from pinnersage.items._files import finished_file
@@ -35,6 +35,28 @@ class Popularity:
         """Write the counts; the file appears whole or not at all."""
         with finished_file(path) as file:
             np.save(file, self.counts)
+
+
+def by_popularity(counts: Int32s) -> Int32s:
+    """Return the rows by descending count, those of equal counts ascending."""
+    return np.argsort(-counts, kind="stable").astype(np.int32)
+
+
+def first_allowed(rows: Int32s, allowed: Bools, k: int) -> Int32s:
+    """Return the first ``k`` of the rows that are allowed, looking no further than need be.
+
+    Examples
+    --------
+    >>> first_allowed(np.array([3, 0, 2, 1], np.int32), np.array([True, False, True, True]), 2).tolist()
+    [3, 0]
+    """
+    found, first, n_looked_at = [], 0, 4 * k
+    while k > 0 and first < len(rows):
+        part = rows[first : first + n_looked_at]
+        found.append(part[allowed[part]][:k])
+        k -= len(found[-1])
+        first, n_looked_at = first + n_looked_at, 2 * n_looked_at
+    return np.concatenate(found) if found else rows[:0]
 
 
 def open_popularity(path: Path, n_items: int) -> Int32s:

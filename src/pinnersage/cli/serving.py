@@ -71,7 +71,7 @@ WriteTimeout = Annotated[
 ]
 RequestTimeout = Annotated[
     float,
-    _option("--request-timeout", min=0.1, panel=_BOUNDS, help="Seconds to answer what changes things."),
+    _option("--request-timeout", min=0.1, panel=_BOUNDS, help="Seconds to answer a request."),
 ]
 MaxParked = Annotated[
     int, _option("--max-parked", min=0, panel=_BOUNDS, help="Actions that wait for unknown items, at most.")

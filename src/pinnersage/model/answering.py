@@ -20,7 +20,7 @@ from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
 from pinnersage.model.exporting import exported_actions, exported_entry, exported_retraction
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.preferring import Preferences, chosen_record, items_of, preference_of
+from pinnersage.model.preferring import Kept, Preferences, chosen_record, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
 from pinnersage.retrieval.explain import explain
 from pinnersage.streaming.entries import ActionEntry, action_entry
@@ -44,26 +44,28 @@ class Answering(ABC):
     observe: Callable[[str, float], None]
 
     @abstractmethod
-    def opened(self) -> OpenedGeneration:
-        """Return the generation that is current, with all items known by now."""
+    def opened(self, *, records: bool = True, may_wait: bool = True) -> OpenedGeneration:
+        """Return the generation that is current, with all items known by now, and records if asked for."""
 
     @abstractmethod
-    def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
+    def opened_for(self, user_id: UserId, *, may_wait: bool = True) -> tuple[OpenedGeneration, Kept]:
         """Return :meth:`opened`, and what is kept of the user's preferences by item id."""
 
     @abstractmethod
     def journal(self) -> Journal:
         """Return the journal."""
 
-    def interests(self, user_id: UserId) -> answers.Answer:
+    def interests(self, user_id: UserId, *, may_wait: bool = True) -> answers.Answer:
         """Return a user's interests, most important first, each with ``preference`` where there is one.
 
         Raises
         ------
         UserNotFoundError
             The model holds no such user.
+        WouldWaitError
+            The answer has to wait for a lock, or for files, and may not.
         """
-        opened, held = self.opened_for(user_id)
+        opened, held = self.opened_for(user_id, may_wait=may_wait)
         known, record = opened.user_of(user_id), opened.record(user_id)
         answer = answers.interests_answer(known, record, opened.items.vocabulary)
         preferences = Preferences(held, record, opened)
@@ -80,6 +82,7 @@ class Answering(ABC):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        may_wait: bool = True,
     ) -> answers.Answer:
         """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
 
@@ -87,7 +90,7 @@ class Answering(ABC):
         window gets what an unknown one does, but for what they have seen.
         """
         began_s = time.perf_counter()
-        opened, held = self.opened_for(user_id)
+        opened, held = self.opened_for(user_id, may_wait=may_wait)
         known, record = opened.user_of(user_id), opened.record(user_id)
         if not record.n_interests:
             return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
@@ -117,7 +120,7 @@ class Answering(ABC):
         Actions on unknown items are left out; ``n_unknown_items`` counts them.
         """
         began_s = time.perf_counter()
-        opened = self.opened()
+        opened = self.opened(records=False)
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
         if record is None or not record.n_interests:
@@ -127,20 +130,17 @@ class Answering(ABC):
         found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
         return found | {"n_unknown_items": n_unknown}
 
-    def popular(self, k: int = 100) -> answers.Answer:
+    def popular(self, k: int = 100, *, may_wait: bool = True) -> answers.Answer:
         """Return the items most users acted on, marked ``popular``; what an unknown user gets."""
-        return self._popular(self.opened(), k, np.empty(0, np.int32))
+        return self._popular(self.opened(records=False, may_wait=may_wait), k, np.empty(0, np.int32))
 
     @staticmethod
     def _popular(opened: OpenedGeneration, k: int, seen: Int32s) -> answers.Answer:
-        counts = np.zeros(len(opened.items), np.int64)
-        counts[: opened.items.n_base] = opened.popularity
-        pool = np.setdiff1d(np.flatnonzero(opened.pool), seen)
-        rows = pool[np.argsort(-counts[pool], kind="stable")[:k]]
+        rows, counts = opened.popular_first(k, seen)
         items = [
             {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
             for rank, (item_id, count) in enumerate(
-                zip(opened.items.vocabulary.ids_of(rows), counts[rows].tolist(), strict=True), start=1
+                zip(opened.items.vocabulary.ids_of(rows), counts.tolist(), strict=True), start=1
             )
         ]
         request_id = answers.request_id_of(opened.path.name, "popular", k)
@@ -160,9 +160,9 @@ class Answering(ABC):
         rows = [opened.row_of(item_id) for item_id in item_ids]
         return medoid_cosines(opened.record(user_id), rows, opened.items.embeddings)
 
-    def neighbors(self, item_id: ItemId, k: int = 10) -> answers.Answer:
+    def neighbors(self, item_id: ItemId, k: int = 10, *, may_wait: bool = True) -> answers.Answer:
         """Return the items most similar to an item."""
-        opened = self.opened()
+        opened = self.opened(records=False, may_wait=may_wait)
         row = opened.row_of(item_id)
         rows, scores = opened.retriever.neighbors(row, k)
         return answers.similar_answer(
@@ -215,7 +215,7 @@ class Answering(ABC):
 
     def items_info(self, item_ids: Sequence[ItemId]) -> list[answers.Answer]:
         """Return what is known of items besides their embeddings, in the order asked."""
-        opened = self.opened()
+        opened = self.opened(records=False)
         rows = opened.items.vocabulary.rows_of(item_ids).tolist()
         return [
             {"item_id": item_id} | (opened.items.attributes_of(row) if row >= 0 else {})
@@ -224,7 +224,7 @@ class Answering(ABC):
 
     def status(self) -> answers.Answer:
         """Return what the model holds, and how its caches and journal stand."""
-        opened, heads = self.opened(), self.journal().heads()
+        opened, heads = self.opened(records=False), self.journal().heads()
         cache = opened.retriever.cache_counts()
         return {
             "generation": opened.path.name,

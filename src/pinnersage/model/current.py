@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
-from pinnersage.errors import UnavailableError
+from pinnersage.errors import UnavailableError, WouldWaitError
 from pinnersage.model.home import WriteLock
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.warming import warm
@@ -73,19 +73,42 @@ class CurrentGeneration:
         """The generation that answers; hold it while its parts are in use, the last to let go closes it."""
         return self._answering[0]
 
-    def follow(self, heads: Heads | None = None, user_id: UserId | None = None) -> OpenedGeneration:
+    def follow(
+        self,
+        heads: Heads | None = None,
+        user_id: UserId | None = None,
+        *,
+        records: bool = True,
+        may_wait: bool = True,
+    ) -> OpenedGeneration:
         """Return :attr:`opened` with all that was acknowledged: generations, items, actions.
 
-        ``user_id``: whose record will be asked for; everybody's may be without it.
+        Parameters
+        ----------
+        heads
+            Of the journal, not older than the question.
+        user_id
+            Whose record will be asked for; everybody's may be without it.
+        records
+            Whether anybody's record will be.
+        may_wait
+            Whether this may take locks, open files, and fold in much.
+
+        Raises
+        ------
+        WouldWaitError
+            It would have to, and may not.
         """
         heads = heads or self._journal.heads()
         opened, stamp = self._answering
-        if self._stamp_now() != stamp:
-            if not self._stays(opened):
-                opened = self._swap_to(*self._landed())
-            elif self._lacks(opened, heads, user_id):
-                with self._write_lock.held():
-                    catch_up(opened, self._journal, alone=False)
+        if self._stamp_now() != stamp and not (
+            self._stays(opened) and (not records or self._has_all(opened, heads, user_id))
+        ):
+            _refuse_unless(may_wait)
+            opened = self._made_whole(opened, heads, user_id, records)
+        if heads.items <= opened.catalogue.applied:
+            return opened
+        _refuse_unless(may_wait)
         return self._knowing_items(opened, heads)
 
     def refresh(self) -> bool:
@@ -104,7 +127,7 @@ class CurrentGeneration:
 
     def in_use(self) -> list[OpenedGeneration]:
         """Return the generation that answers and, where another is open, the one that takes writes."""
-        answering, (newest, stamp) = self.follow(), self._newest
+        answering, (newest, stamp) = self.follow(records=False), self._newest
         is_another = stamp == self._stamp_now() and newest.path != answering.path
         return [answering, newest] if is_another else [answering]
 
@@ -152,14 +175,34 @@ class CurrentGeneration:
         """Tell whether the generation that answers may go on when another has landed."""
         return self._swaps_warm and answering.path.is_dir()
 
-    def _lacks(self, answering: OpenedGeneration, heads: Heads, user_id: UserId | None) -> bool:
-        """Tell whether the generation that answers, though not the newest, lacks something of a user."""
-        applied = store_applied(answering.store)
-        if applied >= heads.all or answering.config.online.online == "recent":
-            return False
-        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
+    def _has_all(self, opened: OpenedGeneration, heads: Heads, user_id: UserId | None) -> bool:
+        """Tell whether a generation has all that the journal has of a user, of everybody without one."""
+        applied = store_applied(opened.store)
+        if applied >= heads.all or opened.config.online.online == "recent":
             return True
-        return bool(self._journal.of_user(user_id, after=applied))
+        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
+            return False
+        return not self._journal.of_user(user_id, after=applied)
+
+    def _made_whole(
+        self, answering: OpenedGeneration, heads: Heads, user_id: UserId | None, records: bool
+    ) -> OpenedGeneration:
+        """Return what answers in place of a generation that is gone, or once it has all of a user.
+
+        While others write, what takes writes has all that they acknowledged: nobody waits for them then. It
+        lacks something only after a way back that was cut short, or of a write that is not acknowledged yet.
+        """
+        landed, stamp = self._landed()
+        if not self._stays(answering) and self._has_all(landed, self._journal.heads(), None):
+            return self._answer_with(landed, stamp)
+        is_enough = not records or self._has_all(landed, heads, user_id)
+        with self._write_lock.held(waits=not is_enough) as is_held:
+            if not is_held:
+                return landed
+            if not self._stays(answering):  # Now nothing lands.
+                return self._swap_to(*self._landed())
+            catch_up(answering, self._journal, alone=False)
+            return answering
 
     def _landed(self) -> tuple[OpenedGeneration, Stamp]:
         """Return the generation that is current on the disk, opened."""
@@ -177,6 +220,9 @@ class CurrentGeneration:
             # Builds land with the whole journal; an older generation that was rolled back to has a gap.
             with self._write_lock.held():  # Nothing lands meanwhile.
                 catch_up(landed, self._journal, alone=self._stamp_now() == stamp)
+        return self._answer_with(landed, stamp)
+
+    def _answer_with(self, landed: OpenedGeneration, stamp: Stamp) -> OpenedGeneration:
         with self._lock:
             if self._newest[1] == stamp:
                 landed = self._newest[0]  # perhaps opened anew
@@ -215,3 +261,8 @@ class CurrentGeneration:
         except FileNotFoundError:
             raise UnavailableError(f"{self._home} holds no model any more: build again") from None
         return status.st_ino, status.st_mtime_ns
+
+
+def _refuse_unless(may_wait: bool) -> None:
+    if not may_wait:
+        raise WouldWaitError("the answer has to wait for a generation, or for items: ask where it may")

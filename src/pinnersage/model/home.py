@@ -6,7 +6,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -67,25 +67,32 @@ class WriteLock:
         self._depth = 0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Wait for the lock and hold it; may be nested.
+    def held(self, *, waits: bool = True) -> Iterator[bool]:
+        """Hold the lock, and tell whether it is held: always where it ``waits`` for it; may be nested.
 
         Raises
         ------
         UnavailableError
             The model's directory is gone.
         """
-        with self._threads:
-            descriptor = self._locked() if self._depth == 0 else None
+        if not self._threads.acquire(blocking=waits):
+            yield False
+            return
+        with ExitStack() as at_the_end:
+            at_the_end.callback(self._threads.release)
+            if self._depth == 0:
+                descriptor = self._opened()
+                at_the_end.callback(os.close, descriptor)
+                if not _is_locked(descriptor, waits):
+                    yield False
+                    return
             self._depth += 1
             try:
-                yield
+                yield True
             except ModelNotFoundError as error:  # There was one before the lock was taken.
                 raise UnavailableError(f"{self._path.parent.parent} has gone meanwhile: {error}") from error
             finally:
                 self._depth -= 1
-                if descriptor is not None:
-                    os.close(descriptor)
 
     def check_present(self) -> None:
         """Raise when the lock cannot be opened, and so nothing be written; who holds it does not matter.
@@ -109,11 +116,11 @@ class WriteLock:
                 f"{self._path} cannot be opened for writing ({error.strerror}): check the disk and its rights"
             ) from error
 
-    def _locked(self) -> int:
-        descriptor = self._opened()
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
+
+def _is_locked(descriptor: int, waits: bool) -> bool:
+    """Lock a file, if need be once others let go of it; tell whether it is locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

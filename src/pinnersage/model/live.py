@@ -24,7 +24,7 @@ from pinnersage.model.home import Durability, WriteLock, open_journal
 from pinnersage.model.incoming import attributes_fault, id_fault, incoming, with_version
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.preferring import with_preference
+from pinnersage.model.preferring import Kept, with_preference
 from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
@@ -106,14 +106,14 @@ class LiveModel(Answering, Upkeep):
         """Name of the generation that answers."""
         return self._current.opened.path.name
 
-    def opened(self) -> OpenedGeneration:
+    def opened(self, *, records: bool = True, may_wait: bool = True) -> OpenedGeneration:
         """Return the generation that is current, with all items known by now."""
-        return self._current.follow()
+        return self._current.follow(records=records, may_wait=may_wait)
 
-    def opened_for(self, user_id: UserId) -> tuple[OpenedGeneration, dict[str, Any]]:
+    def opened_for(self, user_id: UserId, *, may_wait: bool = True) -> tuple[OpenedGeneration, Kept]:
         """Return :meth:`opened`, and what is kept of the user's preferences by item id."""
         heads, preferences = self._journal.heads_and_preferences(user_id)
-        return self._current.follow(heads, user_id), preferences
+        return self._current.follow(heads, user_id, may_wait=may_wait), preferences
 
     def journal(self) -> Journal:
         """Return the journal."""

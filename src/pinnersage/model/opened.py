@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Bools, Int64s
+from pinnersage._arrays import Bools, Int32s, Int64s
 from pinnersage._ids import ItemId, ItemRow, UserId, exact_integer
-from pinnersage.batch.popularity import open_popularity
+from pinnersage.batch.popularity import by_popularity, first_allowed, open_popularity
 from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
@@ -86,6 +86,7 @@ class OpenedGeneration:
         self.catalogue.replay(changes)
         self._mapped = [p for part in _MAPPED for p in (path / part).rglob("*") if p.is_file()]
         self.popularity = open_popularity(path / POPULARITY, self.items.n_base)
+        self._popular_rows = by_popularity(self.popularity)
         self.log_retractions = open_taken_back(path, self.manifest)
         # The journal has each write before it: what a power cut undoes is folded in again.
         self.store = LmdbStore(path / STORE, create=False, sync="ordered")
@@ -106,6 +107,18 @@ class OpenedGeneration:
     def kinds(self) -> list[str]:
         """The values of the ``action`` column; the position is the code."""
         return store_kinds(self.store, self.manifest["kinds"])
+
+    def popular_first(self, k: int, left_out: Int32s) -> tuple[Int32s, Int32s]:
+        """Return the rows of the pool that most users acted on, but for some, and by how many users."""
+        allowed = self.pool.copy()
+        n_base, n_rows = len(self.popularity), len(allowed)
+        allowed[left_out[left_out < n_rows]] = False
+        found = first_allowed(self._popular_rows, allowed, k)
+        if len(found) < k:
+            new = np.flatnonzero(allowed[n_base:])[: k - len(found)] + n_base
+            found = np.concatenate((found, new)).astype(np.int32)
+        known = np.minimum(found, n_base - 1)
+        return found, np.where(found < n_base, self.popularity[known], 0).astype(np.int32)
 
     def user_of(self, user_id: UserId) -> UserId:
         """Return the id in the type the model's log has."""

@@ -18,7 +18,9 @@ class Backend(Protocol):
     """A model that is read and written while it serves; every method may be called from any thread.
 
     Answers are plain values in the shapes of the contract. Methods raise the errors of
-    :mod:`pinnersage.errors`; writes return when they are durable and every reader sees them.
+    :mod:`pinnersage.errors`; writes return when they are durable and every reader sees them. A read that
+    takes ``may_wait`` raises :class:`~pinnersage.errors.WouldWaitError` without it, rather than to wait for
+    a lock or for files.
     """
 
     observe: Callable[[str, float], None]
@@ -52,7 +54,7 @@ class Backend(Protocol):
     def erase(self, user_id: UserId) -> Answer:
         """Remove everything of a user and return a receipt."""
 
-    def interests(self, user_id: UserId) -> Answer:
+    def interests(self, user_id: UserId, *, may_wait: bool = True) -> Answer:
         """Return a user's interests."""
 
     def recommend(
@@ -64,6 +66,7 @@ class Backend(Protocol):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        may_wait: bool = True,
     ) -> Answer:
         """Return a user's recommendations."""
 
@@ -79,7 +82,7 @@ class Backend(Protocol):
     ) -> Answer:
         """Return recommendations from actions alone; nothing is kept."""
 
-    def popular(self, k: int = 100) -> Answer:
+    def popular(self, k: int = 100, *, may_wait: bool = True) -> Answer:
         """Return what most users act on."""
 
     def mean_list(self, user_id: UserId, k: int = 100) -> Answer:
@@ -88,7 +91,7 @@ class Backend(Protocol):
     def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
         """Return the cosine of each item with each of a user's medoids, interests in their order."""
 
-    def neighbors(self, item_id: ItemId, k: int = 10) -> Answer:
+    def neighbors(self, item_id: ItemId, k: int = 10, *, may_wait: bool = True) -> Answer:
         """Return an item's neighbors."""
 
     def explain(self, user_id: UserId, item_id: ItemId) -> Answer:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from types import TracebackType
+from typing import Self
+
+_LOOK_EVERY_S = 0.5
 
 
 class Deadlines:
@@ -22,6 +25,11 @@ class Deadlines:
         self._every_s = every_s
         self._running: set[Deadline] = set()
         self._is_looking = False
+
+    @classmethod
+    def of(cls, shortest_s: float) -> Self:
+        """Return what looks often enough for deadlines of ``shortest_s`` and more."""
+        return cls(min(_LOOK_EVERY_S, shortest_s / 20))
 
     def within(self, seconds: float) -> Deadline:
         """Return a deadline for the task that enters it with ``with``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 import time
@@ -12,7 +13,7 @@ from typing import Any
 import structlog
 
 from pinnersage.serving.content import content_fault
-from pinnersage.serving.deadlines import Deadlines
+from pinnersage.serving.deadlines import Deadline, Deadlines
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.origins import API, Origins, is_of_another_site
 from pinnersage.serving.path_ids import SLASH, path_of
@@ -29,7 +30,6 @@ Message = dict[str, Any]
 AsgiApp = Callable[..., Any]
 
 _MAX_PATH_BYTES = 16_384
-_LOOK_EVERY_S = 0.5
 _WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 _N_HOSTS = 64
@@ -68,7 +68,7 @@ class Edge:
         self._allows = lru_cache(maxsize=_N_HOSTS)(self._is_allowed)
         self._log = structlog.get_logger() if settings.access_log else None
         shortest_s = min(settings.read_timeout_s, settings.request_timeout_s)
-        self._deadlines = Deadlines(min(_LOOK_EVERY_S, shortest_s / 20))
+        self._deadlines = Deadlines.of(shortest_s)
 
     async def __call__(self, scope: dict[str, Any], receive: AsgiApp, send: AsgiApp) -> None:
         """Answer one connection."""
@@ -92,14 +92,16 @@ class Edge:
             elif method in _WITH_BODY:
                 await self._in_time(scope, receive, exchange)
             else:
-                await self._app(scope, receive, exchange.send)
+                await self._app(
+                    scope, receive, exchange.send
+                )  # Whatever may be slow has its time in `Service`.
         finally:
             self._metrics.n_in_flight -= 1
             self._finish(scope, exchange, method, time.perf_counter() - began_s)
 
     async def _in_time(self, scope: dict[str, Any], receive: AsgiApp, exchange: _Exchange) -> None:
         read_s, whole_s = self._settings.read_timeout_s, self._settings.request_timeout_s
-        deadline = self._deadlines.within(whole_s)
+        exchange.deadline = deadline = self._deadlines.within(whole_s)
         has_body = waits_for_body = False
 
         async def receive_in_time() -> Message:
@@ -164,7 +166,7 @@ class Edge:
 class _Exchange:
     """The answer's side of one request."""
 
-    __slots__ = ("_fixed", "_is_head", "_send", "request_id", "status")
+    __slots__ = ("_fixed", "_is_head", "_send", "deadline", "request_id", "status")
 
     def __init__(
         self,
@@ -183,10 +185,13 @@ class _Exchange:
             self._fixed.append((b"cache-control", b"no-store"))
         self._send, self._is_head = send, method == "HEAD"
         self.status = 0
+        self.deadline: Deadline | None = None
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.deadline is not None:  # There is an answer: how fast it is read is another question.
+                self.deadline.until_s = math.inf
             message["headers"] = [*message["headers"], *self._fixed]
         elif self._is_head and "body" in message:
             message = message | {"body": b""}

@@ -61,8 +61,8 @@ _REFUSALS = {
     504: "No answer in time; what was sent may have been taken, and repeats change nothing.",
 }
 _WITH_KEYS = (401, 403, 429)
-_WITH_BODY = (408, 413, 415, 504)
-OF_DELETE = (404, 414, 415, 504)
+_WITH_BODY = (408, 413, 415)
+OF_DELETE = (404, 414, 415)
 """Refusals that every DELETE knows."""
 
 
@@ -111,7 +111,7 @@ def _told(
     body: RequestBody | None,
     shapes: Mapping[int, type[Problem]] | None = None,
 ) -> dict[str, Any]:
-    usual = (400, 503, *(_WITH_BODY if body is not None else ()))
+    usual = (400, 503, 504, *(_WITH_BODY if body is not None else ()))
     return {
         "opt": {"scope": scope, "body": body},
         "tags": [tag],

@@ -46,7 +46,7 @@ async def ready(request: Request[Any, Any, Any]) -> Ready:
 
 
 @get(
-    "/metrics", tags=["operations"], response_description="The metrics.", responses=refusals(503),
+    "/metrics", tags=["operations"], response_description="The metrics.", responses=refusals(503, 504),
     media_type="text/plain",
 )  # fmt: skip
 async def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:

@@ -97,7 +97,7 @@ async def recommend(
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
     options = {"interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen}
-    return service.respond(_recommended(service, user_id, k, options))
+    return service.respond(await service.prompt(_recommended, service, user_id, k, options))
 
 
 @post(
@@ -136,7 +136,9 @@ async def recommend_many(
 async def show_interests(request: AnyRequest, user_id: UserId) -> Response[shapes.Interests]:
     """Show what a user is interested in, most important first."""
     service = service_of(request)
-    return service.respond(service.timed("interests", service.backend.interests, user_id))
+    return service.respond(
+        await service.prompt(service.timed, "interests", service.backend.interests, user_id)
+    )
 
 
 @get(ITEM + "/neighbors", **reads("The neighbors.", 404, 414))
@@ -144,7 +146,9 @@ async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Res
     """Show the items nearest to an item."""
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
-    return service.respond(service.timed("retrieve", service.backend.neighbors, item_id, k))
+    return service.respond(
+        await service.prompt(service.timed, "retrieve", service.backend.neighbors, item_id, k)
+    )
 
 
 @get(USER + "/explanations/{item_id:str}", **reads("The reasons.", 404, 414))
@@ -209,12 +213,14 @@ async def erase_user(request: AnyRequest, user_id: UserId) -> Response[held.Rece
     return service.respond(await service.write(service.backend.erase, user_id))
 
 
-def _recommended(service: Service, user_id: str | int, k: int, options: dict[str, Any]) -> Answer:
+def _recommended(
+    service: Service, user_id: str | int, k: int, options: dict[str, Any], *, may_wait: bool = True
+) -> Answer:
     """Return a user's list; popular items, and word of it, where nothing is known of the user."""
     try:
-        return service.backend.recommend(user_id, k, **options)
+        return service.backend.recommend(user_id, k, may_wait=may_wait, **options)
     except UserNotFoundError:
-        return service.backend.popular(k) | {"user_id": user_id, "popular": True}
+        return service.backend.popular(k, may_wait=may_wait) | {"user_id": user_id, "popular": True}
 
 
 ROUTES = [

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -15,9 +16,10 @@ import structlog
 from litestar import Litestar, Request, Response
 
 from pinnersage._kernel import none_compiled
-from pinnersage.errors import PinnerSageError, UnavailableError
+from pinnersage.errors import PinnerSageError, UnavailableError, WouldWaitError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
+from pinnersage.serving.deadlines import Deadlines
 from pinnersage.serving.encoded import EncodedJson
 from pinnersage.serving.intake import Taken
 from pinnersage.serving.metrics import Metrics
@@ -46,13 +48,17 @@ class Service:
         # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
         # either. What tells how the service is, and takes it over to new generations, waits for no request.
         n_threads, max_waiting = settings.n_threads, settings.max_waiting
-        reads, lists, writes = (
-            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes")
+        reads, lists, writes, late = (
+            Threads(name, n_threads, max_waiting) for name in ("reads", "lists", "writes", "late")
         )
         health, measures, watch = (Threads(name, 1, max_waiting) for name in ("health", "metrics", "watch"))
-        self.slow, self.slow_each, self.write = reads.call, lists.call_each, writes.call
-        self.check, self.measure, self._look = health.call, measures.call, watch.call
-        self._threads = (reads, lists, writes, health, measures, watch)
+        self.slow_each, self.write, self._look = lists.call_each, writes.call, watch.call
+        # A request that only reads has its time here, and not at the edge: most are answered at once.
+        self._deadlines = Deadlines.of(settings.request_timeout_s)
+        self.slow, self._late, self.check, self.measure = (
+            partial(self._in_time, threads.call) for threads in (reads, late, health, measures)
+        )
+        self._threads = (reads, lists, writes, late, health, measures, watch)
 
     @asynccontextmanager
     async def lifespan(self, _app: Litestar) -> AsyncIterator[None]:
@@ -71,6 +77,13 @@ class Service:
             for threads in self._threads:
                 await asyncio.to_thread(threads.close)
             self.backend.close()
+
+    async def prompt(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Return what a read returns that is quick, unless it has to wait: then it does so in a thread."""
+        try:
+            return call(*args, may_wait=False)
+        except WouldWaitError:
+            return await self._late(call, *args)
 
     def timed(self, stage: str, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Return what ``call`` returns, counted as a passage through ``stage``."""
@@ -147,11 +160,25 @@ class Service:
             with contextlib.suppress(PinnerSageError):
                 self.metrics.status(self.backend.status())
 
+    async def _in_time(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Return what is awaited of a call in a thread.
+
+        Raises
+        ------
+        RequestError
+            504: it takes too long.
+        """
+        try:
+            with self._deadlines.within(self.settings.request_timeout_s):
+                return await call(*args, **options)
+        except TimeoutError:
+            raise RequestError("no answer in time; send it again later", status=504) from None
+
     async def _rehearse(self) -> None:
         if none_compiled():
             structlog.get_logger().info("compiling kernels for this machine, once: about half a minute")
         try:
-            await self.slow(self.backend.rehearse)
+            await self._look(self.backend.rehearse)
         except PinnerSageError as error:  # Readiness will say what is wrong with the model.
             structlog.get_logger().error("the rehearsal failed", error=type(error).__name__)
 

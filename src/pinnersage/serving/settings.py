@@ -33,7 +33,7 @@ class ServiceSettings:
         The head of a request must have arrived in this time, else the connection is closed; then its body,
         else 408.
     request_timeout_s
-        A request with a body must be answered in this time, else 504.
+        A request must be answered in this time, else 504; how long the answer is read does not count.
     write_timeout_s
         A connection whose client has not read anything of its answer for this time is closed.
     shutdown_timeout_s
@@ -44,7 +44,8 @@ class ServiceSettings:
         How often a new generation is looked for between requests.
     n_threads
         Threads for what takes long: so many for reads (sessions, exports, the page), so many for lists of
-        several users, and so many for writes (items, preferences, erasures). Health, metrics and the watch
+        several users, so many for writes (items, preferences, erasures), and so many for lists that have to
+        wait for a lock or for files. Health, metrics and the watch
         for generations have one each.
     max_waiting
         Calls that may wait for these threads; more are answered with 503.
