@@ -1,6 +1,6 @@
 """How time and memory grow with actions per user, interests asked, users, items and dimensions.
 
-    python benchmarks/bench_complexity.py            writes benchmarks/results/complexity.json (20 minutes)
+    python benchmarks/bench_complexity.py            writes results/complexity.json (20 to 25 minutes)
     python benchmarks/bench_complexity.py --quick    small sizes, prints only
 
 Times are processor seconds on one thread, every point in a process of its own. Over the upper half

@@ -36,7 +36,7 @@ LABELS = {
     ("users", "whole build"): "whole build, Parquet to index",
 }
 """What a curve is called in a figure, where the quantity alone does not say it."""
-TICKS = {"actions": "125", "interests": "124568", "users": "135", "items": "13", "dimensions": "123456789"}
+TICKS = {"actions": "125", "interests": "124568", "users": "13", "items": "13", "dimensions": "123456789"}
 """First digits of the sizes that are written on an axis."""
 Panel = tuple[str, str, tuple[str, ...]]
 COLD_PANEL: Panel = ("processor time of one request, cold", "s", COLD)
@@ -243,26 +243,30 @@ def draw() -> None:
     found = curves()
     for axis, panels in PANELS.items():
         n_rows = N_ROWS.get(axis, 1)
-        width, height = 4.4 * (len(panels) // n_rows), 3.9 * n_rows
+        width, height = 4.4 * (len(panels) // n_rows), 4.1 * n_rows
         drawn, places = figure(len(panels), width, height, n_rows)
         for place, (title, unit, names) in zip(places, panels, strict=True):
             there = [name for name in names if (axis, name) in found]
             for color, name in zip(COLORS, there, strict=False):
                 draw_curve(place, found[axis, name], color)
-            sizes = found[axis, there[0]]["sizes"]
+            sizes = sorted({n for name in there for n in found[axis, name]["sizes"]})
             ticks = [n for n in sizes if f"{n}"[0] in TICKS[axis]]
             place.set(title=title, xlabel=AXES[axis])
             place.set_xticks(ticks, [short(n) for n in ticks])
             place.minorticks_off()
             label_values(place, unit)
-            place.legend(fontsize=7.5, frameon=False)
+            place.legend(
+                fontsize=7.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14)
+            )
         save_figure(drawn, f"complexity-{axis}")
 
 
 def draw_curve(place: Any, curve: dict[str, Any], color: str) -> None:
     """Draw medians, and the exponent in the legend."""
     medians = [statistics.median(samples) for samples in curve["samples"]]
-    name = LABELS.get((curve["axis"], curve["what"]), curve["what"])
+    what: str = curve["what"]
+    mode = what.split(", ")[1] if what.startswith("recommend, ") else what
+    name = LABELS.get((curve["axis"], what), mode)
     label = f"{name} ({curve['fit']['exponent']:.2f})"
     place.loglog(curve["sizes"], medians, "o-", color=color, markersize=3.5, lw=1.4, label=label)
 

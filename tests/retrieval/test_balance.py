@@ -25,7 +25,8 @@ def naive(near: Float64s, shares: Float64s, k: int) -> tuple[list[int], list[flo
 
 def unit(n: int, seed: int) -> Float32s:
     x = np.random.default_rng(seed).standard_normal((n, 24))
-    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    scaled: Float32s = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
 
 
 @pytest.mark.parametrize("n_own", [1, 127, 128, 129, 256, 400])
