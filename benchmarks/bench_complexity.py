@@ -1,6 +1,6 @@
-"""How time and memory grow with actions per user, users, items and dimensions.
+"""How time and memory grow with actions per user, interests asked, users, items and dimensions.
 
-    python benchmarks/bench_complexity.py            writes benchmarks/results/complexity.json (10 minutes)
+    python benchmarks/bench_complexity.py            writes results/complexity.json (20 to 25 minutes)
     python benchmarks/bench_complexity.py --quick    small sizes, prints only
 
 Times are processor seconds on one thread, every point in a process of its own. Over the upper half
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from threadpoolctl import threadpool_limits
 
 import complexity_points as points
+import complexity_ranker
 from common import RESULTS, save
 from fitting import fit
 from measuring import in_fresh_process
@@ -27,6 +28,8 @@ from measuring import in_fresh_process
 DIM, NARROW = 256, 64
 ITEMS_OF_USERS = 10_000
 ACTIONS_OF_DIMENSIONS, USERS_OF_DIMENSIONS = 500, 200
+ACTIONS_OF_INTERESTS = 2_000
+ITEMS_OF_FITS, USERS_OF_FITS = 2_000, 2_000
 ACTIONS_OF_MEMORY = 2_000
 """Along dimensions: enough that a peak can be seen."""
 
@@ -35,21 +38,28 @@ class Sizes(NamedTuple):
     """The ranges."""
 
     actions: tuple[int, ...]
+    interests: tuple[int, ...]
     users: tuple[int, ...]
     items: tuple[int, ...]
     dimensions: tuple[int, ...]
     n_items: int
     """On the other axes: of the one user's catalogue, and of the dimensions'."""
+    fit_users: tuple[int, ...]
+    fit_items: tuple[int, ...]
+    """Of the points at which a ranker is fitted."""
 
 
 FULL = Sizes(
     (20, 50, 100, 200, 500, 1_000, 2_000, 5_000),
-    (100, 300, 1_000, 2_000, 5_000, 10_000, 20_000),
+    (1, 2, 5, 10, 20, 40, 80, 160),
+    (100, 300, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000),
     (1_000, 3_000, 10_000, 30_000, 60_000, 100_000, 300_000, 1_000_000),
     (16, 32, 64, 128, 256, 512, 1_024),
     25_000,
+    (300, 1_000, 3_000, 10_000, 30_000, 100_000),
+    (1_000, 3_000, 10_000, 30_000, 100_000, 300_000),
 )
-QUICK = Sizes((20, 60, 600), (50, 200), (1_000, 3_000), (16, 64), 3_000)
+QUICK = Sizes((20, 60, 600), (1, 10), (50, 200), (1_000, 3_000), (16, 64), 3_000, (100, 200), (300, 600))
 SMALLEST_MEMORY, SMALLEST_FEW_ALIKE = 500, 30_000
 
 PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
@@ -61,14 +71,27 @@ PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
     ("actions", "interests"): ("=", 1, "the world's: one a dozen actions"),
     ("actions", "recommend, sampled"): ("<", 1, "three interests are asked, seen items are barred"),
     ("actions", "recommend, budgeted"): ("<", 1, "twenty interests are asked, seen items are barred"),
+    ("actions", "recommend, balanced"): ("<=", 1, "each item of the user is held against 400 candidates"),
+    ("actions", "recommend, ranked"): ("<=", 1, "so it is, against all that may be ranked; and its links"),
     ("actions", "ward_clusters, peak"): ("=", 2, "4 bytes a pair"),
     ("actions", "scipy linkage, peak"): ("=", 2, "8 bytes a pair once, and a copy"),
+    ("interests", "recommend, sampled, cold"): ("<=", 1, "each is a search of the index"),
+    ("interests", "recommend, budgeted, cold"): ("<=", 1, "each is a search of the index"),
+    ("interests", "recommend, balanced, cold"): ("<=", 1, "each is a search of the index"),
+    ("interests", "recommend, ranked, cold"): ("<=", 1, "each is a search of the index"),
+    ("interests", "recommend, sampled, warm"): ("<", 1, "each is a look-up; the budget is shared"),
+    ("interests", "recommend, budgeted, warm"): ("<", 1, "each is a look-up; the budget is shared"),
+    ("interests", "recommend, balanced, warm"): ("<", 1, "each is a look-up; the budget is shared"),
+    ("interests", "recommend, ranked, warm"): ("<", 1, "each is a look-up; the budget is shared"),
     ("users", "build_records"): ("=", 1, "users do not touch one another"),
     ("users", "whole build"): ("=", 1, "the same, and the log is sorted"),
     ("users", "whole build, peak"): ("<", 1, "batches are bounded, what is too large is spilled"),
     ("users", "store"): ("=", 1, "a record a user"),
     ("users", "recommend, sampled, warm"): ("<", 0.1, "one look-up in a tree"),
     ("users", "recommend, budgeted, warm"): ("<", 0.1, "one look-up in a tree"),
+    ("users", "recommend, balanced, warm"): ("<", 0.1, "one look-up in a tree"),
+    ("users", "fit of a ranker"): ("<=", 1, "the log is sorted and counted; users learnt from are drawn"),
+    ("users", "fit of a ranker, peak"): ("<=", 1, "the log, and columns of it while it is sorted"),
     ("items", "import of items"): ("=", 1, "each is read, checked and written"),
     ("items", "index"): ("<=", 1.5, "each is coded; above 200,000 held against 4 sqrt(n) centers"),
     ("items", "index, peak"): ("<=", 1, "codes, mapped pages of the embeddings, buffers of tuning"),
@@ -77,9 +100,17 @@ PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
     ("items", "recommend, sampled, warm"): ("<", 0.1, "neighbors come from the cache"),
     ("items", "recommend, budgeted, cold"): ("<", 1, "a part of the lists of codes is scanned"),
     ("items", "recommend, budgeted, warm"): ("<", 0.1, "neighbors come from the cache"),
+    ("items", "recommend, balanced, cold"): ("<", 1, "a part of the lists of codes is scanned"),
+    ("items", "recommend, balanced, warm"): ("<", 0.1, "neighbors come from the cache"),
+    ("items", "recommend, ranked, cold"): ("<", 1, "a part of the lists of codes is scanned"),
+    ("items", "recommend, ranked, warm"): ("<", 0.1, "so they do; a ranker links 5,000 items at most"),
     ("items", "index, few alike"): ("<=", 1.5, "each is coded; above 200,000 held against 4 sqrt(n) centers"),
     ("items", "recommend, sampled, cold, few alike"): ("<=", 1, "at worst all codes are scanned"),
     ("items", "recommend, budgeted, cold, few alike"): ("<=", 1, "at worst all codes are scanned"),
+    ("items", "recommend, balanced, cold, few alike"): ("<=", 1, "at worst all codes are scanned"),
+    ("items", "recommend, ranked, cold, few alike"): ("<=", 1, "at worst all codes are scanned"),
+    ("items", "fit of a ranker"): ("<", 1, "5,000 items are linked at most, of the others some are counted"),
+    ("items", "fit of a ranker, peak"): ("<", 1, "pairs of 5,000 items at most"),
     ("dimensions", "ward_clusters"): ("<=", 1, "distances; the chain does not see them"),
     ("dimensions", "scipy linkage"): ("<=", 1, "distances; the chain does not see them"),
     ("dimensions", "build_records"): ("<=", 1, "distances, medoids"),
@@ -92,6 +123,10 @@ PROMISES: dict[tuple[str, str], tuple[str, float, str]] = {
     ("dimensions", "recommend, sampled, warm"): ("<", 1, "near-duplicates and the order of the list"),
     ("dimensions", "recommend, budgeted, cold"): ("<=", 1, "codes and re-ranking"),
     ("dimensions", "recommend, budgeted, warm"): ("<", 1, "near-duplicates in the list"),
+    ("dimensions", "recommend, balanced, cold"): ("<=", 1, "codes, re-ranking, cosines to the user's items"),
+    ("dimensions", "recommend, balanced, warm"): ("<=", 1, "cosines to the user's items"),
+    ("dimensions", "recommend, ranked, cold"): ("<=", 1, "codes, re-ranking, cosines to the user's items"),
+    ("dimensions", "recommend, ranked, warm"): ("<", 1, "cosines to the user's items; trees do not see them"),
 }
 """Axis and quantity -> whether the exponent is a number, at most it or below it (``= <= <``), and why."""
 
@@ -158,10 +193,19 @@ def along_actions(curves: Curves, sizes: Sizes, rounds: int) -> None:
             curves.add(n, memory_of, n, DIM)
 
 
+def along_interests(curves: Curves, sizes: Sizes, rounds: int) -> None:
+    n_actions = min(ACTIONS_OF_INTERESTS, sizes.n_items // 5)
+    for n in sizes.interests:
+        curves.add(n, points.interests_asked, n, n_actions, DIM, sizes.n_items, rounds)
+
+
 def along_users(curves: Curves, sizes: Sizes, rounds: int) -> None:
     for n in sizes.users:
-        curves.add(n, points.many_users, n, NARROW, ITEMS_OF_USERS, rounds)
+        n_rounds = 3 if n > 20_000 else rounds
+        curves.add(n, points.many_users, n, NARROW, ITEMS_OF_USERS, n_rounds)
         curves.add(n, points.users, n, NARROW, ITEMS_OF_USERS, min(3, rounds))
+    for n in sizes.fit_users:
+        curves.add(n, points.ranker, n, ITEMS_OF_FITS, NARROW)
 
 
 def along_items(curves: Curves, sizes: Sizes, rounds: int) -> None:
@@ -170,6 +214,8 @@ def along_items(curves: Curves, sizes: Sizes, rounds: int) -> None:
         curves.add(n, points.items, n, NARROW, n_rounds)
         if n >= SMALLEST_FEW_ALIKE:
             curves.add(n, points.items, n, NARROW, n_rounds, points.FEW_ALIKE, suffix=", few alike")
+    for n in sizes.fit_items:
+        curves.add(n, points.ranker, USERS_OF_FITS, n, NARROW)
 
 
 def along_dimensions(curves: Curves, sizes: Sizes, rounds: int) -> None:
@@ -182,6 +228,7 @@ def along_dimensions(curves: Curves, sizes: Sizes, rounds: int) -> None:
 
 AXES = {
     "actions": along_actions,
+    "interests": along_interests,
     "users": along_users,
     "items": along_items,
     "dimensions": along_dimensions,
@@ -225,7 +272,10 @@ def main() -> None:
             "most_alike": [points.FEW_ALIKE, points.MANY_ALIKE], "dim": DIM, "narrow_dim": NARROW,
             "n_items_of_users": ITEMS_OF_USERS, "n_items_of_others": FULL.n_items,
             "n_actions_of_dimensions": ACTIONS_OF_DIMENSIONS, "n_users_of_dimensions": USERS_OF_DIMENSIONS,
-            "n_actions_of_memory": ACTIONS_OF_MEMORY,
+            "n_actions_of_memory": ACTIONS_OF_MEMORY, "n_actions_of_interests": ACTIONS_OF_INTERESTS,
+            "n_linked": complexity_ranker.N_LINKED, "n_items_of_fits": ITEMS_OF_FITS,
+            "n_users_of_fits": USERS_OF_FITS, "n_moments": complexity_ranker.N_MOMENTS,
+            "n_users_per_moment": complexity_ranker.N_USERS_PER_MOMENT,
         },
         "curves": curves,
     }  # fmt: skip

@@ -17,12 +17,14 @@ PAGE, NAME = "complexity.md", "figures"
 TOLERANCE = 0.15
 AXES = {
     "actions": "actions per user",
+    "interests": "interests asked",
     "users": "users",
     "items": "items",
     "dimensions": "dimensions",
 }
-ASKED = ("recommend, sampled", "recommend, budgeted")
-COLD_WARM = tuple(f"{asked}, {word}" for asked in ASKED for word in ("cold", "warm"))
+ASKED = tuple(f"recommend, {mode}" for mode in ("sampled", "budgeted", "balanced", "ranked"))
+COLD, WARM = (tuple(f"{asked}, {word}" for asked in ASKED) for word in ("cold", "warm"))
+FIT = "fit of a ranker"
 LABELS = {
     ("dimensions", "build_records"): "build_records, 200 users of 90",
     ("dimensions", "ward_clusters"): "ward_clusters, 500 actions",
@@ -34,32 +36,41 @@ LABELS = {
     ("users", "whole build"): "whole build, Parquet to index",
 }
 """What a curve is called in a figure, where the quantity alone does not say it."""
-TICKS = {"actions": "125", "users": "125", "items": "13", "dimensions": "123456789"}
+TICKS = {"actions": "125", "interests": "124568", "users": "13", "items": "13", "dimensions": "123456789"}
 """First digits of the sizes that are written on an axis."""
-PANELS: dict[str, list[tuple[str, str, tuple[str, ...]]]] = {
+Panel = tuple[str, str, tuple[str, ...]]
+COLD_PANEL: Panel = ("processor time of one request, cold", "s", COLD)
+WARM_PANEL: Panel = ("processor time of one request, warm", "s", WARM)
+PANELS: dict[str, list[Panel]] = {
     "actions": [
-        ("processor time", "s",
-         ("ward_clusters", "ward_clusters, all merged", "scipy linkage", "build_records", *ASKED)),
+        ("processor time, once", "s",
+         ("ward_clusters", "ward_clusters, all merged", "scipy linkage", "build_records")),
+        ("processor time of one request", "s", ASKED),
         ("peak memory of one call", "MB", ("ward_clusters, peak", "scipy linkage, peak")),
     ],
+    "interests": [COLD_PANEL, WARM_PANEL],
     "users": [
-        ("processor time, and of one request", "s",
-         ("whole build", "build_records", "recommend, sampled, warm", "recommend, budgeted, warm")),
+        ("processor time, once", "s", (FIT, "whole build", "build_records")),
+        ("processor time of one request", "s", WARM[:3]),
         ("size of the store", "bytes", ("store",)),
-        ("peak memory", "MB", ("whole build, peak",)),
+        ("peak memory", "MB", (f"{FIT}, peak", "whole build, peak")),
     ],
     "items": [
-        ("processor time, once", "s", ("import of items", "index", "index, few alike")),
-        ("processor time of one request", "s",
-         (*COLD_WARM, *(f"{asked}, cold, few alike" for asked in ASKED))),
-        ("peak memory", "MB", ("index, peak",)),
+        ("processor time, once", "s", (FIT, "index", "index, few alike", "import of items")),
+        COLD_PANEL,
+        ("processor time of one request, cold, few alike", "s", tuple(f"{x}, few alike" for x in COLD)),
+        ("size of the index", "bytes", ("index, on disk",)),
+        WARM_PANEL,
+        ("peak memory", "MB", (f"{FIT}, peak", "index, peak")),
     ],
     "dimensions": [
         ("processor time, once", "s", ("index", "build_records", "scipy linkage", "ward_clusters")),
-        ("processor time of one request", "s", COLD_WARM),
+        COLD_PANEL,
         ("peak memory", "MB", ("index, peak", "scipy linkage, peak", "ward_clusters, peak")),
+        WARM_PANEL,
     ],
 }  # fmt: skip
+N_ROWS = {"users": 2, "items": 2, "dimensions": 2}
 
 
 def short(n: int) -> str:
@@ -132,8 +143,7 @@ def user_costs() -> str:
         ("build_records", "processor time of a build"),
         ("record", "record in the store"),
         ("interests", "interests"),
-        ("recommend, sampled", "request, sampled"),
-        ("recommend, budgeted", "request, budgeted"),
+        *((asked, asked.replace("recommend", "request")) for asked in ASKED),
     ]
     rows = []
     for n in found["actions", "build_records"]["sizes"]:
@@ -162,10 +172,9 @@ def machine() -> str:
     imported = median_at(found["items", "import of items"], n_items)
     index = median_at(items, n_items)
     d = setting["narrow_dim"]
-    told = {what: measured(found, what) for what in COLD_WARM}
-    each = {curve["what"]: median_at(curve, n_items) for curve in told.values()}
-    asked = ", ".join(f"{what.removeprefix('recommend, ')} {amount(s, 's')}" for what, s in each.items())
-    rates = [f"{1 / median_at(told[what], n_items):,.0f}" for what in COLD_WARM[:2]]
+    words = [[amount(median_at(found["items", x], n_items), "s") for x in kind] for kind in (COLD, WARM)]
+    asked = [f"{what.split()[-1]} {cold} and {warm}" for what, cold, warm in zip(ASKED, *words, strict=True)]
+    rates = [f"{1 / median_at(found['items', what[0]], n_items):,.0f}" for what in (COLD, WARM)]
     lines = [
         f"A million users with {setting['actions_per_user']} actions each and {d}-d embeddings: "
         f"{per_user * 1e6 / 60:,.0f} minutes of one core for the build, "
@@ -174,8 +183,8 @@ def machine() -> str:
         f"{imported * 1e6 / n_items:,.0f} s of one core to import and "
         f"{index * 1e6 / n_items:,.0f} s to index (peak {amount(peak, 'MB')} while indexing), "
         f"{disk / n_items:.0f} bytes an item of index on disk.",
-        f"A request at that size: {asked}; so a core answers {rates[0]} (cold) to {rates[1]} (warm) sampled "
-        "requests a second.",
+        f"A request at that size, cold and warm: {'; '.join(asked)}. So a core answers {rates[0]} (cold) to "
+        f"{rates[1]} (warm) sampled requests a second.",
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -191,20 +200,31 @@ def against_scipy() -> str:
     return table(["actions", "`ward_clusters`", "SciPy `linkage`", "ratio"], rows)
 
 
+def conditions(setting: dict[str, Any]) -> str:
+    """Return what was the same along an axis."""
+    narrow, per_user = setting["narrow_dim"], setting["actions_per_user"]
+    return (
+        f"`ward_clusters` and `build_records` of one user: {setting['dim']} dimensions; all else along users "
+        f"and items: {narrow}. Along dimensions: {setting['n_actions_of_dimensions']} actions for "
+        f"`ward_clusters` ({setting['n_actions_of_memory']:,} for its memory), "
+        f"{setting['n_users_of_dimensions']} users with {per_user} actions for `build_records`, "
+        f"{setting['n_items_of_others']:,} items for the index. Users' catalogue: "
+        f"{setting['n_items_of_users']:,} items. Interests asked: those of a user with "
+        f"{setting['n_actions_of_interests']:,} actions, {setting['dim']} dimensions. The ranker that is "
+        f"asked links {setting['n_linked']:,} items. One that is fitted learns from "
+        f"{setting['n_users_per_moment']} users at {setting['n_moments']} moment: along users on "
+        f"{setting['n_items_of_fits']:,} items, along items from {setting['n_users_of_fits']:,} users, "
+        f'{per_user} actions each. "Kept" allows {TOLERANCE}.'
+    )
+
+
 def block() -> str:
     """Return all that stands between the markers."""
     setting, note = result("complexity")["setting"], result("complexity").get("note")
-    n_memory = setting.get("n_actions_of_memory")
-    of_memory = f" ({n_memory:,} for its memory)" if n_memory else ""
     parts = [
         *([note] if note else []),
         "### Exponents",
-        f"`ward_clusters` and `build_records` of one user: {setting['dim']} dimensions; all else along users "
-        f"and items: {setting['narrow_dim']}. Along dimensions: {setting['n_actions_of_dimensions']} actions "
-        f"for `ward_clusters`{of_memory}, {setting['n_users_of_dimensions']} users with "
-        f"{setting['actions_per_user']} actions for `build_records`, {setting['n_items_of_others']:,} items "
-        f"for the index. Users' catalogue: {setting['n_items_of_users']:,} items. "
-        f'"Kept" allows {TOLERANCE}.',
+        conditions(setting),
         exponents(),
         "In the figures, the exponent stands in brackets.",
         *(f"![{AXES[axis]}](img/complexity-{axis}.svg)" for axis in AXES),
@@ -222,25 +242,31 @@ def draw() -> None:
     """Draw a figure for each axis."""
     found = curves()
     for axis, panels in PANELS.items():
-        drawn, places = figure(len(panels), width=4.4 * len(panels))
+        n_rows = N_ROWS.get(axis, 1)
+        width, height = 4.4 * (len(panels) // n_rows), 4.1 * n_rows
+        drawn, places = figure(len(panels), width, height, n_rows)
         for place, (title, unit, names) in zip(places, panels, strict=True):
             there = [name for name in names if (axis, name) in found]
             for color, name in zip(COLORS, there, strict=False):
                 draw_curve(place, found[axis, name], color)
-            sizes = found[axis, there[0]]["sizes"]
+            sizes = sorted({n for name in there for n in found[axis, name]["sizes"]})
             ticks = [n for n in sizes if f"{n}"[0] in TICKS[axis]]
             place.set(title=title, xlabel=AXES[axis])
             place.set_xticks(ticks, [short(n) for n in ticks])
             place.minorticks_off()
             label_values(place, unit)
-            place.legend(fontsize=7.5, frameon=False)
+            place.legend(
+                fontsize=7.5, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14)
+            )
         save_figure(drawn, f"complexity-{axis}")
 
 
 def draw_curve(place: Any, curve: dict[str, Any], color: str) -> None:
     """Draw medians, and the exponent in the legend."""
     medians = [statistics.median(samples) for samples in curve["samples"]]
-    name = LABELS.get((curve["axis"], curve["what"]), curve["what"])
+    what: str = curve["what"]
+    mode = what.split(", ")[1] if what.startswith("recommend, ") else what
+    name = LABELS.get((curve["axis"], what), mode)
     label = f"{name} ({curve['fit']['exponent']:.2f})"
     place.loglog(curve["sizes"], medians, "o-", color=color, markersize=3.5, lw=1.4, label=label)
 

@@ -18,11 +18,20 @@ from scipy.cluster.hierarchy import linkage
 from threadpoolctl import threadpool_limits
 
 from common import DAY_MS, NOW_MS, unit_vectors, write_actions, write_items
+from complexity_ranker import fit, full_forest, ranked_over
 from measuring import cpu_seconds, peak_mb
 from pinnersage import PinnerSage, ward_clusters
 from pinnersage.actions.batch import ActionBatch
-from pinnersage.config import BuildConfig, ImportConfig, IndexConfig, InterestConfig, RetrievalConfig
+from pinnersage.config import (
+    BuildConfig,
+    ImportConfig,
+    IndexConfig,
+    InterestConfig,
+    RecommendMode,
+    RetrievalConfig,
+)
 from pinnersage.interests.build import build_records
+from pinnersage.interests.record import UserRecord
 from pinnersage.items.importing import import_items
 from pinnersage.model.building import write_generation
 from pinnersage.retrieval.faiss_index import build_index, open_index
@@ -35,9 +44,13 @@ PER_INTEREST = 12
 PER_CENTER = 50
 FEW_ALIKE, MANY_ALIKE, N_CENTERS = 50, 1_000, 20
 PER_USER = 90
+N_ASKING = 20
 K = 100
 CONFIG = InterestConfig(max_merge_cost=LIMIT)
-MODES = ("sampled", "budgeted")
+MODES: tuple[RecommendMode, ...] = ("sampled", "budgeted", "balanced", "ranked")
+BY_MODEL = MODES[:3]
+"""Of a model that was built without a second stage."""
+CACHE_BYTES = {"cold": 0, "warm": 2**26}
 
 
 def points_of(n: int, dim: int) -> npt.NDArray[np.float32]:
@@ -72,11 +85,13 @@ def rows_of_users(
 def warm_up() -> None:
     """Load every kernel, so that no point pays for it."""
     with threadpool_limits(1):
+        full_forest()
         ward_clusters(points_of(8, 16), max_merge_cost=LIMIT)
         one_user(24, 16, 600, 1)
         users(10, 16, 300, 1)
         many_users(2, 16, 600, 1)
         items(300, 16, 1)
+        ranker(100, 300, 16)
 
 
 def ward(n: int, dim: int, rounds: int) -> Found:
@@ -108,12 +123,25 @@ def one_user(n: int, dim: int, n_items: int, rounds: int) -> Found:
     found = cpu_seconds({"build_records": lambda: build_records(batch, embeddings, CONFIG, NOW_MS)}, rounds)
     found["record"] = [float(len(encode_record(record)))]
     found["interests"] = [float(record.n_interests)]
-    with tempfile.TemporaryDirectory() as folder:
-        retriever, close = indexed(Path(folder) / "index", embeddings, 2**20)
-        for mode in MODES:
-            found |= asked(f"recommend, {mode}", retriever, [record], mode, rounds)
-        close()
+    with tempfile.TemporaryDirectory() as scratch:
+        index = indexed(Path(scratch), embeddings)
+        for mode, times in asked(index, embeddings, [record], CACHE_BYTES["warm"], rounds).items():
+            found[f"recommend, {mode}"] = times
     return found
+
+
+def interests_asked(n_asked: int, n_actions: int, dim: int, n_items: int, rounds: int) -> Found:
+    """Time requests that ask so many interests of one user."""
+    embeddings = unit_vectors(n_items, dim, n_items // PER_CENTER, 1.0, seed=1)
+    batch = batch_of(rows_of_users(1, n_actions, n_items, seed=n_actions), seed=n_actions)
+    people = [build_records(batch, embeddings, CONFIG, NOW_MS).record(0)]
+    with tempfile.TemporaryDirectory() as scratch:
+        return cold_and_warm(indexed(Path(scratch), embeddings), embeddings, people, rounds, n_asked)
+
+
+def ranker(n_users: int, n_items: int, dim: int) -> Found:
+    """Time the fit of a second stage, and its peak memory."""
+    return fit(n_users, PER_USER, n_items, dim, PER_CENTER)
 
 
 def many_users(n_users: int, dim: int, n_items: int, rounds: int) -> Found:
@@ -146,7 +174,7 @@ def users(n_users: int, dim: int, n_items: int, rounds: int) -> Found:
             found["store"] = [float(model.summary()["sizes"]["store_bytes"])]
             ids = list(model.users())
             some = [ids[i] for i in np.random.default_rng(3).integers(0, len(ids), 50).tolist()]
-            for mode in MODES:
+            for mode in BY_MODEL:
                 ask: Callable[[], object] = partial(_ask_model, model, some, mode)
                 times = cpu_seconds({"recommend": ask}, 5)["recommend"]
                 found[f"recommend, {mode}, warm"] = [t / len(some) for t in times]
@@ -174,9 +202,9 @@ def items(n_items: int, dim: int, rounds: int, most_alike: int = MANY_ALIKE) -> 
             table, _ = import_items(folder / "items.parquet", folder / f"items{i}", ImportConfig())
             found["import of items"].append(time.process_time() - started)
         x, pool = table.embeddings, np.ones(n_items, np.bool_)
-        batch = batch_of(rows_of_users(50, PER_INTEREST * 4, n_items, seed=1, per_center=alike), seed=1)
+        batch = batch_of(rows_of_users(N_ASKING, PER_INTEREST * 4, n_items, seed=1, per_center=alike), seed=1)
         own = np.array([table.vocabulary.row_of(f"i{i}") for i in batch.item_rows.tolist()], np.int32)
-        batch = batch_of(own.reshape(50, -1), seed=1)
+        batch = batch_of(own.reshape(N_ASKING, -1), seed=1)
 
         def index(i: int) -> None:
             started = time.process_time()
@@ -189,32 +217,55 @@ def items(n_items: int, dim: int, rounds: int, most_alike: int = MANY_ALIKE) -> 
         found["index, on disk"] = [float(sum(f.stat().st_size for f in (folder / "index0").iterdir()))]
         records = build_records(batch, x, CONFIG, NOW_MS)
         people = [records.record(u) for u in range(records.n_users)]
-        for mode in MODES:
-            for word, size in (("cold", 0), ("warm", 2**26)):
-                retriever, close = opened(folder / "index0", x, size)
-                found |= asked(f"recommend, {mode}, {word}", retriever, people, mode, 5)
-                close()
+        found |= cold_and_warm(folder / "index0", x, people, 5)
     return found
 
 
-def indexed(folder: Path, embeddings: Any, cache_bytes: int) -> tuple[Retriever, Callable[[], None]]:
-    """Build an index and open it."""
-    build_index(embeddings, np.ones(len(embeddings), np.bool_), folder, IndexConfig(), 1)
-    return opened(folder, embeddings, cache_bytes)
+def indexed(folder: Path, embeddings: Any) -> Path:
+    """Build an index and return where."""
+    build_index(embeddings, np.ones(len(embeddings), np.bool_), folder / "index", IndexConfig(), 1)
+    return folder / "index"
 
 
-def opened(folder: Path, embeddings: Any, cache_bytes: int) -> tuple[Retriever, Callable[[], None]]:
-    """Return a retriever over an index, and what closes it."""
+def cold_and_warm(
+    index: Path, embeddings: Any, people: list[UserRecord], rounds: int, n_interests: int | None = None
+) -> Found:
+    """Return processor seconds of one request in every mode, without and with a cache of neighbors."""
+    return {
+        f"recommend, {mode}, {word}": times
+        for word, cache_bytes in CACHE_BYTES.items()
+        for mode, times in asked(index, embeddings, people, cache_bytes, rounds, n_interests).items()
+    }
+
+
+def asked(
+    folder: Path,
+    embeddings: Any,
+    people: list[UserRecord],
+    cache_bytes: int,
+    rounds: int,
+    n_interests: int | None = None,
+) -> Found:
+    """Return processor seconds of one request in every mode, everybody asked in turn, each with one seed."""
     index = open_index(folder, embeddings)
     pool = np.ones(len(embeddings), np.bool_)
-    return Retriever(index, embeddings, pool, RetrievalConfig(), cache_bytes=cache_bytes), index.close
+    own = np.unique(np.concatenate([record.item_rows for record in people]))
+    found: Found = {}
+    for mode in MODES:
+        retriever = Retriever(index, embeddings, pool, RetrievalConfig(), cache_bytes=cache_bytes)
+        calls = [
+            partial(retriever.recommend, record, K, seed=seed, mode=mode, n_interests=n_interests)
+            for seed, record in enumerate(people)
+        ]
+        if mode == "ranked":
+            stage = ranked_over(retriever, embeddings, own, folder.with_name("ranker"))
+            calls = [partial(stage.recommend, record, K, n_interests=n_interests) for record in people]
+        times = cpu_seconds({mode: partial(_call_all, calls)}, rounds)[mode]
+        found[mode] = [t / len(people) for t in times]
+    index.close()
+    return found
 
 
-def asked(name: str, retriever: Retriever, people: list[Any], mode: Any, rounds: int) -> Found:
-    """Return processor seconds of one request, everybody asked in turn with the same draw each time."""
-
-    def ask() -> None:
-        for seed, record in enumerate(people):
-            retriever.recommend(record, K, seed=seed, mode=mode)
-
-    return {name: [t / len(people) for t in cpu_seconds({name: ask}, rounds)[name]]}
+def _call_all(calls: list[partial[Any]]) -> None:
+    for call in calls:
+        call()

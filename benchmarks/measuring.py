@@ -74,6 +74,13 @@ def peak_mb(call: Callable[[], object]) -> float:
     return max(_peak_so_far_mb() - before, _LEAST_MB)
 
 
+def cpu_and_peak(call: Callable[[], object]) -> tuple[float, float]:
+    """Return processor seconds of one call, and its :func:`peak_mb`."""
+    started = time.process_time()
+    peak = peak_mb(call)
+    return time.process_time() - started, peak
+
+
 def _peak_so_far_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10

@@ -38,8 +38,8 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def figure(n_panels: int, width: float = 9.0, height: float = 3.9) -> tuple[Any, list[Any]]:
-    """Return a matplotlib figure with panels beside each other, drawn the same on every run."""
+def figure(n_panels: int, width: float = 9.0, height: float = 3.9, n_rows: int = 1) -> tuple[Any, list[Any]]:
+    """Return a matplotlib figure with panels in rows of equal length, drawn the same on every run."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -50,8 +50,10 @@ def figure(n_panels: int, width: float = 9.0, height: float = 3.9) -> tuple[Any,
         {"svg.hashsalt": "pinnersage", "svg.fonttype": "none", "font.size": 9, "axes.grid": True}
         | {"grid.alpha": 0.3, "axes.spines.top": False, "axes.spines.right": False}
     )
-    drawn, panels = pyplot.subplots(1, n_panels, figsize=(width, height), squeeze=False, layout="constrained")
-    return drawn, list(panels[0])
+    drawn, panels = pyplot.subplots(
+        n_rows, n_panels // n_rows, figsize=(width, height), squeeze=False, layout="constrained"
+    )
+    return drawn, list(panels.flat)
 
 
 def save_figure(drawn: Any, name: str) -> None:

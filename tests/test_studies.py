@@ -128,3 +128,105 @@ def test_processor_time_leaves_out_waiting() -> None:
 
     (spent,) = measuring.cpu_seconds({"wait": lambda: time.sleep(0.02)}, rounds=1)["wait"]
     assert 0 <= spent < 0.02
+    called: list[int] = []
+
+    def wait() -> None:
+        called.append(1)
+        time.sleep(0.02)
+
+    spent, peak_mb = measuring.cpu_and_peak(wait)
+    assert 0 <= spent < 0.02
+    assert peak_mb > 0
+    assert called == [1]
+
+
+def test_every_promise_is_measured_and_drawn() -> None:
+    import bench_complexity as bench
+    import complexity_page as page
+    import pages
+
+    promised = set(bench.PROMISES)
+    drawn = {(axis, what) for axis, panels in page.PANELS.items() for _, _, names in panels for what in names}
+    assert set(page.curves()) == promised
+    assert drawn <= promised
+    in_tables = {("actions", "record"), ("actions", "interests"), ("dimensions", "index, on disk")}
+    assert promised - drawn == in_tables
+    assert list(page.AXES) == list(bench.AXES)
+    for panels in page.PANELS.values():
+        assert all(len(names) <= len(pages.COLORS) for _, _, names in panels)
+
+
+def test_the_committed_curves_reach_over_the_whole_of_their_ranges() -> None:
+    import bench_complexity as bench
+    import complexity_page as page
+    from fitting import upper_half
+
+    of_fits = {"users": bench.FULL.fit_users, "items": bench.FULL.fit_items}
+    for (axis, what), curve in page.curves().items():
+        sizes = of_fits[axis] if what.startswith(page.FIT) else getattr(bench.FULL, axis)
+        assert curve["sizes"] == [n for n in sizes if n >= curve["sizes"][0]]
+        assert sum(upper_half(curve["sizes"])) >= 2
+
+
+def test_requests_are_measured_in_every_mode_for_as_many_interests_as_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import bench_complexity as bench
+    import complexity_points as points
+    from pinnersage.ranking.serving import RankedRetriever
+    from pinnersage.retrieval.retriever import Retriever
+
+    asked: set[tuple[str, int]] = set()
+    ask, ask_ranked = Retriever.recommend, RankedRetriever.recommend
+
+    def seen(self: Any, record: Any, k: int, **options: Any) -> Any:
+        found = ask(self, record, k, **options)
+        asked.add((options["mode"], options["n_interests"]))
+        assert len(found.rows) >= min(k, points.K)
+        return found
+
+    def seen_ranked(self: Any, record: Any, k: int, **options: Any) -> Any:
+        found = ask_ranked(self, record, k, **options)
+        asked.add(("ranked", options["n_interests"]))
+        assert self.ranker.forest.n_trees == 200
+        assert len(found.rows) == points.K
+        return found
+
+    monkeypatch.setattr(Retriever, "recommend", seen)
+    monkeypatch.setattr(RankedRetriever, "recommend", seen_ranked)
+    found = points.interests_asked(2, 60, 16, 600, 1)
+    assert set(found) == {what for axis, what in bench.PROMISES if axis == "interests"}
+    assert asked == {(mode, 2) for mode in points.MODES}
+    assert all(len(times) == 1 and times[0] > 0 for times in found.values())
+
+
+@pytest.mark.parametrize("n_items", [40, 6_000])
+def test_a_drawn_ranker_links_as_many_items_as_a_fitted_one_and_all_of_who_asks(n_items: int) -> None:
+    import inspect
+
+    import complexity_ranker
+    from pinnersage.ranking.linking import links_before
+
+    defaults = {name: p.default for name, p in inspect.signature(links_before).parameters.items()}
+    own = np.arange(3, n_items, 7, dtype=np.int32)
+    links = complexity_ranker.drawn_links(own, n_items)
+    n_linked = min(n_items, defaults["n_items_linked"])
+    assert len(links.linked) == n_linked
+    assert np.all(np.diff(links.linked) > 0)
+    assert np.isin(own, links.linked).all()
+    wanted = {"regression": "n_links", "shrunk_regression": "n_shrunk_links", "cosine": "n_links"}
+    for measure, most in wanted.items():
+        of_items, n_kept = getattr(links, measure), min(n_linked, defaults[most])
+        assert np.diff(of_items.offsets).tolist() == [n_kept] * n_linked
+        columns = of_items.columns.reshape(n_linked, n_kept)
+        assert np.all(np.diff(columns, axis=1) > 0)
+        assert 0 <= columns.min() <= columns.max() < n_linked
+
+
+def test_what_a_second_stage_costs_is_measured_on_a_log_that_can_be_learnt_from() -> None:
+    import bench_complexity as bench
+    import complexity_points as points
+
+    found = points.ranker(60, 300, 16)
+    assert set(found) == {what for axis, what in bench.PROMISES if axis == "users" and what.startswith("fit")}
+    assert all(len(samples) == 1 and samples[0] > 0 for samples in found.values())
