@@ -8,7 +8,8 @@ are answered. ``half``: requests due at half of that rate. ``swap``: 500 request
 happens, while a new generation is built by a command of its own, lands, and answers (three seconds more).
 ``memory``: anonymous resident memory along 200 000 mixed requests, lists, interests, neighbors, sessions and
 new actions. The service runs on one core; ``requests_per_cpu_s`` counts the processor time that it used
-itself. ``ranked``: the same model with a second stage, which orders every list.
+itself. ``ranked``: the same model with a second stage, which orders every list. ``bare``: the same requests
+to the same server with nothing behind it, which answers a few bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 
 from bench_ack import as_json
 from common import NOW_MS, measure_and_keep
-from http_load import COMMAND, Served, closed_loop, get, open_loop, post, served
+from http_load import COMMAND, Served, bare, closed_loop, get, open_loop, post, served
 from served_world import draw, write_tables
 
 SWAP_PER_S = 500
@@ -64,14 +65,17 @@ def mixed(n: int, n_users: int, n_items: int) -> Any:
 
 
 def throughput(service: Served, n_users: int, k: int, n: int) -> dict[str, Any]:
-    """Return figures of the closed loop, and of an open one at half its rate."""
+    """Return figures of the closed loop, and of an open one at half its rate, and of HTTP alone."""
     make = lists(n_users, k, seed=1)
     cpu_s = service.cpu_s()
     closed = closed_loop(service.port, make, n).told()
     closed["requests_per_cpu_s"] = round(n / max(0.01, service.cpu_s() - cpu_s))
     half_per_s = closed["requests_per_s"] / 2
     half = open_loop(service.port, make, half_per_s, n // 2).told()
-    return {"closed": closed, "half": half | {"due_per_s": round(half_per_s)}}
+    with bare() as server:
+        nothing = {"closed": closed_loop(server.port, make, n).told()}
+        nothing["half"] = open_loop(server.port, make, half_per_s, n // 2).told()
+    return {"closed": closed, "half": half | {"due_per_s": round(half_per_s)}, "bare": nothing}
 
 
 def swap(service: Served, build: list[str], n_users: int) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def bare() -> Iterator[Served]:
 
 @contextmanager
 def _running(arguments: list[str]) -> Iterator[Served]:
-    cores = sorted(ALL_CORES)
+    cores, before = sorted(ALL_CORES), os.sched_getaffinity(0)
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, *arguments], stdout=subprocess.PIPE, stderr=log,
@@ -104,7 +104,7 @@ def _running(arguments: list[str]) -> Iterator[Served]:
             os.sched_setaffinity(0, cores[1:] or cores)
             yield Served(port, process.pid)
         finally:
-            os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(0, before)
             process.terminate()
             process.wait()
 

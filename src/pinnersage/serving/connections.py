@@ -60,6 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._forget_timer()
         self._in_head, self._n_head_bytes = True, 0
+        self._n_unread = 0  # Who asks on has read; who asks ahead is not heard again before they did.
 
     def on_headers_complete(self) -> None:
         """End the head."""

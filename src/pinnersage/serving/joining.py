@@ -11,7 +11,8 @@ _AT_ONCE_BYTES = 65_536
 class JoinedWrites:
     """A transport that keeps what is written until the event loop's next turn, or until it is much.
 
-    Whatever is not about writing is the transport's own.
+    Whatever is not about writing is the transport's own, also the size of its buffer: what is kept here
+    for a turn is not what a client leaves unread.
 
     Parameters
     ----------
@@ -44,10 +45,6 @@ class JoinedWrites:
         """Close, once all is written."""
         self._flush()
         self._transport.close()
-
-    def get_write_buffer_size(self) -> int:
-        """Return how many bytes the system has not taken yet."""
-        return self._n_kept + self._transport.get_write_buffer_size()
 
     def _flush(self) -> None:
         kept, self._kept, self._n_kept = self._kept, [], 0
