@@ -29,7 +29,6 @@ from pinnersage.evaluation.replay import ReplayLog
 from pinnersage.evaluation.settings import EvaluationConfig
 
 NAME = "sasrec-rectools"
-EPOCHS = (10, 40)
 
 
 @dataclass
@@ -89,11 +88,6 @@ def _dataset(log: ReplayLog, users: npt.NDArray[np.int32], first_ms: int) -> Any
     return Dataset.construct(frame)
 
 
-def candidates() -> list[TrainedArm]:
-    """Return the settings to choose among."""
-    return [RecToolsSasrec(NAME, epochs=epochs) for epochs in EPOCHS]
-
-
 def main() -> None:
     """Measure the arm beside others."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -101,10 +95,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--arms", default="mean-0.01,popular-30d,ease")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[10, 40], help="to choose among")
     given = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|rectools|pydantic")
-    TRAINED[NAME] = candidates
+    TRAINED[NAME] = lambda: [RecToolsSasrec(NAME, epochs=epochs) for epochs in given.epochs]
     evaluate(
         given.items, given.actions, out_dir=given.out, first_day=getattr(given, "from"), n_days=given.days,
         arms=[*given.arms.split(",")], evaluation=EvaluationConfig(budgets=(0.01, 400)),
