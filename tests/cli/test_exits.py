@@ -22,6 +22,7 @@ CODES = {
     errors.UnavailableError: 5,
     errors.BuildInProgressError: 5,
     errors.StorageFullError: 5,
+    errors.WouldWaitError: 5,
 }
 
 
