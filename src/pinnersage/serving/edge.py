@@ -91,10 +91,8 @@ class Edge:
                 await exchange.answer(204, preflight)
             elif method in _WITH_BODY:
                 await self._in_time(scope, receive, exchange)
-            else:
-                await self._app(
-                    scope, receive, exchange.send
-                )  # Whatever may be slow has its time in `Service`.
+            else:  # Whatever may be slow has its time in `Service`.
+                await self._app(scope, receive, exchange.send)
         finally:
             self._metrics.n_in_flight -= 1
             self._finish(scope, exchange, method, time.perf_counter() - began_s)
