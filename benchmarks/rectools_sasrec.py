@@ -95,7 +95,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--days", type=int, default=14)
     parser.add_argument("--arms", default="mean-0.01,popular-30d,ease")
-    parser.add_argument("--epochs", type=int, nargs="+", default=[10, 40], help="to choose among")
+    parser.add_argument("--epochs", type=int, nargs="+", default=[1, 3, 10], help="to choose among")
     given = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|rectools|pydantic")
