@@ -68,6 +68,7 @@ def answer(**changes: Any) -> dict[str, Any]:
     whole = {
         "user_id": "u",
         "item_id": "i",
+        "rank": 4,
         "score": 0.875,
         "interest": "m",
         "rank_in_interest": 2,
@@ -77,6 +78,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "seen": False,
         "available": True,
         "near_duplicate_of_seen": None,
+        "near_duplicate_in_list": None,
         "actions": actions,
         "interests": [{"medoid_item_id": "m", "similarity": 0.875, "share": 1.0}],
     }
@@ -85,9 +87,8 @@ def answer(**changes: Any) -> dict[str, Any]:
 
 def test_a_candidate_is_explained() -> None:
     text = drawn(explanation(answer(), title_of))
-    assert (
-        "Title i is a candidate for user u from the interest Title m (cosine 0.88), number 2 of the 9" in text
-    )
+    assert "Title i is number 4 of the list of user u, for the interest Title m" in text
+    assert "(cosine 0.88, number 2 of the 9 it may offer)" in text
     assert "2017-12-24" in text
     assert f"and {7 - 5} more" in text
 
@@ -96,7 +97,8 @@ def test_a_candidate_is_explained() -> None:
     ("reasons", "words"),
     [
         (["seen"], "acted on it already"),
-        (["unavailable", "too_far"], "not in the pool; other items are nearer"),
+        (["seen", "unavailable"], "already; it is not in the pool"),
+        (["muted"], "its interest is muted"),
         (["something_new"], "something_new"),
     ],
 )
@@ -110,7 +112,36 @@ def test_a_user_without_interests_is_explained() -> None:
     nothing = answer(
         recommendable=False, reasons=["no_interests"], score=None, interest=None, actions=[], interests=[]
     )
-    assert "the user has no interests" in drawn(explanation(nothing, title_of))
+    assert "nothing of this user is in the window" in drawn(explanation(nothing, title_of))
+
+
+def test_a_candidate_beyond_the_list_or_the_share_of_its_interest_is_told_so() -> None:
+    text = drawn(explanation(answer(rank=None, rank_in_interest=12), title_of))
+    assert "Title i is not among the first 100 of the list of user u" in text
+    assert "(cosine 0.88, where 11 are nearer)" in text
+    text = drawn(explanation(answer(interest=None, score=None, rank_in_interest=None), title_of))
+    assert "Title i is number 4 of the list of user u." in text
+
+
+def test_a_twin_in_the_list_is_named() -> None:
+    told = answer(recommendable=False, reasons=["near_duplicate"], near_duplicate_in_list="t")
+    text = drawn(explanation(told, title_of))
+    assert "the list holds an item that is nearly the same" in text
+    assert "near-duplicate of Title t" in text
+
+
+def test_what_a_ranker_adds_up_is_told_in_words() -> None:
+    ranking = {
+        "rank": 3, "n_candidates": 50, "sources": ["popular", "linked"], "score": 1.0, "expected": 0.25,
+        "contributions": {"ever": 1.5, "own_due": -0.5},  # 1 - 0.25 - (1.5 - 0.5) = -0.25
+    }  # fmt: skip
+    text = drawn(explanation(answer(ranking=ranking), title_of))
+    for words in ("all actions on it", "+1.50", "-0.50", "score (rank 3 of 50)",
+                  "It is a candidate because it is popular, acted on by the same people"):  # fmt: skip
+        assert words in text
+    for words, number in (("all else of it", "-0.25"), ("what any candidate begins with", "+0.25")):
+        (line,) = (line for line in text.splitlines() if words in line)
+        assert number in line
 
 
 def test_a_twin_the_user_knows_is_named() -> None:

@@ -9,9 +9,10 @@ from pinnersage.config import MS_PER_DAY, InterestConfig, RankingConfig
 from pinnersage.interests.history import History
 from pinnersage.interests.record import UserRecord
 from pinnersage.ranking.actions import records_before
-from pinnersage.ranking.candidates import OWN, POPULAR, PROPOSED, WideSet
+from pinnersage.ranking.candidates import OWN, POPULAR, PROPOSED, SOURCES, WideSet
 from pinnersage.ranking.features import FEATURES, features_of
 from pinnersage.ranking.moment import UNKNOWN, Moment, moment_before
+from pinnersage.retrieval.words import FEATURE_WORDS, SOURCE_WORDS
 
 DAY = MS_PER_DAY
 NOW = 100 * DAY
@@ -141,3 +142,9 @@ def test_every_source_gives_what_it_was_asked_for() -> None:
     unseen = [i for i in np.argsort(-moment.popularity, kind="stable").tolist() if i not in seen]
     assert set(unseen[:8]) <= set(found.rows.tolist())
     assert len(found.rows) <= 8 + 4
+
+
+def test_every_feature_and_source_has_words_of_its_own() -> None:
+    for words, names in ((FEATURE_WORDS, FEATURES), (SOURCE_WORDS, SOURCES)):
+        assert tuple(words) == names
+        assert len(set(words.values())) == len(names)

@@ -41,8 +41,13 @@ USER = UserRecord(
 )
 
 
-def ask(items: Float32s, row: int, pool: Any = ALL, user: UserRecord = USER, **config: Any) -> Explanation:
-    return explain(user, row, items, pool, RetrievalConfig(**config), decay_per_day=0.01, k=10)
+def ask(
+    items: Float32s, row: int, pool: Any = ALL, user: UserRecord = USER, *,
+    interest: int | None = None, **config: Any,
+) -> Explanation:  # fmt: skip
+    retrieval = RetrievalConfig(**config)
+    shares = Retriever(ExactIndex(items), items, pool, retrieval).shares(user, 10)
+    return explain(user, row, items, pool, retrieval, shares, decay_per_day=0.01, interest=interest)
 
 
 def test_similarity_to_every_interest(items: Float32s) -> None:
@@ -73,42 +78,64 @@ def test_the_actions_behind(items: Float32s) -> None:
     assert contributions == sorted(contributions, reverse=True)
 
 
-def test_reasons(items: Float32s) -> None:
-    assert ask(items, 10).reasons == ("seen",)
-    assert "seen" in ask(items, 300).reasons
-    assert ask(items, 300, exclude_seen=False).seen
-    assert "seen" not in ask(items, 300, exclude_seen=False).reasons
+def test_what_is_known_of_the_item(items: Float32s) -> None:
+    assert ask(items, 10).seen
+    assert ask(items, 300).seen
     gone = ALL.copy()
     gone[501] = False
-    assert ask(items, 501, gone).reasons == ("unavailable",)
     assert not ask(items, 501, gone).available
-    assert ask(items, 501).reasons == ()
-    assert ask(items, 501).near_duplicate_of == 10
+    told = ask(items, 501)
+    assert (told.seen, told.available, told.near_duplicate_of) == (False, True, 10)
     assert ask(items, 200).near_duplicate_of is None
 
 
-def test_rank_and_too_far(items: Float32s) -> None:
-    unseen = [r for r in range(N_ITEMS) if r not in {10, 11, 12, 200, 300}]
-    order = sorted(unseen, key=lambda r: (-float(items[11] @ items[r]), r))
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_place_and_share(items: Float32s, exclude_seen: bool) -> None:
+    left_out = {10, 11, 12, 200, 300} if exclude_seen else set()
+    others = [r for r in range(N_ITEMS) if r not in left_out]
+    order = sorted(others, key=lambda r: (-float(items[11] @ items[r]), r))
     nearest_to_first = [r for r in order if items[11] @ items[r] > items[200] @ items[r] + 0.01]
     for row in (nearest_to_first[0], nearest_to_first[-1]):
-        told = ask(items, row, candidate_budget=40)
+        told = ask(items, row, candidate_budget=40, exclude_seen=exclude_seen)
         assert told.rank == order.index(row) + 1
         assert told.n_offered == 20  # 40 shared by the two interests
-        assert told.reasons == (("too_far",) if told.rank > 20 else ())
+        assert told.interest == 0
 
 
-@pytest.mark.parametrize("mode", ["sampled", "budgeted"])
-def test_agrees_with_the_retriever(items: Float32s, mode: Any) -> None:
-    """Everything offered within the budget, and nothing else, is free of reasons against it."""
+def test_the_interest_that_offers_an_item_speaks_for_it_and_not_a_nearer_one_that_does_not(
+    items: Float32s,
+) -> None:
+    """The nearer interest has so small a share that others come first."""
+    vectors = items.copy()
+    crowd = 0.95 * vectors[200] + 0.05 * vectors[[20, 21, 22, 23]]
+    vectors[400:404] = crowd / np.linalg.norm(crowd, axis=1, keepdims=True)
+    between = vectors[200] * 0.9 + vectors[11] * 0.1
+    vectors[404] = between / np.linalg.norm(between)
+    shares = np.array([N_ITEMS, 1])
+    assert vectors[200] @ vectors[404] > vectors[11] @ vectors[404]
+    told = explain(USER, 404, vectors, ALL, RetrievalConfig(), shares, decay_per_day=0.01)
+    order = np.argsort(-(vectors @ vectors[200]), kind="stable")
+    assert order.tolist().index(404) > 1
+    assert (told.interest, told.n_offered) == (0, N_ITEMS)
+    named = explain(USER, 404, vectors, ALL, RetrievalConfig(), shares, decay_per_day=0.01, interest=1)
+    assert (named.interest, named.n_offered) == (1, 1)
+    assert named.rank > 1
+    none = explain(USER, 404, vectors, ALL, RetrievalConfig(), np.array([1, 1]), decay_per_day=0.01)
+    assert none.interest == 1  # the nearest, where none offers it
+
+
+@pytest.mark.parametrize("mode", ["sampled", "budgeted", "balanced"])
+def test_shares_are_those_that_a_list_is_made_with(items: Float32s, mode: Any) -> None:
     config = RetrievalConfig(mode=mode, candidate_budget=60, near_duplicate_cosine=1.01)
-    found = Retriever(ExactIndex(items), items, ALL, config).recommend(USER, 60)
-    told = {row: explain(USER, row, items, ALL, config, decay_per_day=0.01, k=60) for row in range(N_ITEMS)}
-    clear = {row for row, t in told.items() if not t.reasons}
-    assert clear <= set(found.rows.tolist())
-    for row, interest in zip(found.rows.tolist(), found.interests.tolist(), strict=True):
-        if row in clear and mode == "sampled":
-            assert told[row].interest == interest
+    retriever = Retriever(ExactIndex(items), items, ALL, config)
+    found = retriever.candidates(USER, 20)
+    shares = retriever.shares(USER, 20)
+    assert len(found.rows) == shares.sum() == {"balanced": 80}.get(mode, 60)
+    assert set(retriever.recommend(USER, 20).rows.tolist()) <= set(found.rows.tolist())
+    for row in range(N_ITEMS):
+        told = explain(USER, row, items, ALL, config, shares, decay_per_day=0.01)
+        if not told.seen and told.rank <= told.n_offered:
+            assert row in found.rows
 
 
 def test_no_interests(items: Float32s) -> None:
@@ -118,8 +145,7 @@ def test_no_interests(items: Float32s) -> None:
     )
     for mode in ("sampled", "budgeted"):
         told = ask(items, 5, user=nobody, mode=mode)
-        assert told.reasons == ("no_interests",)
-        assert (told.interest, told.rank, told.actions) == (-1, 0, ())
+        assert (told.interest, told.rank, told.n_offered, told.actions) == (-1, 0, 0, ())
 
 
 def test_unknown_row(items: Float32s) -> None:

@@ -8,14 +8,10 @@ from rich.text import Text
 
 from pinnersage.cli.tables import Answer, TitleOf, kept_whole, share_text, stretched_table
 from pinnersage.cli.times import short_date
+from pinnersage.retrieval.explain import LIST_LENGTH
+from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS
 
 _N_SHOWN = 5
-_REASONS = {
-    "no_interests": "the user has no interests",
-    "seen": "the user acted on it already",
-    "unavailable": "it is not in the pool",
-    "too_far": "other items are nearer to every interest",
-}
 
 
 def explanation(answer: Answer, title_of: TitleOf) -> Group:
@@ -24,24 +20,40 @@ def explanation(answer: Answer, title_of: TitleOf) -> Group:
     if answer["near_duplicate_of_seen"] is not None:
         twin = title_of(answer["near_duplicate_of_seen"])
         parts.append(Text(f"It is a near-duplicate of {twin}, which the user acted on."))
+    if answer["near_duplicate_in_list"] is not None:
+        parts.append(Text(f"It is a near-duplicate of {title_of(answer['near_duplicate_in_list'])}."))
     if answer["actions"]:
         parts += [Text("\nThe actions behind it", style="bold"), _actions(answer, title_of)]
     if answer["interests"]:
         parts += [Text("\nThe interests nearest to it", style="bold"), _interests(answer, title_of)]
     if answer.get("ranking"):
-        parts += [Text("\nWhat the ranker adds up", style="bold"), _ranking(answer["ranking"])]
+        brought = ", ".join(SOURCE_WORDS[source] for source in answer["ranking"]["sources"])
+        parts += [
+            Text("\nWhat the ranker adds up", style="bold"), _ranking(answer["ranking"]),
+            *([Text(f"It is a candidate because it is {brought}.")] if brought else []),
+        ]  # fmt: skip
     return Group(*parts)
 
 
 def _verdict(answer: Answer, title_of: TitleOf) -> Text:
     item = (title_of(answer["item_id"]), "bold")
     if not answer["recommendable"]:
-        why = "; ".join(_REASONS.get(reason, reason) for reason in answer["reasons"])
+        why = "; ".join(REASON_WORDS.get(reason, reason) for reason in answer["reasons"])
         return Text.assemble(item, f" is no candidate for user {answer['user_id']}: {why}.")
+    listed = f"not among the first {LIST_LENGTH}" if answer["rank"] is None else f"number {answer['rank']}"
+    lead = f" is {listed} of the list of user {answer['user_id']}"
+    if answer["interest"] is None:
+        return Text.assemble(item, lead, ".")
     interest = (title_of(answer["interest"]), "cyan")
-    lead = f" is a candidate for user {answer['user_id']} from the interest "
     place = f"number {answer['rank_in_interest']} of the {answer['n_offered']} it may offer"
-    return Text.assemble(item, lead, interest, f" (cosine {answer['score']:.2f}), {place}.")
+    near = f" (cosine {answer['score']:.2f}{_beyond(answer) or f', {place}'})."
+    return Text.assemble(item, lead, ", for the interest ", interest, near)
+
+
+def _beyond(answer: Answer) -> str:
+    """Return the item's place by nearness where another source, or another interest, brought it in."""
+    is_offered = answer["rank_in_interest"] <= answer["n_offered"]
+    return "" if is_offered else f", where {answer['rank_in_interest'] - 1} are nearer"
 
 
 def _actions(answer: Answer, title_of: TitleOf) -> Table:
@@ -74,8 +86,13 @@ def _interests(answer: Answer, title_of: TitleOf) -> Table:
 def _ranking(ranking: Answer) -> Table:
     table = stretched_table("Feature", "Log-odds", stretch={"Feature": 1})
     told = list(ranking["contributions"].items())
-    rest = ranking["score"] - sum(value for _, value in told[:_N_SHOWN])
+    rest = ranking["score"] - ranking["expected"] - sum(value for _, value in told[:_N_SHOWN])
     place = f"rank {ranking['rank']} of {ranking['n_candidates']}" if ranking["rank"] else "no candidate"
-    for name, value in [*told[:_N_SHOWN], ("all else", rest), (f"score ({place})", ranking["score"])]:
-        table.add_row(Text(name), f"{value:+.2f}")
+    sums = {
+        "all else of it": rest,
+        "what any candidate begins with": ranking["expected"],
+        f"score ({place})": ranking["score"],
+    }
+    for words, value in ({FEATURE_WORDS[name]: value for name, value in told[:_N_SHOWN]} | sums).items():
+        table.add_row(Text(words), f"{value:+.2f}")
     return table

@@ -18,11 +18,11 @@ from pinnersage.errors import UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
+from pinnersage.model.explaining import explained
 from pinnersage.model.exporting import exported_actions, exported_entry, exported_retraction
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, Preferences, chosen_record, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
-from pinnersage.retrieval.explain import explain
 from pinnersage.streaming.entries import ActionEntry, action_entry
 from pinnersage.streaming.events import NewAction
 from pinnersage.streaming.folding import Known, State, fold
@@ -171,15 +171,9 @@ class Answering(ABC):
 
     def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
         """Return which interest speaks for an item, the actions behind it, and what speaks against."""
-        opened = self.opened()
-        known, record, row = opened.user_of(user_id), opened.record(user_id), opened.row_of(item_id)
-        interests = opened.config.interests
-        found = explain(
-            record, row, opened.items.embeddings, opened.items.pool, opened.config.retrieval,
-            decay_per_day=interests.decay_per_day, representative=interests.representative,
-        )  # fmt: skip
-        answer = answers.explain_answer(known, record, found, opened.items.vocabulary, opened.kinds)
-        return answer | answers.ranking_answer(opened.ranked, record, row)
+        opened, kept = self.opened_for(user_id)
+        known, record = opened.user_of(user_id), opened.record(user_id)
+        return explained(opened, known, record, opened.row_of(item_id), kept)
 
     def export(self, user_id: UserId) -> answers.Answer:
         """Return everything held of a user.

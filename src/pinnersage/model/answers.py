@@ -15,7 +15,6 @@ from pinnersage._times import rfc3339, to_ms
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.live import LiveVocabulary
 from pinnersage.items.vocabulary import ItemVocabulary
-from pinnersage.ranking.serving import RankedRetriever
 from pinnersage.retrieval.candidates import NO_INTEREST, Recommendations
 from pinnersage.retrieval.explain import ActionBehind, Explanation
 
@@ -90,25 +89,41 @@ def explain_answer(
     found: Explanation,
     vocabulary: Vocabulary,
     kinds: list[str],
+    *,
+    rank: int | None,
+    twin: int | None,
+    reasons: Sequence[str],
 ) -> Answer:
-    """Return why an item would, or would not, be recommended, and the actions behind it."""
-    medoids = vocabulary.ids_of(record.medoid_rows)
+    """Return why an item is, or is not, in a list, and the actions behind it.
+
+    Parameters
+    ----------
+    record
+        With the interests that are asked.
+    rank
+        Place in the list; None when it is not in it.
+    twin
+        Another item of the list that is a near-duplicate of it.
+    reasons
+        Why it cannot be in the list.
+    """
     scores = dict(zip(found.interests.tolist(), found.similarities.tolist(), strict=True))
-    twin = found.near_duplicate_of
+    own = found.near_duplicate_of
     return {
         "user_id": user_id,
         "item_id": vocabulary.id_of(found.row),
+        "rank": rank,
         "score": scores.get(found.interest),
-        "interest": medoids[found.interest] if found.interest >= 0 else None,
+        "interest": vocabulary.id_of(record.medoid_rows[found.interest]) if found.interest >= 0 else None,
         "rank_in_interest": found.rank or None,
         "n_offered": found.n_offered,
-        "recommendable": not found.reasons,
-        "reasons": list(found.reasons),
+        "recommendable": not reasons,
+        "reasons": list(reasons),
         "seen": found.seen,
         "available": found.available,
-        "near_duplicate_of_seen": None if twin is None else vocabulary.id_of(twin),
+        "near_duplicate_of_seen": None if own is None else vocabulary.id_of(own),
+        "near_duplicate_in_list": None if twin is None else vocabulary.id_of(twin),
         "actions": [_action_answer(action, vocabulary, kinds) for action in found.actions],
-        "interests": _similarities(record, scores, medoids),
     }
 
 
@@ -124,22 +139,13 @@ def _action_answer(action: ActionBehind, vocabulary: Vocabulary, kinds: list[str
     }
 
 
-def _similarities(record: UserRecord, scores: dict[int, float], medoids: Sequence[ItemId]) -> list[Answer]:
-    """Return the user's interests by similarity to the item, nearest first."""
-    total = float(record.importances.sum()) or 1.0
+def similarities_answer(record: UserRecord, found: Explanation, vocabulary: Vocabulary) -> list[Answer]:
+    """Return a user's interests by similarity to an item, nearest first."""
+    medoids, total = vocabulary.ids_of(record.medoid_rows), float(record.importances.sum()) or 1.0
     return [
-        {
-            "medoid_item_id": medoids[k],
-            "similarity": score,
-            "share": float(record.importances[k]) / total,
-        }
-        for k, score in scores.items()
+        {"medoid_item_id": medoids[k], "similarity": score, "share": float(record.importances[k]) / total}
+        for k, score in zip(found.interests.tolist(), found.similarities.tolist(), strict=True)
     ]
-
-
-def ranking_answer(ranked: RankedRetriever | None, record: UserRecord, row: int) -> Answer:
-    """Return what the ranker thinks of an item, as ``ranking``; nothing without a ranker."""
-    return {} if ranked is None else {"ranking": ranked.explain(record, row)._asdict()}
 
 
 def interests_table(answer: Answer, vocabulary: Vocabulary) -> pa.Table:

@@ -25,11 +25,11 @@ from pinnersage.model import answers
 from pinnersage.model.building import write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
+from pinnersage.model.explaining import explained
 from pinnersage.model.home import Durability, journal_path, still_journal
 from pinnersage.model.landing import land, take_off
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
-from pinnersage.retrieval.explain import explain
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.manifest import OWN_KEYS
 
@@ -257,17 +257,12 @@ class PinnerSage(Changes, Counterfactuals):
         return answers.similar_answer(vocabulary.id_of(row), rows, scores, vocabulary)
 
     def explain(self, user_id: UserId, item_id: ItemId) -> answers.Answer:
-        """Return which interest speaks for an item, the user's actions behind it, and what speaks against."""
-        known, record, row = self._opened.user_of(user_id), self.record(user_id), self._opened.row_of(item_id)
-        interests = self.config.interests
-        found = explain(
-            record, row, self._opened.items.embeddings, self._opened.items.pool, self.config.retrieval,
-            decay_per_day=interests.decay_per_day, representative=interests.representative,
-        )  # fmt: skip
-        answer = answers.explain_answer(
-            known, record, found, self._opened.items.vocabulary, self._opened.kinds
-        )
-        return answer | answers.ranking_answer(self._opened.ranked, record, row)
+        """Return which interest speaks for an item, the user's actions behind it, and what speaks against.
+
+        ``rank`` is its place in the list of 100 that the user gets, ``reasons`` why it cannot be in it.
+        """
+        known, record = self._opened.user_of(user_id), self.record(user_id)
+        return explained(self._opened, known, record, self._opened.row_of(item_id))
 
     explain_dict = explain
 

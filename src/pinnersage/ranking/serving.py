@@ -145,10 +145,22 @@ class RankedRetriever:
         """Take an item out of the pool, or put it back; the next answer obeys."""
         self._moment.pool[row] = available
 
-    def explain(self, record: UserRecord, row: int) -> Reasons:
-        """Return what each feature adds to an item's score, be it a candidate or not."""
-        user = self._moment.view(record)
-        wide = self._candidates(user, self._ranking.budget, None, self._retrieval.exclude_seen)
+    def shares(self, record: UserRecord, k: int) -> Int64s:
+        """Return about how many candidates each interest may propose for a list of ``k``."""
+        n_proposed = self._n_proposed(slots_for(k, self._ranking))
+        n_interests = self._ranking.n_proposing_interests
+        return self._retriever.shares(record, n_proposed, mode="budgeted", n_interests=n_interests)
+
+    def explain(self, record: UserRecord, row: int, k: int, *, reserved: Int64s | None = None) -> Reasons:
+        """Return what each feature adds to an item's score, be it a candidate for a list of ``k`` or not.
+
+        Parameters
+        ----------
+        reserved
+            As :meth:`recommend` was asked.
+        """
+        user, reserved = self._moment.view(record), _NO_INTERESTS if reserved is None else reserved
+        wide = self._candidates(user, k, None, self._retrieval.exclude_seen, reserved)
         rows = np.union1d(wide.rows, [row]).astype(np.int32)
         at = int(np.searchsorted(rows, row))
         features = features_of(user, rows, self._moment)
@@ -157,7 +169,8 @@ class RankedRetriever:
         expected = reasons.pop("expected")
         told = sorted(((n, v) for n, v in reasons.items() if v), key=lambda pair: -abs(pair[1]))
         inside = np.flatnonzero(wide.rows == row).tolist()
-        rank = int((scores > scores[at]).sum()) + 1 if inside else 0
+        before = (scores > scores[at]) | ((scores == scores[at]) & (rows < row))
+        rank = int(before.sum()) + 1 if inside else 0
         sources = wide.names(inside[0]) if inside else []
         return Reasons(rank, len(wide.rows), sources, float(scores[at]), expected, dict(told))
 
@@ -171,7 +184,7 @@ class RankedRetriever:
     ) -> Candidates:
         slots = slots_for(k, self._ranking)
         n_asked = n_interests or self._ranking.n_proposing_interests
-        n_proposed = max(1, round(self._ranking.n_proposed_per_slot * slots))
+        n_proposed = self._n_proposed(slots)
 
         def proposed(by: UserRecord, n: int) -> Int32s:
             found = self._retriever.recommend(
@@ -186,6 +199,9 @@ class RankedRetriever:
             others = np.setdiff1d(np.arange(record.n_interests), unasked)
             rows = np.union1d(rows, proposed(without_interests(record, others), len(unasked)))
         return self._wide.of_user(user, rows, slots, repeats=not exclude_seen)
+
+    def _n_proposed(self, n_slots: int) -> int:
+        return max(1, round(self._ranking.n_proposed_per_slot * n_slots))
 
     def _chosen(self, record: UserRecord, rows: Int32s, seen: Int32s, reserved: Int64s, k: int) -> Int64s:
         """Return which of the ordered rows make the list, ascending."""

@@ -1,4 +1,4 @@
-"""Why an item would be recommended to a user, or why not."""
+"""What stands behind one item for one user: the interest, its actions, and how near others are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pinnersage._arrays import Bools, Float32s, Float64s, Int32s
+from pinnersage._arrays import Bools, Float32s, Float64s, Int32s, Int64s
 from pinnersage.config import MS_PER_DAY, Representative, RetrievalConfig
 from pinnersage.errors import ItemNotFoundError
 from pinnersage.interests.record import UserRecord
@@ -16,6 +16,9 @@ from pinnersage.retrieval import draw
 from pinnersage.retrieval._merge import COSINE_SLACK
 from pinnersage.retrieval._scores import as_float32, as_matrix, order_keys, score_rows
 from pinnersage.retrieval.exact import BLOCK_ROWS
+
+LIST_LENGTH = 100
+"""Of the list that is explained; what `recommend` gives by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Explanation:
     interests, similarities
         All the user's interests by cosine to the item, nearest first: int32 positions, float32.
     interest
-        The nearest of the interests that may be asked; -1 without any.
+        The one that speaks for the item; -1 without any that may be asked.
     actions
         That interest's actions, largest contribution first.
     seen, available
@@ -65,10 +68,7 @@ class Explanation:
     rank
         Its place, from 1, among the available unseen items nearest to ``interest``; 0 without one.
     n_offered
-        How many of these the interest offers within the budget.
-    reasons
-        Why it would not be among the candidates: of ``no_interests``, ``seen``, ``unavailable``,
-        ``too_far``.
+        How many of these the interest may offer.
     """
 
     row: int
@@ -81,7 +81,6 @@ class Explanation:
     near_duplicate_of: int | None
     rank: int
     n_offered: int
-    reasons: tuple[str, ...]
 
 
 def explain(
@@ -90,10 +89,11 @@ def explain(
     embeddings: npt.NDArray[Any],
     pool: Bools,
     config: RetrievalConfig,
+    shares: Int64s,
     *,
     decay_per_day: float,
     representative: Representative = "medoid",
-    k: int = 100,
+    interest: int | None = None,
 ) -> Explanation:
     """Explain one item for one user; exact, looks at the whole pool.
 
@@ -103,10 +103,13 @@ def explain(
         float32 or float16 ``(n_rows, dim)``, unit length.
     pool
         bool ``(n_rows,)``: items that may be recommended.
+    shares
+        int64 ``(n_asked,)``: how many items each interest may offer, the most important first.
     decay_per_day
         As the record was built with.
-    k
-        Length of the list in question; a list longer than the budget raises it.
+    interest
+        Position of the interest that a list names for the item. Without one it is the nearest of those
+        that may offer it, or, where none may, the nearest that may be asked.
 
     Raises
     ------
@@ -118,14 +121,13 @@ def explain(
     everyone = np.arange(record.n_interests)
     queries = draw.query_vectors(record, everyone, embeddings, representative)
     similarities = _cosines(queries, embeddings, np.array([row], np.int32))[:, 0]
-    shares = _shares(record, config, k)
-    interest = int(similarities[: len(shares)].argmax()) if len(shares) else -1
     seen = np.unique(draw.seen_rows(record))
-    is_seen, available = bool(np.isin(row, seen)), bool(pool[row])
-    n_offered = int(shares[interest]) if interest >= 0 else 0
-    rank = (
-        _rank(queries[interest : interest + 1], row, embeddings, pool, seen, config) if interest >= 0 else 0
-    )
+    others = pool.copy()
+    if config.exclude_seen:
+        others[seen] = False
+    places = _Places(row, embeddings, np.flatnonzero(others).astype(np.int32))
+    if interest is None:
+        interest = _offering(queries, similarities, shares, places)
     order = np.argsort(-similarities, kind="stable").astype(np.int32)
     return Explanation(
         row=row,
@@ -133,65 +135,17 @@ def explain(
         similarities=similarities[order],
         interest=interest,
         actions=_actions_behind(record, row, embeddings, interest, decay_per_day),
-        seen=is_seen,
-        available=available,
-        near_duplicate_of=_near_duplicate(row, seen, embeddings, config.near_duplicate_cosine),
-        rank=rank,
-        n_offered=n_offered,
-        reasons=_reasons(interest, is_seen and config.exclude_seen, available, rank > n_offered),
+        seen=bool(np.isin(row, seen)),
+        available=bool(pool[row]),
+        near_duplicate_of=near_duplicate(row, seen, embeddings, config.near_duplicate_cosine),
+        rank=places.of(queries[interest]) if interest >= 0 else 0,
+        n_offered=int(shares[interest]) if 0 <= interest < len(shares) else 0,
     )
 
 
-def _reasons(interest: int, left_out_as_seen: bool, available: bool, too_far: bool) -> tuple[str, ...]:
-    flags = {
-        "no_interests": interest < 0,
-        "seen": left_out_as_seen,
-        "unavailable": not available,
-        "too_far": too_far,
-    }
-    return tuple(name for name, holds in flags.items() if holds)
-
-
-def _shares(record: UserRecord, config: RetrievalConfig, k: int) -> Any:
-    """Return the share of each interest that may be asked (when it is, for the sampled path)."""
-    budget = max(config.candidate_budget, k)
-    if config.mode == "budgeted":
-        return draw.proportional_shares(record.importances[: config.n_budgeted_interests], budget)
-    n_asked = min(config.n_interests, record.n_interests)
-    return np.repeat(draw.equal_shares(n_asked, budget)[:1], record.n_interests)
-
-
-def _cosines(queries: Float32s, embeddings: npt.NDArray[Any], rows: Int32s) -> Float32s:
-    """Return the published score of each query and row, float32 ``(n_queries, n_rows)``."""
-    scores = np.empty((len(queries), len(rows)), np.float32)
-    score_rows(queries, as_matrix(embeddings), np.tile(rows, (len(queries), 1)), scores)
-    return scores
-
-
-def _rank(
-    query: Float32s,
-    row: int,
-    embeddings: npt.NDArray[Any],
-    pool: Bools,
-    seen: Int32s,
-    config: RetrievalConfig,
-) -> int:
-    """Return the item's place among the available unseen items by score, smaller row first."""
-    may = pool.copy()
-    if config.exclude_seen:
-        may[seen] = False
-    others = np.flatnonzero(may).astype(np.int32)
-    item = np.array([row], np.int32)
-    own = order_keys(_cosines(query, embeddings, item), item[None])[0, 0]
-    n_before = 0
-    for start in range(0, len(others), BLOCK_ROWS):
-        block = others[start : start + BLOCK_ROWS]
-        n_before += int((order_keys(_cosines(query, embeddings, block), block[None]) > own).sum())
-    return n_before + 1
-
-
-def _near_duplicate(row: int, seen: Int32s, embeddings: npt.NDArray[Any], cosine: float) -> int | None:
-    others = seen[seen != row]
+def near_duplicate(row: int, rows: Int32s, embeddings: npt.NDArray[Any], cosine: float) -> int | None:
+    """Return the nearest of other items if it is a near-duplicate of one; None if none is."""
+    others = rows[rows != row]
     if not len(others):
         return None
     item = as_float32(embeddings, np.array([row], np.int32))
@@ -200,6 +154,39 @@ def _near_duplicate(row: int, seen: Int32s, embeddings: npt.NDArray[Any], cosine
     cosines = (vectors @ item[0]) / np.where(lengths > 0, lengths, 1)
     best = int(cosines.argmax())
     return int(others[best]) if cosines[best] >= cosine - COSINE_SLACK else None
+
+
+class _Places:
+    """An item's place among others by score, of equal ones the smaller row first."""
+
+    def __init__(self, row: int, embeddings: npt.NDArray[Any], others: Int32s) -> None:
+        self._item, self._embeddings, self._others = np.array([row], np.int32), embeddings, others
+
+    def of(self, query: Float32s, at_most: int | None = None) -> int:
+        """Return the place, from 1; 0 when it is beyond ``at_most``."""
+        queries, item = query[None], self._item
+        own = order_keys(_cosines(queries, self._embeddings, item), item[None])[0, 0]
+        n_before = 0
+        for start in range(0, len(self._others), BLOCK_ROWS):
+            block = self._others[start : start + BLOCK_ROWS]
+            keys = order_keys(_cosines(queries, self._embeddings, block), block[None])
+            n_before += int((keys > own).sum())
+            if at_most is not None and n_before >= at_most:
+                return 0
+        return n_before + 1
+
+
+def _offering(queries: Float32s, similarities: Float32s, shares: Int64s, places: _Places) -> int:
+    nearest_first = np.argsort(-similarities[: len(shares)], kind="stable").tolist()
+    offer = (i for i in nearest_first if places.of(queries[i], at_most=int(shares[i])))
+    return next(offer, nearest_first[0] if nearest_first else -1)
+
+
+def _cosines(queries: Float32s, embeddings: npt.NDArray[Any], rows: Int32s) -> Float32s:
+    """Return the published score of each query and row, float32 ``(n_queries, n_rows)``."""
+    scores = np.empty((len(queries), len(rows)), np.float32)
+    score_rows(queries, as_matrix(embeddings), np.tile(rows, (len(queries), 1)), scores)
+    return scores
 
 
 def _actions_behind(

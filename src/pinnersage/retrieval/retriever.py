@@ -102,6 +102,24 @@ class Retriever:
             rows, scores, turns = nearest_query(queries, self._matrix, rows)
         return Recommendations(rows, scores, asked[turns].astype(np.int32), taken.n_candidates)
 
+    def candidates(self, record: UserRecord, k: int, *, seed: int = 0) -> Recommendations:
+        """Return all that a list of ``k`` is chosen from, as configured: the budget, or a wider set."""
+        if self.config.mode == "balanced":
+            n_interests = self.config.n_balanced_interests
+            return self.recommend(record, self._n_wide(k), mode="budgeted", n_interests=n_interests)
+        return self.recommend(record, max(k, self.config.candidate_budget), seed=seed)
+
+    def shares(
+        self, record: UserRecord, k: int, *, mode: RecommendMode | None = None, n_interests: int | None = None
+    ) -> Int64s:
+        """Return how many items each interest may offer to a list of ``k``, most important first.
+
+        Those behind them may offer none. ``sampled`` may draw any, and they offer so many when drawn.
+        """
+        mode = mode or self.config.mode
+        shares = self._plan(record, k, 0, mode, n_interests)[1]
+        return np.repeat(shares[:1], record.n_interests) if mode == "sampled" else shares
+
     def neighbors(self, row: int, k: int) -> tuple[Int32s, Float32s]:
         """Return ``(rows, scores)`` of the items most similar to an item.
 

@@ -115,6 +115,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "a recommendable item": {
             "user_id": "u42",
             "item_id": "i12",
+            "rank": 7,
             "score": 0.93,
             "interest": "i7",
             "rank_in_interest": 3,
@@ -124,6 +125,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "seen": False,
             "available": True,
             "near_duplicate_of_seen": None,
+            "near_duplicate_in_list": None,
             "actions": [_ACTION | {"similarity": 0.93, "decayed_weight": 0.99, "contribution": 0.9207}],
             "interests": [{"medoid_item_id": "i7", "similarity": 0.93, "share": 0.8}],
         }

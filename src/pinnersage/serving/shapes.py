@@ -195,15 +195,31 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
 
     user_id: Id
     item_id: Id
-    score: float | None
-    interest: Annotated[Id | None, Meta(description="Medoid item of the nearest interest.")]
-    rank_in_interest: Annotated[int | None, Meta(description="Null beyond the ``n_offered`` it may offer.")]
-    n_offered: int
-    recommendable: bool
-    reasons: list[str]
+    rank: Annotated[int | None, Meta(description="In the list of 100 that the user gets; null if not in it.")]
+    score: Annotated[float | None, Meta(description="Cosine with the interest.")]
+    interest: Annotated[Id | None, Meta(description="Medoid item of the interest that speaks for it.")]
+    rank_in_interest: Annotated[
+        int | None, Meta(description="Its place among the items not seen that are nearest to the interest.")
+    ]
+    n_offered: Annotated[int, Meta(description="How many of these the interest may offer.")]
+    recommendable: Annotated[bool, Meta(description="Whether it is among those the list is chosen from.")]
+    reasons: list[
+        Literal[
+            "no_interests",
+            "seen",
+            "unavailable",
+            "muted",
+            "near_duplicate",
+            "too_far",
+            "missed",
+        ]
+    ]
     seen: bool
     available: bool
     near_duplicate_of_seen: Id | None
+    near_duplicate_in_list: Annotated[
+        Id | None, Meta(description="Another item of the list that is nearly the same.")
+    ]
     actions: list[ActionBehind]
     interests: list[Similarity]
     ranking: Annotated[Ranking | None, Meta(description="With a ranker only.")] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shutil
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ import pyarrow as pa
 import pytest
 from litestar.testing import TestClient
 from tests.serving.conftest import action_table, item_table
-from tests.serving.page.world import HOSTILE_TITLE, NOW_MS, ODD_USER
+from tests.serving.page.world import HOSTILE_TITLE, NOW_MS, ODD_USER, build_world
 
 from pinnersage import PinnerSage
 from pinnersage.errors import UsageError
 from pinnersage.model.live import LiveModel
+from pinnersage.retrieval.words import FEATURE_WORDS
 from pinnersage.serving.app import create_app
 from pinnersage.serving.keys import KeyRing, add_key
 from pinnersage.serving.page import Page
@@ -226,11 +228,28 @@ def test_a_session_groups_by_what_was_picked_and_keeps_nothing(client: Client) -
 def test_an_item_says_why_it_is_for_a_user(client: Client) -> None:
     first = client.get("/v1/users/ada/recommendations", params={"k": 1}).json()["items"][0]["item_id"]
     shown = text(client, f"/items/{first}?user=ada")
-    assert "It may be recommended" in shown
+    assert "It is <strong>number 1</strong> of 100 recommended, because of" in shown
     assert "Actions that speak for it" in shown
+    assert "second stage" not in shown
     seen = acted(client, "ada")[0][0]
     assert "the user has acted on it already" in text(client, f"/items/{seen}?user=ada")
     assert "Actions that speak" not in text(client, f"/items/{first}?user=nobody-yet")
+
+
+def test_an_item_says_what_a_second_stage_adds_up(tmp_path: Path) -> None:
+    trees = {"fit_ranker": True, "horizon_days": 7, "n_trees": 10, "min_leaf_rows": 5}
+    with client_of(build_world(tmp_path / "model", **trees)) as ranked:
+        first = ranked.get("/v1/users/ada/recommendations?k=1").json()["items"][0]["item_id"]
+        told = ranked.get(f"/v1/users/ada/explanations/{first}").json()["ranking"]
+        shown = text(ranked, f"/items/{first}?user=ada")
+        assert "What the second stage adds up" in shown
+        assert f"log-odds, number 1 of {told['n_candidates']} candidates" in shown
+        rows = re.findall(r"<span>([^<]*)</span> <b>([+\u2212][0-9.]+)</b>", shown)
+        numbers = [float(number.replace("\N{MINUS SIGN}", "-")) for _, number in rows]
+        assert numbers[-1] == pytest.approx(told["score"], abs=0.006)
+        assert sum(numbers[:-1]) == pytest.approx(numbers[-1], abs=0.006 * len(numbers))
+        largest = next(iter(told["contributions"]))
+        assert rows[0][0] == html.escape(FEATURE_WORDS[largest]).replace("&#x27;", "&#39;")
 
 
 @pytest.mark.parametrize("mode", ["sampled", "budgeted", "balanced", "ranked", "no-such-mode"])

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
@@ -122,10 +123,10 @@ def action_table() -> pa.Table:
     return pa.table({"user_id": users, "item_id": items, "timestamp": times, "action": kinds})
 
 
-def build_world(path: Path, items: pa.Table | None = None) -> Path:
+def build_world(path: Path, items: pa.Table | None = None, **settings: Any) -> Path:
     """Build the model of this world as of a fixed moment and return its directory."""
     table = item_table() if items is None else items
-    PinnerSage.build(table, action_table(), path=path, now=NOW_MS).close()
+    PinnerSage.build(table, action_table(), path=path, now=NOW_MS, **settings).close()
     return path
 
 

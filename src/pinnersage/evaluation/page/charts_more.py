@@ -9,6 +9,7 @@ from pinnersage.evaluation.page.figures import Figure
 from pinnersage.evaluation.page.gains import Gains
 from pinnersage.evaluation.page.summary import Summary
 from pinnersage.evaluation.page.words import budget_name, slice_name
+from pinnersage.retrieval.words import FEATURE_WORDS
 
 RANK_SHARES = {
     "importance_share": "Share of importance",
@@ -73,7 +74,10 @@ def ranker_plot(gains: Gains) -> Plot:
 def gain_table(gains: Gains) -> Table:
     """Return all features of a second stage with their share of the gain."""
     cells = cells_of([Figure(value=feature.gain) for feature in gains.features])
-    rows = [Row(feature.feature, [cell]) for feature, cell in zip(gains.features, cells, strict=True)]
+    rows = [
+        Row(feature.feature, [cell], note=FEATURE_WORDS.get(feature.feature, ""))
+        for feature, cell in zip(gains.features, cells, strict=True)
+    ]
     return Table(f"Gain by feature: {gains.arm}, {_lists_of(gains)}", "Feature", ["Share of the gain"], rows)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from pinnersage._ids import ItemId
 from pinnersage.errors import UserNotFoundError
+from pinnersage.retrieval.explain import LIST_LENGTH
+from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.words import ms_of
@@ -15,12 +17,7 @@ from pinnersage.serving.page.words import ms_of
 N_NEIGHBORS = 24
 _N_BEHIND, _N_NEAREST = 8, 8
 _SHOWN_ELSEWHERE = ("item_id", "title", "image_url", "url")
-REASONS = {
-    "no_interests": "nothing of this user is in the window",
-    "seen": "the user has acted on it already",
-    "unavailable": "it is not available",
-    "too_far": "more other items are nearer to the interest than are offered",
-}
+_N_ADDED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +30,40 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondStage:
+    """What a ranker makes of an item.
+
+    Attributes
+    ----------
+    place, n_candidates
+        Where it stands among the candidates, from 1; 0 when it is none of them.
+    sources
+        What made it a candidate, in words.
+    added
+        Feature in words and what it adds to the score, in log-odds, largest size first.
+    rest, expected, score
+        What all else adds, what any candidate begins with, and the sum of all.
+    """
+
+    place: int
+    n_candidates: int
+    sources: Sequence[str]
+    added: Sequence[tuple[str, float]]
+    rest: float
+    expected: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """Why an item would, or would not, be recommended to a user.
 
     Attributes
     ----------
+    place
+        Where it stands in the list of ``LIST_LENGTH`` that the user gets; None when it is not in it.
     interest
-        Position of the interest it is nearest to, and its medoid; None without interests.
+        Position of the interest that speaks for it, and its medoid; None without interests.
     similarities
         Position, medoid and cosine of the nearest interests.
     n_farther
@@ -48,9 +72,14 @@ class Why:
         Those that speak for it most.
     reasons
         What speaks against it.
+    twin
+        Another item of the list that is nearly the same.
+    second_stage
+        With a ranker.
     """
 
     user_id: str
+    place: int | None
     interest: tuple[int, Tile] | None
     similarities: Sequence[tuple[int, Tile, float]]
     n_farther: int
@@ -58,6 +87,8 @@ class Why:
     n_offered: int
     actions: Sequence[Behind]
     reasons: Sequence[str]
+    twin: Tile | None
+    second_stage: SecondStage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +107,8 @@ class ItemView:
         Nearest first, with their cosine.
     why
         For a user; None without one.
+    n_listed
+        Length of the list that it speaks of.
     """
 
     tile: Tile
@@ -83,6 +116,7 @@ class ItemView:
     attributes: Sequence[tuple[str, Any]]
     neighbors: Sequence[tuple[Tile, float]]
     why: Why | None
+    n_listed: int = LIST_LENGTH
 
 
 def item_view(backend: Backend, tiles: Tiles, item_id: ItemId, user_id: str | None) -> ItemView:
@@ -113,17 +147,34 @@ def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why |
         return None
     positions = {interest["medoid_item_id"]: n for n, interest in enumerate(interests)}
     behind = told["actions"][:_N_BEHIND]
-    shown = tiles.of([*positions, *(action["item_id"] for action in behind)])
-    nearest = told["interest"]
+    nearest, twin = told["interest"], told["near_duplicate_in_list"]
+    twins = [] if twin is None else [twin]
+    shown = tiles.of([*positions, *twins, *(action["item_id"] for action in behind)])
     return Why(
         user_id=user_id,
+        place=told["rank"],
         interest=(positions[nearest], shown[nearest]) if nearest in positions else None,
         similarities=_similarities(told, positions, shown)[:_N_NEAREST],
         n_farther=max(0, len(positions) - _N_NEAREST),
         rank=told["rank_in_interest"],
         n_offered=told["n_offered"],
         actions=[Behind(shown[a["item_id"]], ms_of(a["timestamp"]), a["similarity"]) for a in behind],
-        reasons=[REASONS.get(reason, reason) for reason in told["reasons"]],
+        reasons=[REASON_WORDS.get(reason, reason) for reason in told["reasons"]],
+        twin=shown[twin] if twin is not None else None,
+        second_stage=_second_stage(told["ranking"]) if "ranking" in told else None,
+    )
+
+
+def _second_stage(ranking: Answer) -> SecondStage:
+    added = [(FEATURE_WORDS[name], value) for name, value in ranking["contributions"].items()][:_N_ADDED]
+    return SecondStage(
+        place=ranking["rank"],
+        n_candidates=ranking["n_candidates"],
+        sources=[SOURCE_WORDS[source] for source in ranking["sources"]],
+        added=added,
+        rest=ranking["score"] - ranking["expected"] - sum(value for _, value in added),
+        expected=ranking["expected"],
+        score=ranking["score"],
     )
 
 

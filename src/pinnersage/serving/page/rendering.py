@@ -50,7 +50,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         name: getattr(words, name)
-        for name in ("day", "day_and_time", "ago", "percent", "size", "duration", "letters")
+        for name in ("day", "day_and_time", "ago", "percent", "size", "duration", "letters", "signed")
     }
     made.globals |= {
         "asset": asset_link, "count": words.count, "user_link": links.user_link,

@@ -75,6 +75,17 @@ def percent(share: float) -> str:
     return "< 1 %" if 0 < share < 0.01 else f"{share * 100:.0f} %"
 
 
+def signed(number: float) -> str:
+    """Return a number with its sign.
+
+    Examples
+    --------
+    >>> [signed(number) for number in (1.234, -0.5, 0.001)]
+    ['+1.23', '\N{MINUS SIGN}0.50', '+0.00']
+    """
+    return f"{number:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
 def count(n: int, one: str, many: str | None = None) -> str:
     """Return a number with its noun.
 
