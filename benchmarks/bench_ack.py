@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from common import NOW_MS, measure_and_keep
-from http_load import Load, Served, _loop, bare, get, open_loop, post, served
+from http_load import ROUNDS, Load, Served, _loop, bare, get, middle_round, open_loop, post, served
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, IndexConfig
 from pinnersage.streaming.events import NewAction
@@ -32,7 +32,6 @@ from served_world import draw, write_tables
 
 LOADS = ((500, 1), (1_000, 1), (2_000, 10), (2_000, 1))
 """Actions a second, and how many of them to a request."""
-ROUNDS = 3
 BACKGROUND_PER_S = 500
 
 
@@ -55,12 +54,6 @@ def acknowledged(at: Served, made: list[bytes], rate_per_s: int, size: int) -> d
     load = open_loop(at.port, lambda i: made[i], rate_per_s / size, len(made))
     used_ms = (at.cpu_s() - cpu_s) * 1e3
     return load.told() | {"cpu_ms_per_action": round(used_ms / (len(made) * size), 3)}
-
-
-def told(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the middle round by its 99th percentile, and the percentiles of all."""
-    by_p99 = sorted(rounds, key=lambda one: float(one["p99_ms"]))
-    return by_p99[len(rounds) // 2] | {"p99_ms_of_rounds": [one["p99_ms"] for one in by_p99]}
 
 
 async def _answer(reader: asyncio.StreamReader) -> Any:
@@ -130,7 +123,7 @@ def run(quick: bool = False) -> dict[str, Any]:
                     with_nothing.append(acknowledged(server, made, rate, size))
                     with_service.append(acknowledged(service, made, rate, size))
                 name = f"ack_{rate}_actions_per_s_{size}_per_request"
-                figures[name] = told(with_service) | {"bare": told(with_nothing)}
+                figures[name] = middle_round(with_service) | {"bare": middle_round(with_nothing)}
             others = requests(BACKGROUND_PER_S * (2 if quick else 20), n_users, n_items, 60)
             figures["visible"] = visible(service.port, n_visible, n_users, others)
     about = {"n_users": n_users, "n_actions_per_user": n_actions, "n_items": n_items, "dim": 256}

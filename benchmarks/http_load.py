@@ -27,6 +27,7 @@ import numpy as np
 COMMAND = "from pinnersage.cli.app import main; main()"
 ALL_CORES = os.sched_getaffinity(0)
 MakeRequest = Callable[[int], bytes]
+ROUNDS = 3
 
 
 @dataclass
@@ -136,6 +137,12 @@ def post(path: str, body: Any) -> bytes:
 def open_loop(port: int, make: MakeRequest, rate_per_s: float, n: int, n_connections: int = 64) -> Load:
     """Send ``n`` requests, due ``rate_per_s`` a second."""
     return asyncio.run(_loop(port, make, n, n_connections, 1 / rate_per_s))
+
+
+def middle_round(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the middle of some loads by its 99th percentile, and the percentiles of all."""
+    by_p99 = sorted(rounds, key=lambda one: float(one["p99_ms"]))
+    return by_p99[len(rounds) // 2] | {"p99_ms_of_rounds": [one["p99_ms"] for one in by_p99]}
 
 
 def closed_loop(port: int, make: MakeRequest, n: int, n_connections: int = 16) -> Load:
