@@ -15,7 +15,7 @@
     └── UnavailableError           try again later, or free a resource exit 5   HTTP 503
         ├── BuildInProgressError   another build holds the directory
         ├── StorageFullError       the disk or the memory map is full
-        └── WouldWaitError         the answer has to wait, and the caller said that it may not
+        └── WouldWaitError         the answer has to wait or takes long, and may not
 
 A message says what was expected, what came, and what to do about it.
 """
@@ -86,7 +86,7 @@ class StorageFullError(UnavailableError):
 
 
 class WouldWaitError(UnavailableError):
-    """The answer has to wait for a lock or for files to be opened; ask where a call may wait."""
+    """The answer has to wait for a lock or for files, or takes long; ask where a call may wait."""
 
 
 def install_command(extra: str) -> str:

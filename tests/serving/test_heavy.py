@@ -23,6 +23,7 @@ from pinnersage.serving.app import create_app
 from pinnersage.serving.connections import server_options
 from pinnersage.serving.page import Page
 from pinnersage.serving.settings import ServiceSettings
+from pinnersage.streaming.events import NewAction
 
 PATH = "/v1/recommendations"
 
@@ -52,7 +53,9 @@ class HeldBack:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def recommend(self, user_id: Any, k: int = 100, **options: Any) -> Kept:
+    def recommend(self, user_id: Any, k: int = 100, *, may_wait: bool = True, **options: Any) -> Any:
+        if not may_wait:  # Where requests are taken: what is held back here would hold back all.
+            return self.model.recommend(user_id, k, may_wait=False, **options)
         self.begun.append(user_id)
         assert self.let_go.wait(60)
         answer = Kept(self.model.recommend(user_id, k, **options))
@@ -79,11 +82,12 @@ class Served:
         self.model, self.url = model, url
         self.client = httpx.Client(base_url=url, timeout=60)
 
-    def later(self, body: Any) -> Callable[[], httpx.Response]:
-        """Send a request of lists beside the test; what is returned waits for the answer."""
+    def later(self, body: Any = None, path: str = PATH) -> Callable[[], httpx.Response]:
+        """Send a request beside the test, one of lists with a body; what is returned waits for the answer."""
         found: list[httpx.Response] = []
+        method = "GET" if body is None else "POST"
         asker = threading.Thread(
-            target=lambda: found.append(httpx.post(self.url + PATH, json=body, timeout=60))
+            target=lambda: found.append(httpx.request(method, self.url + path, json=body, timeout=60))
         )
         asker.start()
 
@@ -179,6 +183,25 @@ def test_when_its_client_is_gone_a_request_begins_no_further_list(directory: Pat
         assert patient().status_code == 200
         assert service.client.post(PATH, json={"user_ids": ["u9"]}).status_code == 200
         assert service.model.begun == ["u7", "u8", "u9"]
+
+
+@pytest.mark.parametrize(("n_actions", "k"), [(1_001, 20), (101, 1_000)])
+def test_a_list_that_takes_long_holds_up_no_other_request(directory: Path, n_actions: int, k: int) -> None:
+    """Only what is made beside the requests is held back here, and counted as begun."""
+    with served(directory) as service:
+        newest_ms = service.model.model.opened().now_ms
+        user = f"busy-{k}"
+        service.model.model.add_actions(
+            [NewAction(user, f"i{n % 30:02d}", newest_ms - n * 1_000, "view") for n in range(n_actions)]
+        )
+        path = "/v1/users/{}/recommendations?k={}&mode={}"
+        answer = service.later(path=path.format(user, k, "balanced"))
+        service.until(lambda: service.model.begun == [user])
+        assert service.client.get(path.format("u1", 100, "balanced")).json()["items"]
+        assert service.client.get(path.format(user, k, "budgeted")).json()["items"]
+        assert service.model.begun == [user]
+        service.model.let_go.set()
+        assert answer().json()["items"] == service.model.model.recommend(user, k, mode="balanced")["items"]
 
 
 def test_a_request_that_began_stops_when_its_client_goes(directory: Path) -> None:

@@ -14,7 +14,7 @@ from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
-from pinnersage.errors import UserNotFoundError
+from pinnersage.errors import UserNotFoundError, WouldWaitError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
@@ -23,12 +23,15 @@ from pinnersage.model.exporting import exported_actions, exported_entry, exporte
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, Preferences, chosen_record, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
+from pinnersage.retrieval.explain import LIST_LENGTH
 from pinnersage.streaming.entries import ActionEntry, action_entry
 from pinnersage.streaming.events import NewAction
 from pinnersage.streaming.folding import Known, State, fold
 from pinnersage.streaming.journal import Journal
 
 _SESSION = "session"
+_LONG = 100_000
+"""Items of a list times actions of the user: some 20 ms for a list that looks at every action."""
 
 
 class Answering(ABC):
@@ -88,10 +91,17 @@ class Answering(ABC):
 
         Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
         window gets what an unknown one does, but for what they have seen.
+
+        Raises
+        ------
+        WouldWaitError
+            The list has to wait, or takes long, and may not.
         """
         began_s = time.perf_counter()
         opened, held = self.opened_for(user_id, may_wait=may_wait)
         known, record = opened.user_of(user_id), opened.record(user_id)
+        if not may_wait and _takes_long(opened, record, k, mode):
+            raise WouldWaitError("the list takes long: ask where others need not wait for it")
         if not record.n_interests:
             return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
@@ -266,6 +276,11 @@ class Answering(ABC):
         answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
         self.observe("retrieve", time.perf_counter() - began_s)
         return answer
+
+
+def _takes_long(opened: OpenedGeneration, record: UserRecord, k: int, mode: RecommendMode | None) -> bool:
+    looks_at_all = opened.mode_of(mode) in ("balanced", "ranked")
+    return looks_at_all and max(k, LIST_LENGTH) * len(record.item_rows) > _LONG
 
 
 def _session_record(

@@ -143,7 +143,7 @@ def _list_without(
 ) -> tuple[UserRecord, Recommendations]:
     """Return the record without some interests, and the list it gets; what stands in it is about that."""
     mode, n, seed = request.mode, request.interests, seed_of_user(request.seed, user_id)
-    drawn = mode or (opened.config.retrieval.mode if opened.ranked is None else "ranked")
+    drawn = opened.mode_of(mode)
     if drawn == "sampled":
         wanted = opened.config.retrieval.n_interests if n is None else n
         asked = sample_others(record.importances, wanted, seed, left_out)

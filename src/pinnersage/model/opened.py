@@ -192,6 +192,10 @@ class OpenedGeneration:
                 raise UnavailableError("items were put since this model was opened: open it again")
             self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
+    def mode_of(self, mode: RecommendMode | None) -> RecommendMode:
+        """Return how a list is made that is asked for in ``mode``, or in none."""
+        return mode or (self.config.retrieval.mode if self.ranked is None else "ranked")
+
     def recommend(
         self,
         record: UserRecord,
