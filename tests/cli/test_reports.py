@@ -78,7 +78,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         "seen": False,
         "available": True,
         "near_duplicate_of_seen": None,
-        "near_duplicate_in_list": None,
+        "near_duplicate_instead": None,
         "actions": actions,
         "interests": [{"medoid_item_id": "m", "similarity": 0.875, "share": 1.0}],
     }
@@ -123,10 +123,10 @@ def test_a_candidate_beyond_the_list_or_the_share_of_its_interest_is_told_so() -
     assert "Title i is number 4 of the list of user u." in text
 
 
-def test_a_twin_in_the_list_is_named() -> None:
-    told = answer(recommendable=False, reasons=["near_duplicate"], near_duplicate_in_list="t")
+def test_a_twin_that_comes_before_is_named() -> None:
+    told = answer(recommendable=False, reasons=["near_duplicate"], near_duplicate_instead="t")
     text = drawn(explanation(told, title_of))
-    assert "the list holds an item that is nearly the same" in text
+    assert "an item that is nearly the same comes before it" in text
     assert "near-duplicate of Title t" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import pytest
 from pinnersage import PinnerSage
 from pinnersage.config import MS_PER_DAY
 from pinnersage.model.live import LiveModel
+from pinnersage.retrieval.exact import ExactIndex
+from pinnersage.retrieval.retriever import Retriever
+from pinnersage.streaming.events import NewAction
 from pinnersage.testing.index import clustered
 
 N_ITEMS, N_USERS, START_MS = 600, 12, 1_700_000_000_000
@@ -47,6 +51,20 @@ def tables() -> tuple[pa.Table, pa.Table]:
     )
 
 
+class Forgetful(ExactIndex):
+    """An index that never finds one of its items."""
+
+    def __init__(self, items: Any, missed: int) -> None:
+        super().__init__(items)
+        self._missed = missed
+
+    def search(self, *asked: Any, **options: Any) -> tuple[Any, Any]:
+        scores, rows = super().search(*asked, **options)
+        last = np.argsort(rows == self._missed, axis=1, kind="stable")
+        rows = np.where(rows == self._missed, -1, rows)
+        return np.take_along_axis(scores, last, axis=1), np.take_along_axis(rows, last, axis=1)
+
+
 @pytest.fixture(scope="module", params=list(SETTINGS))
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp(request.param) / "model"
@@ -68,8 +86,9 @@ def test_the_place_and_the_reasons_are_those_of_the_lists(built: Path) -> None:
                 assert ("seen" in told["reasons"]) == (item in seen)
                 if item in listed:
                     assert (told["reasons"], told["interest"]) == ([], listed[item]["interest"])
-                if told["near_duplicate_in_list"] is not None:
-                    twin = told["near_duplicate_in_list"]
+                if told["near_duplicate_instead"] is not None:
+                    twin = told["near_duplicate_instead"]
+                    assert model.explain(user, twin)["reasons"] == []
                     assert vectors()[twin] @ vectors()[item] >= NEAR_DUPLICATE - 1e-5
                 for reason in told["reasons"]:
                     n_told[reason] += 1
@@ -104,7 +123,90 @@ def test_a_twin_of_what_is_listed_is_no_candidate_and_the_twin_is_named(built: P
                     told = model.explain(user, other)
                     if told["reasons"] != ["seen"]:
                         assert told["reasons"] == ["near_duplicate"]
-                        assert told["near_duplicate_in_list"] == one
+                        assert told["near_duplicate_instead"] == one
+
+
+def test_a_twin_that_comes_before_is_named_also_when_it_is_not_in_the_list(
+    built: Path, tmp_path: Path
+) -> None:
+    with LiveModel(shutil.copytree(built, tmp_path / "model")) as live:
+        told = {item: live.explain(4, item) for item in range(0, N_ITEMS, 2)}
+        listed = next(item for item, one in told.items() if one["rank"])
+        beyond = [item for item, one in told.items() if one["recommendable"] and not one["rank"]]
+        for number, item in enumerate([listed, *beyond[:1]]):
+            live.put_item(1_000 + number, vectors()[item].tolist())
+            copy = live.explain(4, 1_000 + number)
+            if item != listed and ("ranking" in copy or copy["recommendable"]):
+                continue  # To a ranker it is new, and an interest that is not drawn keeps nothing out.
+            assert (copy["reasons"], copy["near_duplicate_instead"]) == (["near_duplicate"], item)
+        assert live.explain(4, 1_000)["reasons"] == ["near_duplicate"]
+
+
+def test_with_all_interests_muted_whatever_would_come_does_not_because_of_that(
+    built: Path, tmp_path: Path
+) -> None:
+    with LiveModel(shutil.copytree(built, tmp_path / "model")) as live:
+        before = {item: live.explain(4, item) for item in range(0, N_ITEMS, 5)}
+        for interest in live.interests(4)["interests"]:
+            live.set_preference(4, interest["medoid_item_id"], "muted")
+        listed = {item["item_id"]: item["rank"] for item in live.recommend(4, 100)["items"]}
+        n_muted = 0
+        for item, was in before.items():
+            told = live.explain(4, item)
+            assert told["rank"] == listed.get(item)
+            assert "no_interests" not in told["reasons"]
+            assert len(told["interests"]) == len(was["interests"])
+            if was["reasons"]:
+                assert told["reasons"] in (was["reasons"], [])
+            elif item not in listed and "ranking" not in told:
+                n_muted += told["reasons"] == ["muted"]
+                assert told["reasons"] == ["muted"]
+        assert n_muted or listed
+
+
+def test_beside_a_pinned_interest_others_may_still_be_drawn(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"mode": "sampled", "n_interests": 2, "candidate_budget": 90}
+    PinnerSage.build(*tables(), path=tmp_path / "model", **settings).close()
+    with LiveModel(tmp_path / "model") as live:
+        live.set_preference(0, live.interests(0)["interests"][-1]["medoid_item_id"], "pinned")
+        offered, n_others = 45, 0  # Of 90 by each of two.
+        for item in range(0, N_ITEMS, 2):
+            told = live.explain(0, item)
+            if told["rank_in_interest"] <= offered and not told["seen"] and item != GONE:
+                assert told["reasons"] in ([], ["near_duplicate"]), item
+                n_others += told["rank"] is None
+        assert n_others > 0
+
+
+def test_who_has_nothing_in_the_window_gets_popular_items_and_is_told_so(built: Path, tmp_path: Path) -> None:
+    with LiveModel(shutil.copytree(built, tmp_path / "model")) as live:
+        old_ms = live.opened().now_ms - 400 * MS_PER_DAY
+        live.add_actions([NewAction(77, item, old_ms + item, "view") for item in (20, 21)])
+        listed = {item["item_id"]: item["rank"] for item in live.recommend(77, 100)["items"]}
+        for item in range(0, N_ITEMS, 5):
+            told = live.explain(77, item)
+            assert (told["rank"], "ranking" in told) == (listed.get(item), False)
+            assert told["recommendable"] == (item in listed)
+        assert live.explain(77, 20)["reasons"] == ["no_interests", "seen"]
+        assert live.explain(77, GONE)["reasons"] == ["no_interests", "unavailable"]
+    with PinnerSage.open(tmp_path / "model") as model:
+        listed = {item["item_id"]: item["rank"] for item in model.recommend_dict(77, 100)["items"]}
+        for item in range(0, N_ITEMS, 5):
+            told = model.explain(77, item)
+            assert told["rank"] == listed.get(item)
+            assert not (told["reasons"] and item in listed)
+
+
+def test_what_an_approximate_index_did_not_find_is_said_to_be_missed(tmp_path: Path) -> None:
+    PinnerSage.build(*tables(), path=tmp_path / "model", mode="budgeted", candidate_budget=90).close()
+    with LiveModel(tmp_path / "model") as live:
+        first = live.recommend(0, 1)["items"][0]["item_id"]
+        opened = live.opened()
+        items, pool, config = opened.items.embeddings, opened.items.pool, opened.config.retrieval
+        opened.retriever = Retriever(Forgetful(items, first), items, pool, config)
+        told = live.explain(0, first)
+        assert (told["reasons"], told["rank"]) == (["missed"], None)
+        assert first not in {item["item_id"] for item in live.recommend(0, 100)["items"]}
 
 
 def test_a_muted_interest_is_named_as_the_reason_and_a_pinned_one_speaks(built: Path) -> None:

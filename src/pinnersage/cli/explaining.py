@@ -20,8 +20,8 @@ def explanation(answer: Answer, title_of: TitleOf) -> Group:
     if answer["near_duplicate_of_seen"] is not None:
         twin = title_of(answer["near_duplicate_of_seen"])
         parts.append(Text(f"It is a near-duplicate of {twin}, which the user acted on."))
-    if answer["near_duplicate_in_list"] is not None:
-        parts.append(Text(f"It is a near-duplicate of {title_of(answer['near_duplicate_in_list'])}."))
+    if answer["near_duplicate_instead"] is not None:
+        parts.append(Text(f"It is a near-duplicate of {title_of(answer['near_duplicate_instead'])}."))
     if answer["actions"]:
         parts += [Text("\nThe actions behind it", style="bold"), _actions(answer, title_of)]
     if answer["interests"]:
@@ -45,15 +45,16 @@ def _verdict(answer: Answer, title_of: TitleOf) -> Text:
     if answer["interest"] is None:
         return Text.assemble(item, lead, ".")
     interest = (title_of(answer["interest"]), "cyan")
-    place = f"number {answer['rank_in_interest']} of the {answer['n_offered']} it may offer"
-    near = f" (cosine {answer['score']:.2f}{_beyond(answer) or f', {place}'})."
+    near = f" (cosine {answer['score']:.2f}, {_nearness(answer)})."
     return Text.assemble(item, lead, ", for the interest ", interest, near)
 
 
-def _beyond(answer: Answer) -> str:
-    """Return the item's place by nearness where another source, or another interest, brought it in."""
-    is_offered = answer["rank_in_interest"] <= answer["n_offered"]
-    return "" if is_offered else f", where {answer['rank_in_interest'] - 1} are nearer"
+def _nearness(answer: Answer) -> str:
+    """Return the item's place by nearness; it may be beyond what the interest offers, and come otherwise."""
+    place, n_offered = answer["rank_in_interest"], answer["n_offered"]
+    if place <= n_offered:
+        return f"number {place} of the {n_offered} it may offer"
+    return f"where {place - 1} are nearer" if place > 1 else "where it is the nearest"
 
 
 def _actions(answer: Answer, title_of: TitleOf) -> Table:

@@ -30,8 +30,8 @@ from pinnersage.streaming.folding import Known, State, fold
 from pinnersage.streaming.journal import Journal
 
 _SESSION = "session"
-_LONG = 100_000
-"""Items of a list times actions of the user: some 20 ms for a list that looks at every action."""
+_LONG = 800_000
+"""Candidates of a list times actions of the user: some 20 ms for one that looks at every pair of them."""
 
 
 class Answering(ABC):
@@ -183,7 +183,9 @@ class Answering(ABC):
         """Return which interest speaks for an item, the actions behind it, and what speaks against."""
         opened, kept = self.opened_for(user_id)
         known, record = opened.user_of(user_id), opened.record(user_id)
-        return explained(opened, known, record, opened.row_of(item_id), kept)
+        row = opened.row_of(item_id)
+        popular = None if record.n_interests else opened.popular_first(LIST_LENGTH, seen_rows(record))[0]
+        return explained(opened, known, record, row, kept, popular)
 
     def export(self, user_id: UserId) -> answers.Answer:
         """Return everything held of a user.
@@ -279,8 +281,8 @@ class Answering(ABC):
 
 
 def _takes_long(opened: OpenedGeneration, record: UserRecord, k: int, mode: RecommendMode | None) -> bool:
-    looks_at_all = opened.mode_of(mode) in ("balanced", "ranked")
-    return looks_at_all and max(k, LIST_LENGTH) * len(record.item_rows) > _LONG
+    by = {"balanced": opened.retriever, "ranked": opened.ranked}.get(opened.mode_of(mode))
+    return by is not None and by.n_wide(k) * len(record.item_rows) > _LONG
 
 
 def _session_record(

@@ -103,7 +103,7 @@ def explain_answer(
     rank
         Place in the list; None when it is not in it.
     twin
-        Another item of the list that is a near-duplicate of it.
+        A near-duplicate of it that the list has, or may have, instead.
     reasons
         Why it cannot be in the list.
     """
@@ -122,7 +122,7 @@ def explain_answer(
         "seen": found.seen,
         "available": found.available,
         "near_duplicate_of_seen": None if own is None else vocabulary.id_of(own),
-        "near_duplicate_in_list": None if twin is None else vocabulary.id_of(twin),
+        "near_duplicate_instead": None if twin is None else vocabulary.id_of(twin),
         "actions": [_action_answer(action, vocabulary, kinds) for action in found.actions],
     }
 

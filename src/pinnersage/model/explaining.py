@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +33,12 @@ class _Told(NamedTuple):
 
 
 def explained(
-    opened: OpenedGeneration, user_id: UserId, record: UserRecord, row: int, kept: Kept | None = None
+    opened: OpenedGeneration,
+    user_id: UserId,
+    record: UserRecord,
+    row: int,
+    kept: Kept | None = None,
+    popular_rows: Int32s | None = None,
 ) -> answers.Answer:
     """Return why an item is, or is not, in the list of a user, and the actions behind it.
 
@@ -42,6 +48,8 @@ def explained(
         Of the user, whole.
     kept
         Their preferences: a muted interest speaks for nothing, and the answer says so.
+    popular_rows
+        The list of a user without interests, where it is another than the model makes of the record.
 
     Raises
     ------
@@ -52,12 +60,13 @@ def explained(
     told = whole = _told(opened, Chosen(record, _NO_INTERESTS), row, seed)
     if kept:
         preferences = Preferences(kept, record, opened)
-        told = _told(opened, chosen_record(opened, record, preferences, None, None, seed), row, seed)
-        is_muted = preferences.of(whole.found.interest) == "muted"
-        if told.reasons and not whole.reasons and is_muted:
-            told = told._replace(reasons=("muted",))
-    if not record.n_interests:  # They get what is popular.
-        told = told._replace(rank=None, reasons=("no_interests",))
+        asked = _told(opened, chosen_record(opened, record, preferences, None, None, seed), row, seed)
+        told = _as_preferred(opened, asked, whole, preferences)
+    if not record.n_interests and popular_rows is not None:
+        rank = _place(popular_rows, row)
+        others = (reason for reason in _barring(told.reasons) if reason != "no_interests")
+        reasons = () if rank else ("no_interests", *others)
+        told = told._replace(rank=rank, twin=None, reasons=reasons, ranking=None)
     vocabulary = opened.items.vocabulary
     answer = answers.explain_answer(
         user_id, told.record, told.found, vocabulary, opened.kinds,
@@ -65,6 +74,27 @@ def explained(
     )  # fmt: skip
     answer["interests"] = answers.similarities_answer(record, whole.found, vocabulary)
     return answer if told.ranking is None else answer | {"ranking": told.ranking._asdict()}
+
+
+def _as_preferred(opened: OpenedGeneration, asked: _Told, whole: _Told, preferences: Preferences) -> _Told:
+    """Return what is to say of an item when only some interests are asked.
+
+    Parameters
+    ----------
+    asked, whole
+        Told of these interests, and of all.
+    """
+    is_muted = preferences.of(whole.found.interest) == "muted"
+    is_drawn = opened.mode_of(None) == "sampled"
+    if asked.reasons == ("too_far",) and is_drawn and not whole.reasons and not is_muted:
+        return whole._replace(rank=None)  # Beside pinned interests others may be drawn next time.
+    if not asked.record.n_interests and whole.record.n_interests:  # All are muted.
+        others = tuple(reason for reason in asked.reasons if reason != "no_interests")
+        is_left_out = "no_interests" in asked.reasons
+        return asked._replace(reasons=others or (whole.reasons or ("muted",) if is_left_out else ()))
+    if asked.reasons in (("too_far",), ("missed",)) and not whole.reasons and is_muted:
+        return asked._replace(reasons=("muted",))
+    return asked
 
 
 def _told(opened: OpenedGeneration, chosen: Chosen, row: int, seed: int) -> _Told:
@@ -83,13 +113,17 @@ def _told(opened: OpenedGeneration, chosen: Chosen, row: int, seed: int) -> _Tol
     )  # fmt: skip
     ranking = ranked.explain(record, row, LIST_LENGTH, reserved=reserved) if ranked else None
     is_candidate = ranking.rank > 0 if ranking else _place(candidates.rows, row) is not None
-    twin = near_duplicate(row, candidates.rows, opened.items.embeddings, retrieval.near_duplicate_cosine)
     rank = _place(listed.rows, row)
+    twins = (
+        near_duplicate(row, rows, opened.items.embeddings, retrieval.near_duplicate_cosine)
+        for rows in (listed.rows, candidates.rows)
+    )
+    twin = None if rank else next((one for one in twins if one is not None), None)
     against = _Against(
         no_interests=found.interest < 0 and not is_candidate,
         seen=found.seen and retrieval.exclude_seen,
         unavailable=not found.available,
-        near_duplicate=twin is not None and rank is None,
+        near_duplicate=twin is not None,
         # Drawn interests may be others next time; a ranker's proposals are cut short of the shares.
         missed=ranked is None and retrieval.mode != "sampled" and found.rank <= found.n_offered,
         too_far=found.rank > found.n_offered or ranked is not None,
@@ -110,11 +144,14 @@ class _Against(NamedTuple):
 
 def _reasons(against: _Against, *, is_candidate: bool) -> tuple[str, ...]:
     """Return all that bars an item, whatever is near; or the one thing that keeps others in its place."""
-    holding = [name for name, holds in against._asdict().items() if holds]
-    barring = tuple(name for name in holding if name in ("no_interests", "seen", "unavailable"))
-    if barring or is_candidate:
-        return barring or tuple(name for name in holding if name == "near_duplicate")
-    return tuple(holding[:1])
+    holding = tuple(name for name, holds in against._asdict().items() if holds)
+    if barring := _barring(holding):
+        return barring
+    return tuple(name for name in holding if not is_candidate or name == "near_duplicate")[:1]
+
+
+def _barring(reasons: Sequence[str]) -> tuple[str, ...]:
+    return tuple(reason for reason in reasons if reason in ("no_interests", "seen", "unavailable"))
 
 
 def _named(row: int, *lists: Recommendations) -> int | None:

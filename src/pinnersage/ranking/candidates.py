@@ -33,6 +33,11 @@ def n_items_for(n_slots: int, config: RankingConfig) -> int:
     return max(1, floor(n_slots * _asked_per_slot(config) / _ASKED_PER_ITEM))
 
 
+def n_asked_for(n_slots: int, config: RankingConfig) -> int:
+    """Return for how many candidates sources are asked together; many name the same ones."""
+    return ceil(n_slots * _asked_per_slot(config))
+
+
 def _asked_per_slot(config: RankingConfig) -> float:
     return max(
         config.n_proposed_per_slot

@@ -12,7 +12,7 @@ from pinnersage._arrays import Bools, Float64s, Int32s, Int64s
 from pinnersage.config import RankingConfig, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
-from pinnersage.ranking.candidates import Candidates, WideSet, slots_for
+from pinnersage.ranking.candidates import Candidates, WideSet, n_asked_for, slots_for
 from pinnersage.ranking.features import features_of
 from pinnersage.ranking.links import Links
 from pinnersage.ranking.moment import Moment, UserView
@@ -22,7 +22,7 @@ from pinnersage.ranking.statistics import ItemStatistics
 from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval._scores import as_float32, nearest_position
 from pinnersage.retrieval.candidates import NO_INTEREST
-from pinnersage.retrieval.draw import seen_rows
+from pinnersage.retrieval.draw import proportional_shares, seen_rows
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
 _NO_INTERESTS = np.empty(0, np.int64)
@@ -145,11 +145,14 @@ class RankedRetriever:
         """Take an item out of the pool, or put it back; the next answer obeys."""
         self._moment.pool[row] = available
 
+    def n_wide(self, k: int) -> int:
+        """Return for how many candidates the sources are asked, at most, for a list of ``k``."""
+        return n_asked_for(slots_for(k, self._ranking), self._ranking)
+
     def shares(self, record: UserRecord, k: int) -> Int64s:
         """Return about how many candidates each interest may propose for a list of ``k``."""
         n_proposed = self._n_proposed(slots_for(k, self._ranking))
-        n_interests = self._ranking.n_proposing_interests
-        return self._retriever.shares(record, n_proposed, mode="budgeted", n_interests=n_interests)
+        return proportional_shares(record.importances[: self._ranking.n_proposing_interests], n_proposed)
 
     def explain(self, record: UserRecord, row: int, k: int, *, reserved: Int64s | None = None) -> Reasons:
         """Return what each feature adds to an item's score, be it a candidate for a list of ``k`` or not.

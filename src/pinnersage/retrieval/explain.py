@@ -162,8 +162,16 @@ class _Places:
     def __init__(self, row: int, embeddings: npt.NDArray[Any], others: Int32s) -> None:
         self._item, self._embeddings, self._others = np.array([row], np.int32), embeddings, others
 
-    def of(self, query: Float32s, at_most: int | None = None) -> int:
-        """Return the place, from 1; 0 when it is beyond ``at_most``."""
+    def of(self, query: Float32s) -> int:
+        """Return the place, from 1."""
+        return self._n_before(query, len(self._others)) + 1
+
+    def is_within(self, query: Float32s, n: int) -> bool:
+        """Tell whether the item is among the first ``n``; what is far behind is found out soon."""
+        return self._n_before(query, n) < n
+
+    def _n_before(self, query: Float32s, enough: int) -> int:
+        """Return how many are before the item; when there are ``enough``, not all are counted."""
         queries, item = query[None], self._item
         own = order_keys(_cosines(queries, self._embeddings, item), item[None])[0, 0]
         n_before = 0
@@ -171,14 +179,14 @@ class _Places:
             block = self._others[start : start + BLOCK_ROWS]
             keys = order_keys(_cosines(queries, self._embeddings, block), block[None])
             n_before += int((keys > own).sum())
-            if at_most is not None and n_before >= at_most:
-                return 0
-        return n_before + 1
+            if n_before >= enough:
+                break
+        return n_before
 
 
 def _offering(queries: Float32s, similarities: Float32s, shares: Int64s, places: _Places) -> int:
     nearest_first = np.argsort(-similarities[: len(shares)], kind="stable").tolist()
-    offer = (i for i in nearest_first if places.of(queries[i], at_most=int(shares[i])))
+    offer = (i for i in nearest_first if places.is_within(queries[i], int(shares[i])))
     return next(offer, nearest_first[0] if nearest_first else -1)
 
 

@@ -106,7 +106,7 @@ class Retriever:
         """Return all that a list of ``k`` is chosen from, as configured: the budget, or a wider set."""
         if self.config.mode == "balanced":
             n_interests = self.config.n_balanced_interests
-            return self.recommend(record, self._n_wide(k), mode="budgeted", n_interests=n_interests)
+            return self.recommend(record, self.n_wide(k), mode="budgeted", n_interests=n_interests)
         return self.recommend(record, max(k, self.config.candidate_budget), seed=seed)
 
     def shares(
@@ -154,6 +154,11 @@ class Retriever:
         """Return what the cache of neighbors has done so far."""
         return self._cache.counts()
 
+    def n_wide(self, k: int) -> int:
+        """Return from how many candidates a balanced list of ``k`` is chosen."""
+        wide = math.ceil(self.config.n_candidates_per_slot * min(k, len(self._pool)))
+        return min(max(wide, self.config.candidate_budget), len(self._pool))
+
     def _plan(
         self, record: UserRecord, k: int, seed: int, mode: RecommendMode, n_interests: int | None
     ) -> tuple[Int64s, Int64s]:
@@ -170,16 +175,12 @@ class Retriever:
             )
         n = self.config.n_budgeted_interests
         if mode == "balanced":
-            n, budget = self.config.n_balanced_interests, max(budget, self._n_wide(k))
+            n, budget = self.config.n_balanced_interests, max(budget, self.n_wide(k))
         asked = np.arange(min(n_interests or n, record.n_interests))
         return asked, draw.proportional_shares(record.importances[asked], budget)
 
-    def _n_wide(self, k: int) -> int:
-        wide = math.ceil(self.config.n_candidates_per_slot * min(k, len(self._pool)))
-        return min(max(wide, self.config.candidate_budget), len(self._pool))
-
     def _balanced(self, record: UserRecord, ask: Ask, k: int) -> Recommendations:
-        wide = self._fill(ask, self._n_wide(k), self.config.near_duplicate_cosine).rows
+        wide = self._fill(ask, self.n_wide(k), self.config.near_duplicate_cosine).rows
         history = history_of(record, self._decay_per_day)
         rows, gains = balanced(
             history, wide, self._embeddings, k,

@@ -7,7 +7,7 @@ REASON_WORDS = {
     "seen": "the user has acted on it already",
     "unavailable": "it is not in the pool",
     "muted": "its interest is muted",
-    "near_duplicate": "the list holds an item that is nearly the same",
+    "near_duplicate": "an item that is nearly the same comes before it",
     "too_far": "other items are nearer to every interest",
     "missed": "the index, which is approximate, did not find it",
 }

@@ -125,7 +125,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "seen": False,
             "available": True,
             "near_duplicate_of_seen": None,
-            "near_duplicate_in_list": None,
+            "near_duplicate_instead": None,
             "actions": [_ACTION | {"similarity": 0.93, "decayed_weight": 0.99, "contribution": 0.9207}],
             "interests": [{"medoid_item_id": "i7", "similarity": 0.93, "share": 0.8}],
         }

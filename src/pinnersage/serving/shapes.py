@@ -199,9 +199,11 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
     score: Annotated[float | None, Meta(description="Cosine with the interest.")]
     interest: Annotated[Id | None, Meta(description="Medoid item of the interest that speaks for it.")]
     rank_in_interest: Annotated[
-        int | None, Meta(description="Its place among the items not seen that are nearest to the interest.")
+        int | None, Meta(description="Its place by nearness to the interest, among the items that may come.")
     ]
-    n_offered: Annotated[int, Meta(description="How many of these the interest may offer.")]
+    n_offered: Annotated[
+        int, Meta(description="How many of these the interest may offer; 0 if it is not asked.")
+    ]
     recommendable: Annotated[bool, Meta(description="Whether it is among those the list is chosen from.")]
     reasons: list[
         Literal[
@@ -217,8 +219,8 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
     seen: bool
     available: bool
     near_duplicate_of_seen: Id | None
-    near_duplicate_in_list: Annotated[
-        Id | None, Meta(description="Another item of the list that is nearly the same.")
+    near_duplicate_instead: Annotated[
+        Id | None, Meta(description="What the list has, or may have, that is nearly the same.")
     ]
     actions: list[ActionBehind]
     interests: list[Similarity]

@@ -236,6 +236,18 @@ def test_an_item_says_why_it_is_for_a_user(client: Client) -> None:
     assert "Actions that speak" not in text(client, f"/items/{first}?user=nobody-yet")
 
 
+def test_an_item_says_when_the_interest_that_speaks_for_it_is_muted(directory: Path, tmp_path: Path) -> None:
+    with client_of(Path(shutil.copytree(directory, tmp_path / "model"))) as client:
+        first = client.get("/v1/users/ada/recommendations", params={"k": 1}).json()["items"][0]["item_id"]
+        for interest in client.get("/v1/users/ada/interests").json()["interests"]:
+            path = f"/v1/users/ada/interests/{interest['medoid_item_id']}/preference"
+            assert client.put(path, json={"preference": "muted"}).status_code == 200
+        shown = text(client, f"/items/{first}?user=ada")
+        assert "It would not be recommended: its interest is muted." in shown
+        assert "How near to each interest" in shown
+        assert "Nothing of this user is in the window" not in shown
+
+
 def test_an_item_says_what_a_second_stage_adds_up(tmp_path: Path) -> None:
     trees = {"fit_ranker": True, "horizon_days": 7, "n_trees": 10, "min_leaf_rows": 5}
     with client_of(build_world(tmp_path / "model", **trees)) as ranked:

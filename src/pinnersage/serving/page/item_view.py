@@ -73,7 +73,7 @@ class Why:
     reasons
         What speaks against it.
     twin
-        Another item of the list that is nearly the same.
+        An item that is nearly the same and comes before it.
     second_stage
         With a ranker.
     """
@@ -147,7 +147,7 @@ def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why |
         return None
     positions = {interest["medoid_item_id"]: n for n, interest in enumerate(interests)}
     behind = told["actions"][:_N_BEHIND]
-    nearest, twin = told["interest"], told["near_duplicate_in_list"]
+    nearest, twin = told["interest"], told["near_duplicate_instead"]
     twins = [] if twin is None else [twin]
     shown = tiles.of([*positions, *twins, *(action["item_id"] for action in behind)])
     return Why(
