@@ -226,7 +226,7 @@ def test_a_session_groups_by_what_was_picked_and_keeps_nothing(client: Client) -
 
 
 def test_an_item_says_why_it_is_for_a_user(client: Client) -> None:
-    first = client.get("/v1/users/ada/recommendations", params={"k": 1}).json()["items"][0]["item_id"]
+    first = client.get("/v1/users/ada/recommendations").json()["items"][0]["item_id"]
     shown = text(client, f"/items/{first}?user=ada")
     assert "It is <strong>number 1</strong> of 100 recommended, because of" in shown
     assert "Actions that speak for it" in shown
