@@ -209,6 +209,23 @@ def test_what_an_approximate_index_did_not_find_is_said_to_be_missed(tmp_path: P
         assert first not in {item["item_id"] for item in live.recommend(0, 100)["items"]}
 
 
+def test_a_twin_is_the_reason_also_where_an_interest_is_muted(tmp_path: Path) -> None:
+    settings = SETTINGS["ranked"] | {"near_duplicate_cosine": 0.9}
+    PinnerSage.build(*tables(), path=tmp_path / "model", **settings).close()
+    n_twins = 0
+    with LiveModel(tmp_path / "model") as live:
+        for user in range(0, N_USERS, 3):
+            live.set_preference(user, live.interests(user)["interests"][0]["medoid_item_id"], "muted")
+            for item in range(0, N_ITEMS, 4):
+                told = live.explain(user, item)
+                if told["ranking"]["rank"] and not told["rank"]:
+                    assert told["reasons"] in ([], ["near_duplicate"])
+                    n_twins += bool(told["reasons"])
+                if told["reasons"] == ["muted"]:
+                    assert told["near_duplicate_instead"] is None
+    assert n_twins > 0
+
+
 def test_a_muted_interest_is_named_as_the_reason_and_a_pinned_one_speaks(built: Path) -> None:
     n_muted = 0
     with LiveModel(built) as live:

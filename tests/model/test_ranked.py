@@ -18,7 +18,7 @@ from pinnersage.interests.without import without_interests
 from pinnersage.items.origin import LeakWarning, origin_of_this_version, with_origin
 from pinnersage.model.live import LiveModel
 from pinnersage.model.ranking import RANKER
-from pinnersage.ranking.candidates import PROPOSED
+from pinnersage.ranking.candidates import PROPOSED, slots_for
 from pinnersage.ranking.features import FEATURES
 from pinnersage.streaming.events import NewAction
 
@@ -169,6 +169,16 @@ def test_explained_per_item(built: Path) -> None:
         assert set(told["contributions"]) <= set(FEATURES)
         assert set(told["sources"]) & {"proposed", "popular", "linked", "category"}
         assert model.explain(7, 3)["ranking"]["rank"] == 0
+
+
+def test_interests_share_what_is_proposed_for_a_list(built: Path) -> None:
+    with LiveModel(built) as live:
+        opened = live.opened()
+        assert opened.ranked is not None
+        per_slot = opened.config.ranking.n_proposed_per_slot
+        for k in (10, 40, 200):
+            n_proposed = round(per_slot * slots_for(k, opened.config.ranking))
+            assert opened.ranked.shares(opened.record(7), k).sum() == n_proposed
 
 
 def test_equal_builds_are_equal(built: Path, tmp_path: Path) -> None:
