@@ -109,16 +109,13 @@ class Retriever:
             return self.recommend(record, self.n_wide(k), mode="budgeted", n_interests=n_interests)
         return self.recommend(record, max(k, self.config.candidate_budget), seed=seed)
 
-    def shares(
-        self, record: UserRecord, k: int, *, mode: RecommendMode | None = None, n_interests: int | None = None
-    ) -> Int64s:
+    def shares(self, record: UserRecord, k: int) -> Int64s:
         """Return how many items each interest may offer to a list of ``k``, most important first.
 
         Those behind them may offer none. ``sampled`` may draw any, and they offer so many when drawn.
         """
-        mode = mode or self.config.mode
-        shares = self._plan(record, k, 0, mode, n_interests)[1]
-        return np.repeat(shares[:1], record.n_interests) if mode == "sampled" else shares
+        shares = self._plan(record, k, 0, self.config.mode, None)[1]
+        return np.repeat(shares[:1], record.n_interests) if self.config.mode == "sampled" else shares
 
     def neighbors(self, row: int, k: int) -> tuple[Int32s, Float32s]:
         """Return ``(rows, scores)`` of the items most similar to an item.
