@@ -15,6 +15,7 @@ import numpy as np
 from pinnersage._arrays import Float32s, Int32s
 from pinnersage._kernel import kernel, vector_kernel
 from pinnersage.interests.exact import Members, join, merge_cost
+from pinnersage.interests.rows import Written, bring_up_to_date, forget, note_merge, nothing_written
 
 _UNUSED = np.int32(0x7FFFFFFF)
 _INFINITY_BITS = np.int32(0x7F800000)
@@ -45,7 +46,8 @@ class State(NamedTuple):
     Attributes
     ----------
     costs
-        float32 ``(m, m)``, infinity on the diagonal, none negative.
+        float32 ``(m, m)``, infinity on the diagonal, none negative; symmetric at first, then see
+        :mod:`.rows`.
     bits
         The same memory read as int32: for numbers that are not negative the order is the same, and
         integer minima vectorise.
@@ -97,12 +99,6 @@ def _ward_row(costs: Float32s, sizes: Float32s, a: int, b: int) -> None:
 def _complete_row(costs: Float32s, a: int, b: int) -> None:
     for k in range(costs.shape[0]):
         costs[a, k] = max(costs[a, k], costs[b, k])
-
-
-@kernel
-def _copy_to_column(costs: Float32s, a: int) -> None:
-    for k in range(costs.shape[0]):
-        costs[k, a] = costs[a, k]
 
 
 @kernel
@@ -170,21 +166,26 @@ def _nearest_exact(
 
 
 @kernel
-def _merge(state: State, a: int, b: int, complete: bool) -> None:
+def _merge(state: State, written: Written, a: int, b: int, n_merges: int, complete: bool) -> np.float32:
+    """Let cluster ``b`` join cluster ``a`` in merge number ``n_merges``; return what it cost."""
+    for part in (a, b):
+        bring_up_to_date(state.costs, written, part, n_merges - 1)
+    cost = state.costs[a, b]
     if complete:
         _complete_row(state.costs, a, b)
     else:
         _ward_row(state.costs, state.sizes, a, b)
-    _copy_to_column(state.costs, a)
+    note_merge(written, a, b, n_merges)
     state.masks[b] = _UNUSED
     state.sizes[a] += state.sizes[b]
+    return np.float32(cost)
 
 
 @kernel
 def follow_chain(state: State, members: Members, limit: float, complete: bool) -> Merges:
     """Make every merge that costs at most ``limit``; ``state`` and ``members`` are used up."""
     costs, bits, sizes, masks, unit = state
-    n = members.counts.shape[0]
+    n, written = members.counts.shape[0], nothing_written(costs.shape[0])
     a_of, b_of, cost_of = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
     chain, untied, all_untied = np.empty(n + 1, np.int64), np.ones(n + 1, np.bool_), True
     length, start, n_merges = 0, 0, 0
@@ -197,6 +198,7 @@ def follow_chain(state: State, members: Members, limit: float, complete: bool) -
             chain[0], length = start, 1
         top = chain[length - 1]
         previous = chain[length - 2] if length > 1 else _NONE
+        bring_up_to_date(costs, written, top, n_merges)
         if complete:
             nearest = _nearest_complete(bits, masks, top, previous, limit)
         else:
@@ -207,13 +209,14 @@ def follow_chain(state: State, members: Members, limit: float, complete: bool) -
         if nearest == _NONE:
             all_untied = all_untied and untied[length - 1]
             masks[top] = _UNUSED
+            forget(written, top)
             length -= 1
         elif nearest == previous or length > n:
             a, b = min(top, previous), max(top, previous)
-            a_of[n_merges], b_of[n_merges], cost_of[n_merges] = a, b, costs[a, b]
+            a_of[n_merges], b_of[n_merges] = a, b
+            cost_of[n_merges] = _merge(state, written, a, b, n_merges + 1, complete)
             n_merges += 1
             all_untied = all_untied and nearest == previous and untied[length - 1] and untied[length - 2]
-            _merge(state, a, b, complete)
             join(members, a, b)
             length -= 2
         else:

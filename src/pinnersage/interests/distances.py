@@ -19,6 +19,7 @@ from pinnersage._kernel import kernel, vector_kernel
 _ZERO = np.float32(0)
 _TWO = np.float32(2)
 _INF = np.float32(np.inf)
+_STRIP = 64
 
 
 @vector_kernel
@@ -89,28 +90,39 @@ def _put(
 
 
 @vector_kernel
+def _four_rows(points: Float32s, squares: Float32s, i: int, start: int, end: int, out: Float32s) -> None:
+    """Fill rows ``i..i+3`` of ``out`` in columns ``start:end``, and their mirror."""
+    a0, a1, a2, a3 = points[i], points[i + 1], points[i + 2], points[i + 3]
+    for j in range(start, end, 4):
+        b0, b1, b2, b3 = points[j], points[j + 1], points[j + 2], points[j + 3]
+        s00, s01, s02, s03 = _ZERO, _ZERO, _ZERO, _ZERO
+        s10, s11, s12, s13 = _ZERO, _ZERO, _ZERO, _ZERO
+        s20, s21, s22, s23 = _ZERO, _ZERO, _ZERO, _ZERO
+        s30, s31, s32, s33 = _ZERO, _ZERO, _ZERO, _ZERO
+        for k in range(points.shape[1]):
+            x0, x1, x2, x3 = a0[k], a1[k], a2[k], a3[k]
+            y0, y1, y2, y3 = b0[k], b1[k], b2[k], b3[k]
+            s00, s01, s02, s03 = s00 + x0 * y0, s01 + x0 * y1, s02 + x0 * y2, s03 + x0 * y3
+            s10, s11, s12, s13 = s10 + x1 * y0, s11 + x1 * y1, s12 + x1 * y2, s13 + x1 * y3
+            s20, s21, s22, s23 = s20 + x2 * y0, s21 + x2 * y1, s22 + x2 * y2, s23 + x2 * y3
+            s30, s31, s32, s33 = s30 + x3 * y0, s31 + x3 * y1, s32 + x3 * y2, s33 + x3 * y3
+        _put(out, squares, i, j, s00, s01, s02, s03)
+        _put(out, squares, i + 1, j, s10, s11, s12, s13)
+        _put(out, squares, i + 2, j, s20, s21, s22, s23)
+        _put(out, squares, i + 3, j, s30, s31, s32, s33)
+
+
+@kernel
 def _blocks_of_four(points: Float32s, squares: Float32s, out: Float32s) -> None:
-    """Fill ``out`` block by block: upper blocks and their mirror."""
+    """Fill ``out`` block by block, upper blocks and their mirror, one strip of columns after the other.
+
+    So the points of a strip, and the lines of its mirror that are being filled, stay in the nearest caches.
+    """
     n = points.shape[0]
-    for i in range(0, n, 4):
-        a0, a1, a2, a3 = points[i], points[i + 1], points[i + 2], points[i + 3]
-        for j in range(i, n, 4):
-            b0, b1, b2, b3 = points[j], points[j + 1], points[j + 2], points[j + 3]
-            s00, s01, s02, s03 = _ZERO, _ZERO, _ZERO, _ZERO
-            s10, s11, s12, s13 = _ZERO, _ZERO, _ZERO, _ZERO
-            s20, s21, s22, s23 = _ZERO, _ZERO, _ZERO, _ZERO
-            s30, s31, s32, s33 = _ZERO, _ZERO, _ZERO, _ZERO
-            for k in range(points.shape[1]):
-                x0, x1, x2, x3 = a0[k], a1[k], a2[k], a3[k]
-                y0, y1, y2, y3 = b0[k], b1[k], b2[k], b3[k]
-                s00, s01, s02, s03 = s00 + x0 * y0, s01 + x0 * y1, s02 + x0 * y2, s03 + x0 * y3
-                s10, s11, s12, s13 = s10 + x1 * y0, s11 + x1 * y1, s12 + x1 * y2, s13 + x1 * y3
-                s20, s21, s22, s23 = s20 + x2 * y0, s21 + x2 * y1, s22 + x2 * y2, s23 + x2 * y3
-                s30, s31, s32, s33 = s30 + x3 * y0, s31 + x3 * y1, s32 + x3 * y2, s33 + x3 * y3
-            _put(out, squares, i, j, s00, s01, s02, s03)
-            _put(out, squares, i + 1, j, s10, s11, s12, s13)
-            _put(out, squares, i + 2, j, s20, s21, s22, s23)
-            _put(out, squares, i + 3, j, s30, s31, s32, s33)
+    for start in range(0, n, _STRIP):
+        end = min(start + _STRIP, n)
+        for i in range(0, end, 4):
+            _four_rows(points, squares, i, max(i, start), end, out)
 
 
 @kernel
