@@ -15,12 +15,21 @@ import numpy as np
 from pinnersage._arrays import Float32s, Int32s
 from pinnersage._kernel import kernel, vector_kernel
 from pinnersage.interests.exact import Members, join, merge_cost
-from pinnersage.interests.rows import Written, bring_up_to_date, forget, note_merge, nothing_written
+from pinnersage.interests.rows import (
+    Written,
+    bring_up_to_date,
+    copy_to_column,
+    forget,
+    note_merge,
+    nothing_written,
+)
 
 _UNUSED = np.int32(0x7FFFFFFF)
 _INFINITY_BITS = np.int32(0x7F800000)
 _RELATIVE_ROUNDING = np.float32(1e-5)
 _ZERO = np.float32(0)
+_MOST_MIRRORED = 160
+"""Up to so many clusters rows and columns are both written: see :func:`~.rows.copy_to_column`."""
 _NONE = -1
 _UNSURE = -2
 _RELATIVE_TIE = 1e-10
@@ -166,39 +175,45 @@ def _nearest_exact(
 
 
 @kernel
-def _merge(state: State, written: Written, a: int, b: int, n_merges: int, complete: bool) -> np.float32:
-    """Let cluster ``b`` join cluster ``a`` in merge number ``n_merges``; return what it cost."""
-    for part in (a, b):
-        bring_up_to_date(state.costs, written, part, n_merges - 1)
-    cost = state.costs[a, b]
+def _first_in_use(masks: Int32s, start: int, n: int) -> int:
+    while start < n and masks[start] != 0:
+        start += 1
+    return start
+
+
+@kernel
+def _merge(state: State, a: int, b: int, complete: bool, mirrored: bool) -> None:
+    """Let cluster ``b`` join cluster ``a``; write its row, and where ``mirrored`` its column, too."""
     if complete:
         _complete_row(state.costs, a, b)
     else:
         _ward_row(state.costs, state.sizes, a, b)
-    note_merge(written, a, b, n_merges)
+    if mirrored:
+        copy_to_column(state.costs, a)
     state.masks[b] = _UNUSED
     state.sizes[a] += state.sizes[b]
-    return np.float32(cost)
 
 
 @kernel
 def follow_chain(state: State, members: Members, limit: float, complete: bool) -> Merges:
     """Make every merge that costs at most ``limit``; ``state`` and ``members`` are used up."""
+    n = state.costs.shape[0]
+    return _follow(state, members, limit, complete, nothing_written(0 if n <= _MOST_MIRRORED else n))
+
+
+@kernel
+def _follow(state: State, members: Members, limit: float, complete: bool, written: Written) -> Merges:
     costs, bits, sizes, masks, unit = state
-    n, written = members.counts.shape[0], nothing_written(costs.shape[0])
+    n, mirrored = members.counts.shape[0], written.merged.shape[0] == 0
     a_of, b_of, cost_of = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.float32)
     chain, untied, all_untied = np.empty(n + 1, np.int64), np.ones(n + 1, np.bool_), True
     length, start, n_merges = 0, 0, 0
-    while True:
+    while length > 0 or start < n:
         if length == 0:
-            while start < n and masks[start] != 0:
-                start += 1
-            if start == n:
-                return Merges(a_of[:n_merges], b_of[:n_merges], cost_of[:n_merges], all_untied)
             chain[0], length = start, 1
-        top = chain[length - 1]
-        previous = chain[length - 2] if length > 1 else _NONE
-        bring_up_to_date(costs, written, top, n_merges)
+        top, previous = chain[length - 1], chain[length - 2] if length > 1 else _NONE
+        if not mirrored:
+            bring_up_to_date(costs, written, top, n_merges)
         if complete:
             nearest = _nearest_complete(bits, masks, top, previous, limit)
         else:
@@ -208,17 +223,22 @@ def follow_chain(state: State, members: Members, limit: float, complete: bool) -
                 nearest, untied[length - 1] = _nearest_exact(state, members, top, previous, bound, limit)
         if nearest == _NONE:
             all_untied = all_untied and untied[length - 1]
-            masks[top] = _UNUSED
-            forget(written, top)
-            length -= 1
+            if not mirrored:
+                forget(written, top)
+            masks[top], length = _UNUSED, length - 1
         elif nearest == previous or length > n:
             a, b = min(top, previous), max(top, previous)
-            a_of[n_merges], b_of[n_merges] = a, b
-            cost_of[n_merges] = _merge(state, written, a, b, n_merges + 1, complete)
+            if not mirrored:
+                bring_up_to_date(costs, written, previous, n_merges)
+                note_merge(written, a, b, n_merges + 1)
+            a_of[n_merges], b_of[n_merges], cost_of[n_merges] = a, b, costs[a, b]
             n_merges += 1
             all_untied = all_untied and nearest == previous and untied[length - 1] and untied[length - 2]
+            _merge(state, a, b, complete, mirrored)
             join(members, a, b)
             length -= 2
         else:
             chain[length] = nearest
             length += 1
+        start = _first_in_use(masks, start, n)
+    return Merges(a_of[:n_merges], b_of[:n_merges], cost_of[:n_merges], all_untied)

@@ -64,6 +64,13 @@ def forget(written: Written, cluster: int) -> None:
 
 
 @kernel
+def copy_to_column(costs: Float32s, cluster: int) -> None:
+    """Write the mirror of a row, too: the cheaper way where all clusters are in the nearest cache."""
+    for k in range(costs.shape[0]):
+        costs[k, cluster] = costs[cluster, k]
+
+
+@kernel
 def note_merge(written: Written, into: int, other: int, n_merges: int) -> None:
     """Note that ``other`` joined ``into``, whose row is written anew; it was merge number ``n_merges``."""
     merged, read, older, newer = written
