@@ -18,6 +18,7 @@ MAX_MODULE_LINES = 300
 
 BASE = frozenset(
     {"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"}
+    | {"_directories"}
 )
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
@@ -32,6 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_arrays": frozenset(),
     "_times": frozenset({"errors"}),
     "_extras": frozenset({"errors"}),
+    "_directories": frozenset({"errors"}),
     "config": frozenset({"errors"}),
     "_report": BASE,
     "_tables": BASE,

@@ -200,6 +200,18 @@ def test_a_directory_of_others_is_refused(call: Run, world: Path) -> None:
     assert "choose another directory" in ran.error()["message"]
 
 
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [("evaluate", "out: this directory cannot be made"), ("build", "items.parquet is a file")],
+)
+def test_an_output_below_a_file_is_refused(call: Run, world: Path, verb: str, message: str) -> None:
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    more = ("--days", 5, "--arms", "mean-0") if verb == "evaluate" else ()
+    ran = call(verb, *tables, "--out", world / "items.parquet" / "out", *more, "--json")
+    assert ran.code == 2
+    assert message in ran.error()["message"]
+
+
 def users_table(world: Path, **columns: list[Any]) -> Path:
     """Write users u0..u5 as CSV, for the table of users."""
     users = {"user_id": [f"u{number}" for number in range(6)]}

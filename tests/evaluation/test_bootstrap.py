@@ -41,9 +41,32 @@ def test_a_constant_ratio_has_no_spread_because_arms_are_paired() -> None:
     assert (found.value, found.low, found.high) == pytest.approx((3, 3, 3))
 
 
+def test_a_baseline_that_one_user_carries_bounds_no_ratio_from_above() -> None:
+    """In (1 - 1/60)^60 of the resamples, a third, that user is not drawn, and the ratio is infinite."""
+    ours, theirs, draws = np.zeros(60), np.zeros(60), resamples(60, 1_000, seed=0)
+    ours[1:13], theirs[0] = 0.05, 1.0
+    found = ratio(ours, theirs, draws)
+    assert found.value == pytest.approx(12 * 0.05)
+    assert found.low < found.value
+    assert found.high == np.inf
+    assert found.to_dict()["high"] is None
+
+
+def test_a_few_infinite_ratios_leave_the_interval_one() -> None:
+    """The ends are values of the resamples: 975 of 1,000 lie at or below the upper one."""
+    draws = resamples(60, 1_000, seed=0)
+    ours = np.random.default_rng(1).random(60)
+    theirs = np.where(np.arange(60) < 5, 1.0, 0.0)
+    with np.errstate(divide="ignore"):
+        ratios = np.sort((draws @ ours) / (draws @ theirs))
+    assert 0 < np.isinf(ratios).sum() < 25
+    found = ratio(ours, theirs, draws)
+    assert (found.low, found.high) == pytest.approx((ratios[24], ratios[975]))
+
+
 def test_nothing_to_divide_by_is_nan() -> None:
     zero = ratio(np.ones(4), np.zeros(4), resamples(4, 10, seed=0))
-    assert np.isnan(zero.value)
+    assert zero.to_dict() == {"value": None, "low": None, "high": None, "n_users": 4}
     none = ratio(np.full(4, np.nan), np.ones(4), resamples(4, 10, seed=0))
     assert np.isnan(none.value)
     assert none.to_dict() == {"value": None, "low": None, "high": None, "n_users": 0}

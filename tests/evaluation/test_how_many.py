@@ -37,11 +37,14 @@ def test_the_smallest_number_that_no_other_is_seen_to_beat() -> None:
     ("recalls", "start"),
     [
         ((0.1, 0.2, 0.3), "Asking 5 interests finds most, and more might find more"),
-        ((0.1, 0.3, 0.2), "Asking 3 interests finds most, and more find no more"),
-        ((0.2, 0.2, 0.2), "Asking one interest finds most, and more find no more"),
+        (
+            (0.1, 0.3, 0.2),
+            "Asking 3 interests is enough here, more find less: 5 find 0.67x",
+        ),
+        ((0.2, 0.2, 0.2), "Asking one interest is enough here, more are not seen to find more: 3 find 1.00x"),
     ],
 )
-def test_the_best_is_named_where_it_is_the_best_beyond_doubt(recalls: tuple[float, ...], start: str) -> None:
+def test_what_more_find_is_told_beside(recalls: tuple[float, ...], start: str) -> None:
     told = how_many(report_of(dict(zip(("top-1", "top-3", "top-5"), recalls, strict=True))), "1%")
     assert told is not None
     assert told.startswith(start)

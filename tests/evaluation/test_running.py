@@ -140,6 +140,18 @@ def test_finished_arms_are_kept_and_others_are_measured(world: ReplayLog, tmp_pa
     assert second.n_asked == first.n_asked
 
 
+def test_a_study_begun_afresh_that_is_stopped_goes_on(world: ReplayLog, tmp_path: Path) -> None:
+    """It replaces a finished one of another log at once: else the next call would find that, and refuse."""
+    run(world, tmp_path, arms=["popular"])
+    log = with_categories(log_of(drawn_actions(6)[:-1], drawn_embeddings(6)))
+    first, failing, second = Counting(), Counting("other", fails=True), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        run(log, tmp_path, arms=[], more_arms=lambda _log, _parts: [first, failing], resume=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["arms", "evaluation.json"]
+    report = run(log, tmp_path, arms=[], more_arms=lambda _log, _parts: [second])
+    assert (first.n_asked > 0, second.n_asked, list(report.arms)) == (True, 0, ["counting"])
+
+
 @pytest.mark.parametrize("change", ["log", "budgets", "days", "damage"])
 def test_results_of_other_inputs_are_not_taken(world: ReplayLog, tmp_path: Path, change: str) -> None:
     run(world, tmp_path, arms=[], more_arms=lambda _log, _parts: [Counting()])

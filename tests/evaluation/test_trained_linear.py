@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -77,6 +79,19 @@ def test_item_item_sums_cosines_of_columns() -> None:
     expected = matrix @ (unit.T @ unit)
     arm = ItemItemArm("item-item", n_neighbors=7, weighting="cosine")
     np.testing.assert_allclose(scores_of(arm, log), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("weighting", ["cosine", "tfidf", "bm25"])
+def test_items_that_nobody_knows_yet_change_no_score(weighting: Any) -> None:
+    """How rare an item is may not hang on how many items there will be."""
+    pytest.importorskip("implicit", reason="needs the extra baselines")
+    drawn = np.random.default_rng(5).random((12, 7)) < 0.4
+    drawn[:, 0], drawn[0] = True, True
+    actions = [(int(u), int(i), 1) for u, i in np.argwhere(drawn)]
+    arm = ItemItemArm("item-item", n_neighbors=4, weighting=weighting)
+    now, later = (scores_of(arm, log_of(actions, 12, n_items)) for n_items in (7, 60))
+    np.testing.assert_array_equal(later[:, :7], now)
+    assert (later[:, 7:] < 0).all()
 
 
 def test_ease_refuses_what_would_not_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,10 @@ _LOW, _HIGH = 2.5, 97.5
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, its 95 % interval, and on how many users it rests; NaN where there is nothing to say."""
+    """A figure, its 95 % interval, and on how many users it rests; NaN where there is nothing to say.
+
+    The upper end of a ratio is infinite where so many resamples have nothing to divide by.
+    """
 
     value: float
     low: float
@@ -21,7 +24,7 @@ class Estimate:
     n_users: int
 
     def to_dict(self) -> dict[str, float | int | None]:
-        """Return plain values; NaN becomes None."""
+        """Return plain values; NaN and infinity become None."""
         figures = {"value": self.value, "low": self.low, "high": self.high}
         shown = {name: round(x, 6) if np.isfinite(x) else None for name, x in figures.items()}
         return {**shown, "n_users": self.n_users}
@@ -102,18 +105,22 @@ def ratio_of(pair: Float64s, resampled: Float64s) -> Estimate:
         Their :func:`resampled_means`, ``(n, 2)``.
     """
     both = np.isfinite(pair).all(axis=1)
-    if not both.any():
-        return Estimate(np.nan, np.nan, np.nan, 0)
-    top, bottom = pair[both].mean(axis=0).tolist()
+    top, bottom = pair[both].mean(axis=0).tolist() if both.any() else (np.nan, 0.0)
+    if not bottom:
+        return Estimate(np.nan, np.nan, np.nan, int(both.sum()))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratios = resampled[:, 0] / resampled[:, 1]
-    return Estimate(top / bottom if bottom else np.nan, *interval(ratios), int(both.sum()))
+    return Estimate(top / bottom, *interval(ratios), int(both.sum()))
 
 
 def interval(values: Float64s) -> tuple[float, float]:
-    """Return the 2.5th and the 97.5th percentile of the finite values."""
-    usable = values[np.isfinite(values)]
+    """Return the 2.5th and the 97.5th percentile of the values that are numbers; infinity is one."""
+    usable = values[~np.isnan(values)]
     if not len(usable):
         return np.nan, np.nan
-    low, high = np.percentile(usable, [_LOW, _HIGH])
+    if np.isfinite(usable).all():
+        low, high = np.percentile(usable, [_LOW, _HIGH])
+    else:  # Between a number and infinity there is nothing to interpolate.
+        low = np.percentile(usable, _LOW, method="lower")
+        high = np.percentile(usable, _HIGH, method="higher")
     return float(low), float(high)

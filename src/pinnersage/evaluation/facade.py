@@ -14,6 +14,7 @@ from pinnersage.config import BuildConfig
 from pinnersage.evaluation.reading import read_log
 from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import MakeArms, Progress, evaluate_log
+from pinnersage.evaluation.saved import check_report_directory
 from pinnersage.evaluation.settings import EvaluationConfig
 from pinnersage.evaluation.user_groups import check_group_by
 from pinnersage.evaluation.user_table import opened_users
@@ -79,6 +80,7 @@ def evaluate(
     """
     config = config or BuildConfig()
     check_group_by(group_by, has_users=users is not None)
+    check_report_directory(Path(out_dir))
     with ExitStack() as stack:
         table = None
         if users is not None:

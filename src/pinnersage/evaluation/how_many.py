@@ -21,15 +21,16 @@ def how_many(report: Report, budget: str) -> str | None:
     best = max(recalls, key=recalls.__getitem__)
     lifts = {n: report.lift(arms[best], arms[n], "recall", budget=budget) for n in recalls}
     enough = next(n for n in recalls if n == best or not lifts[n].low > 1)
+    more = [n for n in recalls if n > enough]
     figures = ", ".join(f"{recall:.3f} with {n}" for n, recall in recalls.items())
-    if enough != best:
-        over = lifts[enough]
-        beyond = f"{best} find {over.value:.2f}x [{over.low:.2f}, {over.high:.2f}] of that"
-        told = f"Asking {_interests(enough)} is enough here, more are not seen to find more: {beyond}"
-    elif best == max(recalls):
-        told = f"Asking {_interests(best)} finds most, and more might find more"
+    if more:
+        other = max(more, key=recalls.__getitem__)
+        over = report.lift(arms[other], arms[enough], "recall", budget=budget)
+        seen = "more find less" if over.high < 1 else "more are not seen to find more"
+        beyond = f"{other} find {over.value:.2f}x [{over.low:.2f}, {over.high:.2f}] of that"
+        told = f"Asking {_interests(enough)} is enough here, {seen}: {beyond}"
     else:
-        told = f"Asking {_interests(best)} finds most, and more find no more"
+        told = f"Asking {_interests(best)} finds most, and more might find more"
     return f"{told} (recall {figures}; first-time items, budget {budget}).{_cost(report, enough)}"
 
 

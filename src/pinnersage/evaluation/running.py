@@ -138,10 +138,12 @@ def _place(directory: Path, about: dict[str, Any], log: ReplayLog, *, resume: bo
     saved.open_report_directory(directory)
     if resume:
         saved.refuse_other_study(directory, about)
+    else:
+        saved.empty_report_directory(directory)
     inputs = about | {"given_to_arms": saved.log_digest(log)}
     if not likes(log.weights).all():  # results of an earlier version counted these as liked
         inputs["without_weight"] = "seen, not liked"
-    return saved.Place(directory, saved.inputs_digest(inputs), resume)
+    return saved.Place(directory, saved.inputs_digest(inputs))
 
 
 def _names(log: ReplayLog, asked: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:
@@ -179,7 +181,7 @@ def _result(
         if progress:
             progress(step, n_done, n_days)
 
-    kept = saved.load(place.directory, arm.name, digest) if place.resume else None
+    kept = saved.load(place.directory, arm.name, digest)
     if kept is not None:
         tell(n_days)
         return kept

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pinnersage._arrays import Float64s, Int32s
+from pinnersage._directories import make_directory
 from pinnersage.errors import UsageError
 from pinnersage.evaluation.replay import Arm, ReplayLog
 from pinnersage.items._files import finished_file
 
 FORMAT = 2
-MARKER, METRICS_JSON = "evaluation.json", "metrics.json"
+MARKER, METRICS_JSON, PAGE = "evaluation.json", "metrics.json", "report.html"
 _STUDY = ("log_digest", "data", "span", "vectors", "impressions", "impressions_digest")
 _COSTS = "lists are timed by themselves"
 """Part of the digest: costs that were measured otherwise do not stand beside these."""
@@ -61,11 +62,10 @@ class ArmResult:
 
 
 class Place(NamedTuple):
-    """Where results are kept, of which inputs, and whether those that are there are taken."""
+    """Where results are kept, and of which inputs."""
 
     directory: Path
     inputs: str
-    resume: bool
 
 
 def settings_of(arm: Arm) -> dict[str, Any]:
@@ -115,20 +115,38 @@ def _digest_of(value: Any) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def open_report_directory(directory: Path) -> None:
-    """Make a directory for reports, or take one of an earlier evaluation.
+def check_report_directory(directory: Path) -> None:
+    """Refuse a directory that reports may not be written to.
 
     Raises
     ------
     UsageError
-        It is a file, or holds something else.
+        It is a file, or holds something else than an earlier evaluation.
     """
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory}: expected a directory for the report, found a file")
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).exists():
         raise UsageError(f"{directory}: not empty, and not an evaluation's; choose another directory")
-    (directory / _ARMS).mkdir(parents=True, exist_ok=True)
+
+
+def open_report_directory(directory: Path) -> None:
+    """Make a directory for reports, or take one of an earlier evaluation.
+
+    Raises
+    ------
+    UsageError, StorageFullError
+        As :func:`check_report_directory`, or it cannot be made.
+    """
+    check_report_directory(directory)
+    make_directory(directory)
+    make_directory(directory / _ARMS)
     write_json(directory / MARKER, {"format": FORMAT})
+
+
+def empty_report_directory(directory: Path) -> None:
+    """Remove what an earlier evaluation left, so that a run that is stopped can go on where it was."""
+    for path in [directory / METRICS_JSON, directory / PAGE, *(directory / _ARMS).iterdir()]:
+        path.unlink(missing_ok=True)
 
 
 def refuse_other_study(directory: Path, about: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pinnersage._directories import make_directory
 from pinnersage.errors import (
     BuildInProgressError,
     ModelNotFoundError,
@@ -251,7 +252,7 @@ def _locked_root(target: Path, beside: Path) -> Iterator[Path]:
         _refuse_foreign(target)
         root = target if target.exists() else beside
         made = [parent for parent in root.parents if not parent.exists()]
-        root.mkdir(parents=True, exist_ok=True)
+        make_directory(root)
         with build_lock(root / LOCK, target, patience_s=_PATIENCE_S):
             try:
                 if root == beside:

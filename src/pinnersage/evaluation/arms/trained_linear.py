@@ -125,10 +125,15 @@ class ItemItemArm(TrainedArm):
         }
         model = kinds[self.weighting](K=self.n_neighbors, num_threads=self.n_threads)
         matrix = training_matrix(known, first_ms, counted=False)
+        # Weightings count the items there are: those of the future would be among them.
+        acted_on = columns_of(matrix)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library warns of its own conversions
-            model.fit(matrix, show_progress=False)
-        self._similarity = model.similarity.astype(np.float32)
+            model.fit(matrix[:, acted_on], show_progress=False)
+        found = model.similarity.tocoo()
+        values, places = found.data.astype(np.float32), (acted_on[found.row], acted_on[found.col])
+        sparse = needed("scipy.sparse", "baselines")
+        self._similarity = sparse.csr_matrix((values, places), shape=2 * matrix.shape[1:])
 
     def _scores(self, log: ReplayLog, users: Int32s, first_ms: int) -> Float32s:
         histories = user_item_matrix(log, users, first_ms, counted=False)

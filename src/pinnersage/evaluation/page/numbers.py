@@ -39,15 +39,17 @@ def text_of(value: float | None, decimals: int) -> str:
 
 
 def interval_of(low: float | None, high: float | None, decimals: int) -> str:
-    """Return an interval; empty where there is none.
+    """Return an interval; empty where there is none, open where it has no upper end.
 
     Examples
     --------
-    >>> interval_of(0.1, 0.25, 2), interval_of(None, None, 2)
-    ('[0.10, 0.25]', '')
+    >>> interval_of(0.1, 0.25, 2), interval_of(0.1, None, 2), interval_of(None, None, 2)
+    ('[0.10, 0.25]', '[0.10, ∞)', '')
     """
-    if low is None or high is None:
+    if low is None:
         return ""
+    if high is None:
+        return f"[{text_of(low, decimals)}, ∞)"
     return f"[{text_of(low, decimals)}, {text_of(high, decimals)}]"
 
 

@@ -34,10 +34,9 @@ from pinnersage.evaluation.page.plots_section import (
 from pinnersage.evaluation.page.results_section import results_section
 from pinnersage.evaluation.page.summary import Summary, summary_of
 from pinnersage.evaluation.page.verdict_section import verdict_section
-from pinnersage.evaluation.saved import METRICS_JSON
+from pinnersage.evaluation.saved import METRICS_JSON, PAGE
 from pinnersage.items._files import finished_file
 
-PAGE = "report.html"
 EXTRA = "report"
 _TITLE = "Do many interests beat one vector?"
 _MISSING = (
