@@ -80,7 +80,8 @@ class ImportConfig(_Frozen):
     time_unit
         Unit of an integer ``timestamp`` column; such a column is refused without it.
     columns
-        Contract name -> name in the user's table, for example ``{"item_id": "asin"}``.
+        Contract name -> name in the user's table, for example ``{"item_id": "asin"}``; ``items.item_id`` and
+        ``actions.item_id`` where the two tables name it differently.
     normalize
         Scale embeddings to unit length. Without it Ward goes by distance and retrieval by inner product:
         long embeddings come first whatever their direction.

@@ -339,6 +339,16 @@ def test_no_more_than_five_examples_of_a_reason_and_the_first(tmp_path: Path) ->
         ]
 
 
+def test_the_first_bad_rows_of_a_large_file_are_shown(tmp_path: Path) -> None:
+    """Large enough that the engine reads it in parts, at once."""
+    path, every = tmp_path / "log.csv", 10_000
+    items = ["unheard-of" if row % every == 0 else "5" for row in range(1, 300_001)]
+    path.write_text("user_id,item_id,timestamp\n" + "".join(f"u,{item},{GOOD}\n" for item in items))
+    with stage(path, tmp_path, ImportConfig(max_bad_share=1.0)) as log:
+        assert log.report.reasons == {"unknown_item": 300_000 // every}
+        assert [e.row for e in log.report.examples] == [every * n for n in range(1, 6)]
+
+
 def test_lines_that_cannot_be_read_are_counted_and_rows_still_numbered_right(tmp_path: Path) -> None:
     path = tmp_path / "log.csv"
     path.write_text(f"user_id,item_id,timestamp\nu,5,{GOOD}\nu\nu,5,{GOOD},x\nu,6,{GOOD}\nu,7,{GOOD}\n")

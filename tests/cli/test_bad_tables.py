@@ -255,6 +255,18 @@ def refused_map(ran: Ran, *words: str) -> None:
     assert all(word in error["message"] for word in words), error
 
 
+def test_tables_that_name_the_item_differently(build: Build) -> None:
+    items = item_table().rename_columns(["asin", *item_table().column_names[1:]])
+    names = ["bought" if name == "item_id" else name for name in action_table().column_names]
+    tables = {"items": items, "actions": action_table().rename_columns(names)}
+    refused_map(
+        build("--map", "item_id=asin", "--map", "item_id=bought", "--json", **tables), "actions.item_id="
+    )
+    refused_map(build("--map", "items.user_id=asin", "--json", **tables), "cannot map items.user_id")
+    refused_map(build("--map", "actions.item_id=asin", "--json", **tables), "actions.item_id=asin", "found")
+    assert build("--map", "items.item_id=asin", "--map", "actions.item_id=bought", **tables).code == 0
+
+
 @pytest.mark.parametrize("renamed", ["items", "actions"])
 def test_a_map_that_fits_one_of_the_tables_is_taken(build: Build, renamed: str) -> None:
     tables = {"items": item_table(), "actions": action_table()}

@@ -266,6 +266,61 @@ def test_lines_that_cannot_be_read_are_counted_and_rows_still_numbered_right(tmp
     assert items.vocabulary.ids_of([0]) == [1]
 
 
+UNREADABLE = {
+    "available": ["nein", "2", "sold out"],
+    "quality": ["0,9", "good", "1.2.3"],
+    "created_at": ["soon", "2026-13-01", "yesterday 9:00"],
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+@pytest.mark.parametrize("form", ["table", "csv", "jsonl"])
+def test_what_is_there_and_cannot_be_read_is_a_bad_row(tmp_path: Path, form: str, name: str) -> None:
+    """Else an item that is sold out would be recommended for want of a word that is known."""
+    good = {"available": "no", "quality": "0.5", "created_at": "2026-01-02T03:04:05Z"}[name]
+    values = [good, None, *UNREADABLE[name], good]
+    ids = [f"i{number}" for number in range(len(values))]
+    source: Any = pa.table({"item_id": ids, name: values, "embedding": [[1.0]] * len(ids)})
+    if form != "table":
+        rows = source.to_pylist()
+        source = tmp_path / f"items.{form}"
+        lines = [json.dumps(row) for row in rows]
+        if form == "csv":
+            lines = [f"item_id,{name},embedding", *(f'{r["item_id"]},"{r[name] or ""}",[1.0]' for r in rows)]
+        source.write_text("\n".join(lines) + "\n")
+    items, report = import_items(source, tmp_path / "out", LAX)
+    assert items.vocabulary.ids_of(range(len(items))) == ["i0", "i1", "i5"]
+    assert report.reasons == {f"{name}_unparsable": 3}
+    assert [(e.row, e.value) for e in report.examples] == [
+        (row, repr(value)) for row, value in enumerate(UNREADABLE[name], start=3)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_in_pool"),
+    [
+        (pa.array([True, False, None]), [True, False, True]),
+        (pa.array([1.0, 0.0, None]), [True, False, True]),  # what a gap makes of truth values in pandas
+        (pa.array([1.0, 0.0, float("nan")]), [True, False, True]),
+        (pa.array([1, 0, 1], pa.int8()), [True, False, True]),
+        (pa.array(["yes", "no", ""]), [True, False, True]),
+        (pa.array(["T", "f", "True"]), [True, False, True]),
+        (pa.array(["1.0", "0.0", "1"]), [True, False, True]),
+    ],
+)
+def test_ways_to_say_that_an_item_is_available(
+    tmp_path: Path, given: pa.Array, is_in_pool: list[bool]
+) -> None:
+    table = pa.table({"item_id": [1, 2, 3], "available": given, "embedding": [[1.0]] * 3})
+    items, report = import_items(table, tmp_path / "out", LAX)
+    assert (items.pool.tolist(), report.n_bad) == (is_in_pool, 0)
+
+
+def test_a_quality_that_is_no_number_is_missing(tmp_path: Path) -> None:
+    table = pa.table({"item_id": [1, 2], "quality": [float("nan"), 0.5], "embedding": [[1.0]] * 2})
+    assert import_items(table, tmp_path / "out", LAX)[1].n_bad == 0
+
+
 def test_strict_and_the_share_refuse_and_leave_nothing(tmp_path: Path) -> None:
     table = pa.table({"item_id": ["a", "b", "c", "a"], "embedding": [[1.0]] * 4})
     with pytest.raises(RowsRefusedError, match=r"duplicate_item_id 1(.|\n)*row 4(.|\n)*--strict") as caught:

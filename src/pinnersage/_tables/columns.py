@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from pinnersage.errors import SchemaError, UsageError
 
 ACTION_COLUMNS = ("user_id", "item_id", "timestamp", "action", "weight", "event_id", "retract")
 ITEM_TEXTS = ("title", "url", "image_url", "category", "provider")
 ITEM_COLUMNS = ("item_id", "embedding", *ITEM_TEXTS, "quality", "created_at", "available")
+TableKind = Literal["items", "actions"]
 ALIASES = {"timestamp": "datetime"}
 """Contract name -> the name that RecTools has for it, taken where neither the mapping nor it is there."""
 
 _KNOWN = frozenset(ACTION_COLUMNS + ITEM_COLUMNS)
+_OF_TABLE = {"items": frozenset(ITEM_COLUMNS), "actions": frozenset(ACTION_COLUMNS)}
 
 
 def resolve_columns(
@@ -24,17 +27,14 @@ def resolve_columns(
 ) -> dict[str, str]:
     """Return contract name -> column of the table, for those columns that are there.
 
-    One mapping serves the table of items and that of actions: where the mapped column is missing,
-    the contract's own name is taken, then its alias.
+    One mapping serves the table of items and that of actions (:func:`mapping_of` for what differs): where
+    the mapped column is missing, the contract's own name is taken, then its alias.
 
     Raises
     ------
     SchemaError
         A required column is missing, or a column stands twice.
-    UsageError
-        The mapping names something that is not in the contract.
     """
-    check_mapping(mapping)
     doubled = sorted({name for name in found if found.count(name) > 1})
     if doubled:
         raise SchemaError(f"{table}: expected each column once, found twice: {', '.join(doubled)}")
@@ -50,13 +50,44 @@ def resolve_columns(
     return columns
 
 
+def mapping_of(table: TableKind, mapping: Mapping[str, str]) -> dict[str, str]:
+    """Return what a mapping says of the tables of one kind: ``items.item_id`` is of items alone.
+
+    Raises
+    ------
+    UsageError
+        It names something that is not in the contract.
+
+    Examples
+    --------
+    >>> mapping_of("items", {"item_id": "sku", "items.item_id": "asin", "actions.item_id": "bought"})
+    {'item_id': 'asin'}
+    """
+    check_mapping(mapping)
+    plain = {name: column for name, column in mapping.items() if "." not in name}
+    start = f"{table}."
+    return plain | {n.removeprefix(start): column for n, column in mapping.items() if n.startswith(start)}
+
+
+def tables_of(name: str) -> tuple[str, str]:
+    """Return the kind of table that a name of a mapping is limited to, "" for none, and the plain name."""
+    table, dot, plain = name.partition(".")
+    return (table, plain) if dot else ("", name)
+
+
+def _is_known(name: str) -> bool:
+    table, plain = tables_of(name)
+    return plain in (_OF_TABLE.get(table, ()) if table else _KNOWN)
+
+
 def check_mapping(mapping: Mapping[str, str]) -> None:
     """Refuse a mapping of a name that is not in the contract."""
-    unknown = sorted(set(mapping) - _KNOWN)
+    unknown = sorted(name for name in mapping if not _is_known(name))
     if unknown:
         raise UsageError(
             f"cannot map {', '.join(unknown)}: expected one of {', '.join(sorted(_KNOWN))} "
-            "on the left, as in --map item_id=asin (from Python: columns={'item_id': 'asin'})"
+            "on the left, as in --map item_id=asin (from Python: columns={'item_id': 'asin'}); where tables "
+            "differ, items.item_id and actions.item_id"
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pinnersage._tables.columns import ACTION_COLUMNS, ITEM_COLUMNS, check_mapping
+from pinnersage._tables.columns import ACTION_COLUMNS, ITEM_COLUMNS, check_mapping, tables_of
 from pinnersage._tables.parts import column_names
 from pinnersage._tables.sources import Piece, resolve_source
 from pinnersage.errors import UsageError
@@ -35,7 +35,10 @@ def check_mapped(mapping: Mapping[str, str], items: Sequence[Path], logs: Sequen
     """
     check_mapping(mapping)
     for name, column in mapping.items():
-        tables = [*(items if name in ITEM_COLUMNS else ()), *(logs if name in ACTION_COLUMNS else ())]
+        kind, plain = tables_of(name)
+        of_items = items if plain in ITEM_COLUMNS and kind != "actions" else ()
+        of_logs = logs if plain in ACTION_COLUMNS and kind != "items" else ()
+        tables = [*of_items, *of_logs]
         # For a path nothing is written to the scratch directory.
         pieces = [piece for table in tables for piece in resolve_source(table, table)]
         if pieces and not _any_has(pieces, column):

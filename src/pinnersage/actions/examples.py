@@ -1,4 +1,4 @@
-"""The first few bad rows of each reason, found by reading again in order until there are enough."""
+"""The first few bad rows of each reason, found by reading again, file after file until there are enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ _SHOWN = (
     "CASE WHEN reason IN (3, 4) THEN item_text WHEN reason BETWEEN 5 AND 8 THEN time_text "
     "WHEN reason BETWEEN 9 AND 11 THEN weight_text WHEN reason = 12 THEN retract_text END"
 )
-_N_FETCHED = 1_000
 
 
 def show_bad_rows(
@@ -53,7 +52,9 @@ def _show_piece(
     bad: BadRowCounter,
 ) -> None:
     checked = checked_sql([part], checks, numbered=True)
-    rows = connection.execute(f"SELECT row, reason, {_SHOWN} FROM ({checked}) WHERE reason > 0")
-    while _missing(bad) and (fetched := rows.fetchmany(_N_FETCHED)):
-        for row, reason, value in fetched:
-            bad.show(part[0].pieces[0].name, true_row(row, rejects), REASONS[reason], value)
+    rows = connection.execute(
+        f"SELECT row, reason, {_SHOWN} FROM ({checked}) WHERE reason > 0 "
+        f"QUALIFY row_number() OVER (PARTITION BY reason ORDER BY row) <= {N_EXAMPLES} ORDER BY row"
+    )
+    for row, reason, value in rows.fetchall():
+        bad.show(part[0].pieces[0].name, true_row(row, rejects), REASONS[reason], value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pinnersage._tables.columns import ACTION_COLUMNS, quoted, resolve_columns
+from pinnersage._tables.columns import ACTION_COLUMNS, mapping_of, quoted, resolve_columns
 from pinnersage._tables.engine import Connection
 from pinnersage._tables.parts import Part, column_names, csv_header, open_part
 from pinnersage._tables.sources import Piece
@@ -64,10 +64,11 @@ def _alike(a: ActionPart, b: ActionPart) -> bool:
 def _open_one(connection: Connection, pieces: Sequence[Piece], config: ImportConfig) -> ActionPart:
     first = pieces[0]
     found = column_names(first)
-    columns = resolve_columns(first.name, found, config.columns, REQUIRED, OPTIONAL)
+    mapping = mapping_of("actions", config.columns)
+    columns = resolve_columns(first.name, found, mapping, REQUIRED, OPTIONAL)
     if first.format == "jsonl":
         # A key may first occur beyond the sampled lines: always ask for the optional ones.
-        columns = {name: config.columns.get(name, name) for name in OPTIONAL} | columns
+        columns = {name: mapping.get(name, name) for name in OPTIONAL} | columns
     wanted = list(dict.fromkeys(columns.values()))
     ids = [columns[name] for name in _IDS]
     part = open_part(connection, pieces, wanted, ids)

@@ -135,7 +135,9 @@ def _left_out(reports: Any) -> Iterator[RenderableType]:
             yield Text(f"\nTaken back in {report['table']}: {told} and do not count.")
         if report["n_bad"]:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in report["reasons"].items())
-            yield Text(f"\nLeft out of {report['table']}: {reasons}. The first of them:", style="yellow")
+            counted = " (rows are counted without the head of a CSV file)"
+            told = f"\nLeft out of {report['table']}: {reasons}. The first of them{counted}:"
+            yield Text(told, style="yellow")
             yield _examples(report["examples"])
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pinnersage._arrays import Bools, Float32s, Int32s, Int64s
 from pinnersage._report import ImportReport
-from pinnersage._tables.columns import resolve_columns
+from pinnersage._tables.columns import mapping_of, resolve_columns
 from pinnersage._tables.engine import Progress
 from pinnersage._tables.parts import column_names
 from pinnersage._tables.sources import TableSource, resolve_source
@@ -79,9 +79,8 @@ def has_embeddings(items: TableSource, imports: ImportConfig) -> bool:
     """Return whether a table of items has a column ``embedding``, or each of its files a matrix beside it."""
     with tempfile.TemporaryDirectory(prefix="pinnersage-embed-") as scratch:
         for piece in resolve_source(items, Path(scratch)):
-            found = resolve_columns(
-                piece.name, column_names(piece), imports.columns, ["item_id"], ["embedding"]
-            )
+            mapping = mapping_of("items", imports.columns)
+            found = resolve_columns(piece.name, column_names(piece), mapping, ["item_id"], ["embedding"])
             beside = piece.path is not None and piece.path.with_suffix(".npy").exists()
             if "embedding" not in found and not beside:
                 return False

@@ -13,6 +13,8 @@ from pinnersage._tables.parts import TEXT
 from pinnersage._tables.times import TimeUnit, time_ms_sql
 
 _RESERVED = ("item_id", "embedding", "created_at_ms")
+CHECKED = {"created_at": "created_at_ms", "quality": "quality", "available": "available"}
+"""Attributes that must be of a kind -> their column in the table of items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,35 +100,65 @@ def attribute_sql(
     SchemaError
         ``created_at`` holds numbers and no unit is declared.
     """
-    staged = {
-        row[0]: row[1]
-        for row in connection.execute("DESCRIBE SELECT * FROM staged").fetchall()
-        if row[0] in plan.types
-    }
-    return [_one_sql(connection, table, name, sql_type, plan, unit) for name, sql_type in staged.items()]
+    staged = _staged_types(connection, plan)
+    checked = _checked_sql(table, staged, plan, unit)
+    return [
+        f"{checked[name]} AS {CHECKED[name]}" if name in checked else _plain_sql(connection, name, plan)
+        for name in staged
+    ]
 
 
-def _one_sql(
-    connection: Connection,
-    table: str,
-    name: str,
-    sql_type: str,
-    plan: AttributePlan,
-    unit: TimeUnit | None,
-) -> str:
+def fault_sql(
+    connection: Connection, table: str, plan: AttributePlan, unit: TimeUnit | None
+) -> dict[str, tuple[str, str]]:
+    """Return reason -> SQL of the text given, and of whether it is there and cannot be read.
+
+    Raises
+    ------
+    SchemaError
+        As :func:`attribute_sql`.
+    """
+    staged = _staged_types(connection, plan)
+    faults = {}
+    for name, value in _checked_sql(table, staged, plan, unit).items():
+        text = f"{quoted(name)}::VARCHAR"
+        missing = f"coalesce({text} = '' OR {_is_nan(name, staged[name])}, true)"
+        faults[f"{name}_unparsable"] = (text, f"NOT {missing} AND ({value}) IS NULL")
+    return faults
+
+
+def _staged_types(connection: Connection, plan: AttributePlan) -> dict[str, str]:
+    described = connection.execute("DESCRIBE SELECT * FROM staged").fetchall()
+    return {row[0]: row[1] for row in described if row[0] in plan.types}
+
+
+def _checked_sql(
+    table: str, staged: dict[str, str], plan: AttributePlan, unit: TimeUnit | None
+) -> dict[str, str]:
+    """Return, of the attributes that must be of a kind, SQL that is NULL where they are not."""
+    found = {}
+    for name in [name for name in CHECKED if name in staged]:
+        c, kind = quoted(name), staged[name]
+        if name == "created_at":
+            found[name] = time_ms_sql(table, name, TEXT if name in plan.untyped else kind, unit)
+        elif name == "quality":
+            found[name] = f"TRY_CAST({c} AS DOUBLE)"
+        else:  # Truth values that had a gap are floating point in many tables: 1.0 and 0.0.
+            number = f"TRY_CAST({c}::VARCHAR AS DOUBLE)"
+            whole = f"CASE {number} WHEN 1 THEN true WHEN 0 THEN false END"
+            found[name] = f"coalesce(TRY_CAST({c}::VARCHAR AS BOOLEAN), {whole})"
+    return found
+
+
+def _is_nan(name: str, sql_type: str) -> str:
+    return f"isnan({quoted(name)})" if sql_type in ("FLOAT", "DOUBLE") else "false"
+
+
+def _plain_sql(connection: Connection, name: str, plan: AttributePlan) -> str:
     c = quoted(name)
-    if name == "created_at":
-        kind = TEXT if name in plan.untyped else sql_type
-        return f"{time_ms_sql(table, name, kind, unit)} AS created_at_ms"
     if name in ITEM_TEXTS:
         return f"nullif({c}::VARCHAR, '') AS {c}"
-    if name == "quality":
-        return f"TRY_CAST({c} AS DOUBLE) AS {c}"
-    if name == "available":
-        return f"TRY_CAST({c}::VARCHAR AS BOOLEAN) AS {c}"
-    if name in plan.untyped:
-        return f"{_inferred_sql(connection, c)} AS {c}"
-    return c
+    return f"{_inferred_sql(connection, c)} AS {c}" if name in plan.untyped else c
 
 
 def _inferred_sql(connection: Connection, c: str) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from pinnersage._report import ImportReport
-from pinnersage._tables.columns import ITEM_COLUMNS, resolve_columns
+from pinnersage._tables.columns import ITEM_COLUMNS, mapping_of, resolve_columns
 from pinnersage._tables.engine import Connection, Progress, open_engine, translated
 from pinnersage._tables.parts import column_names
 from pinnersage._tables.sources import Piece, TableSource, resolve_source
@@ -68,7 +68,8 @@ def import_items(
     ImportReport
         What was read and left out. Reasons: ``unreadable_row, empty_item_id, duplicate_item_id`` (the
         first good row stays), ``embedding_missing, embedding_unparsable, embedding_wrong_width``
-        (expected is the usual width of the first rows), ``embedding_not_finite, embedding_zero``.
+        (expected is the usual width of the first rows), ``embedding_not_finite, embedding_zero``,
+        ``created_at_unparsable, quality_unparsable, available_unparsable``.
 
     Raises
     ------
@@ -130,6 +131,7 @@ def _import(
         intake = Intake(connection, scratch, config, plan, progress, _n_rows(pieces))
         for layout in layouts:
             intake.take(layout)
+        intake.leave_out_unreadable(pieces[0].name)
         intake.leave_out_duplicates()
     report = intake.report(tuple(piece.name for piece in pieces))
     if report.n_rows == 0:
@@ -142,7 +144,8 @@ def _import(
 
 def _layout(piece: Piece, config: ImportConfig, embeddings_npy: Any, without: bool) -> PieceLayout:
     found = column_names(piece)
-    columns = resolve_columns(piece.name, found, config.columns, ITEM_COLUMNS[:1], ITEM_COLUMNS[1:])
+    mapping = mapping_of("items", config.columns)
+    columns = resolve_columns(piece.name, found, mapping, ITEM_COLUMNS[:1], ITEM_COLUMNS[1:])
     given = columns.pop("embedding", None) if without or embeddings_npy is not None else None
     attributes = attribute_columns(columns, [name for name in found if name != given])
     schema = schema_of(piece, found)

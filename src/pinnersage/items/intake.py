@@ -18,7 +18,7 @@ from pinnersage._tables.parts import UNREADABLE, Rejects, true_row, true_rows
 from pinnersage._tables.sources import Piece
 from pinnersage.config import ImportConfig
 from pinnersage.errors import SchemaError
-from pinnersage.items.attributes import AttributePlan
+from pinnersage.items.attributes import AttributePlan, fault_sql
 from pinnersage.items.embeddings import EmbeddingReader, Fault
 from pinnersage.items.matrix import RowFile
 from pinnersage.items.reading import Ids, ids_of_batch, read_batches
@@ -97,7 +97,7 @@ class Intake:
         self._bad = BadRowCounter()
         self._n_read = 0
         self._progress = progress
-        self._n_rows = n_rows
+        self._n_rows, self._unit = n_rows, config.time_unit
         self._origins: list[_Origin] = []
         self._schema = pa.schema([(ROW, pa.int64()), (ID, pa.large_string()), *plan.types.items()])
         connection.register("nothing", self._schema.empty_table())
@@ -167,19 +167,32 @@ class Intake:
         self.connection.register("good_items", pa.table(columns, schema=self._schema))
         self.connection.execute("INSERT INTO staged SELECT * FROM good_items")
 
+    def leave_out_unreadable(self, table: str) -> None:
+        """Leave out rows with attributes that are there and cannot be read.
+
+        Raises
+        ------
+        SchemaError
+            ``created_at`` holds numbers and no unit is declared.
+        """
+        for reason, (text, fault) in fault_sql(self.connection, table, self.plan, self._unit).items():
+            self._leave_out(reason, f"SELECT {ROW}, {text} FROM staged WHERE {fault} ORDER BY {ROW}")
+
     def leave_out_duplicates(self) -> None:
         """Of rows with one id keep the first."""
-        again = self.connection.sql(
-            f"SELECT {ROW}, {ID} FROM (SELECT {ROW}, {ID}, row_number() OVER "
-            f"(PARTITION BY {ID} ORDER BY {ROW}) AS nth FROM staged) WHERE nth > 1 ORDER BY {ROW}"
-        ).to_arrow_table()
-        if again.num_rows == 0:
+        nth = f"row_number() OVER (PARTITION BY {ID} ORDER BY {ROW})"
+        again = f"SELECT {ROW}, {ID} FROM staged QUALIFY {nth} > 1 ORDER BY {ROW}"
+        self._leave_out("duplicate_item_id", again)
+
+    def _leave_out(self, reason: str, rows_and_texts: str) -> None:
+        found = self.connection.sql(rows_and_texts).to_arrow_table()
+        if found.num_rows == 0:
             return
-        self._bad.count("duplicate_item_id", again.num_rows)
-        for row, item_id in zip(*(again.column(i)[:N_EXAMPLES].to_pylist() for i in (0, 1)), strict=True):
-            self._bad.show(*self._origin(row), "duplicate_item_id", item_id)
-        self.connection.register("again", again)
-        self.connection.execute(f"DELETE FROM staged WHERE {ROW} IN (SELECT {ROW} FROM again)")
+        self._bad.count(reason, found.num_rows)
+        for row, text in zip(*(found.column(i)[:N_EXAMPLES].to_pylist() for i in (0, 1)), strict=True):
+            self._bad.show(*self._origin(row), reason, text)
+        self.connection.register("left_out", found)
+        self.connection.execute(f"DELETE FROM staged WHERE {ROW} IN (SELECT {ROW} FROM left_out)")
 
     def _origin(self, row: int) -> tuple[str, int]:
         origin = max((it for it in self._origins if it.first_row <= row), key=lambda it: it.first_row)
