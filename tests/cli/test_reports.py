@@ -137,7 +137,7 @@ def test_what_a_ranker_adds_up_is_told_in_words() -> None:
     }  # fmt: skip
     text = drawn(explanation(answer(ranking=ranking), title_of))
     for words in ("all actions on it", "+1.50", "-0.50", "score (rank 3 of 50)",
-                  "It is a candidate because it is popular, acted on by the same people"):  # fmt: skip
+                  "It is a candidate because it is popular and acted on by the same people"):  # fmt: skip
         assert words in text
     for words, number in (("all else of it", "-0.25"), ("what any candidate begins with", "+0.25")):
         (line,) = (line for line in text.splitlines() if words in line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,9 @@ from tests.evaluation.tuning.tuning_worlds import close_topics_tables
 
 from pinnersage.cli import evaluating, tuning
 from pinnersage.cli.evaluating import parse_budget
+from pinnersage.cli.options import Read
 from pinnersage.cli.settings import load_config
+from pinnersage.cli.tuning_view import next_steps
 from pinnersage.config import BuildConfig, RetrievalConfig
 from pinnersage.evaluation.replay import Mode
 from pinnersage.evaluation.tuning.settings import Metric, TuningSettings
@@ -100,6 +103,36 @@ def test_embeddings_are_learnt_and_the_commands_told_next_build_with_such(call: 
         ran = call(verb, *(word.replace("DIR", str(topics / "model")) for word in words), *more)
         assert ran.code == 0, ran.err
     assert (topics / "model").is_dir()
+
+
+def test_the_command_told_next_reads_the_tables_as_they_were_read() -> None:
+    columns = {"item_id": "art nr", "title": "name", "timestamp": "zeit", "actions.action": "was"}
+    imports = {"columns": columns, "time_unit": "s"}
+    read = Read(Path("my items.csv"), [Path("log_*.csv")], Path("v.npy"), imports)
+    given, fused = (
+        next_steps({"about": {"vectors": vectors}}, read, Path("tuned.toml")).splitlines()
+        for vectors in ("given", "fused")
+    )
+    of_log = ["--map", "item_id=art nr", "--map", "timestamp=zeit", "--map", "actions.action=was"]
+    assert shlex.split(given[0]) == [
+        *(
+            "pinnersage",
+            "build",
+            "--items",
+            "my items.csv",
+            "--actions",
+            "log_*.csv",
+            "--embeddings",
+            "v.npy",
+        ),
+        *(*of_log[:2], "--map", "title=name", *of_log[2:], "--time-unit", "s"),
+        *("--config", "tuned.toml", "--out", "DIR"),
+    ]
+    assert "title=name" in fused[0]
+    assert shlex.split(fused[1])[1:] == [
+        *("pinnersage", "build", "--items", "E.parquet", "--actions", "log_*.csv", *of_log),
+        *("--time-unit", "s", "--config", "tuned.toml", "--out", "DIR"),
+    ]
 
 
 def test_people_get_a_table_a_verdict_and_the_file(call: Run, topics: Path) -> None:

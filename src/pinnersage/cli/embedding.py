@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -95,19 +96,21 @@ def embed(
             imports=config.imports, out=out, progress=progress,
         )  # fmt: skip
     summary = _summary(made, settings, text_model, out) | {"seconds": round(time.monotonic() - started, 3)}
-    _show(summary, actions, as_json=as_json, whole_log=until is None and source != "text")
-
-
-def _show(summary: dict[str, Any], actions: list[Path] | None, *, as_json: bool, whole_log: bool) -> None:
     if as_json:
         write_json(summary)
         return
+    whole_log = until is None and source != "text"
+    _show(summary, actions, config.imports.model_dump(), whole_log=whole_log)
+
+
+def _show(
+    summary: dict[str, Any], actions: list[Path] | None, imports: dict[str, Any], *, whole_log: bool
+) -> None:
     from pinnersage.cli.reports import embedding_report
 
     console().print(embedding_report(summary))
-    typer.echo(
-        f"\nNext: pinnersage build --items {summary['out']} {options.actions_flags(actions)} --out DIR"
-    )
+    log = f"{options.actions_flags(actions)}{options.reading_flags(imports, of=['actions'])}"
+    typer.echo(f"\nNext: pinnersage build --items {shlex.quote(summary['out'])} {log} --out DIR")
     if whole_log:
         error_console().print(
             "No --until was given: these embeddings know the whole log. That is right for a model without a "

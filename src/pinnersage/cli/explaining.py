@@ -9,7 +9,7 @@ from rich.text import Text
 from pinnersage.cli.tables import Answer, TitleOf, kept_whole, share_text, stretched_table
 from pinnersage.cli.times import short_date
 from pinnersage.retrieval.explain import LIST_LENGTH
-from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS
+from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS, in_a_row
 
 _N_SHOWN = 5
 
@@ -23,14 +23,14 @@ def explanation(answer: Answer, title_of: TitleOf) -> Group:
     if answer["near_duplicate_instead"] is not None:
         parts.append(Text(f"It is a near-duplicate of {title_of(answer['near_duplicate_instead'])}."))
     if answer["actions"]:
-        parts += [Text("\nThe actions behind it", style="bold"), _actions(answer, title_of)]
+        parts += [Text("\nThe actions that count most for it", style="bold"), _actions(answer, title_of)]
     if answer["interests"]:
         parts += [Text("\nThe interests nearest to it", style="bold"), _interests(answer, title_of)]
     if answer.get("ranking"):
-        brought = ", ".join(SOURCE_WORDS[source] for source in answer["ranking"]["sources"])
+        brought = [SOURCE_WORDS[source] for source in answer["ranking"]["sources"]]
         parts += [
             Text("\nWhat the ranker adds up", style="bold"), _ranking(answer["ranking"]),
-            *([Text(f"It is a candidate because it is {brought}.")] if brought else []),
+            *([Text(f"It is a candidate because it is {in_a_row(brought)}.")] if brought else []),
         ]  # fmt: skip
     return Group(*parts)
 

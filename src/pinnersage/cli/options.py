@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -154,7 +155,12 @@ SETTINGS = (
 _TABLES_READ = (("items",), ("actions", "file", "impressions", "users"))
 _MAP = Annotated[
     list[str] | None,
-    _option("--map", metavar="NAME=COLUMN", panel=_TABLES, help="item_id=asin reads asin; repeatable."),
+    _option(
+        "--map",
+        metavar="NAME=COLUMN",
+        panel=_TABLES,
+        help="item_id=asin reads asin; repeatable. items.item_id=… is of that table alone.",
+    ),
 ]
 
 
@@ -190,7 +196,10 @@ def parse_map(pairs: list[str] | None) -> dict[str, str] | None:
     for pair in pairs or []:
         name, equals, column = pair.partition("=")
         if not (name and equals and column) or name in columns:
-            raise UsageError(f"expected --map NAME=COLUMN, each name once, got {pair!r}")
+            raise UsageError(
+                f"expected --map NAME=COLUMN, each name once, got {pair!r}; where items and actions name it "
+                f"differently: --map items.item_id=… --map actions.item_id=…"
+            )
         columns[name] = column
     return columns or None
 
@@ -199,9 +208,40 @@ def _paths(given: Path | Sequence[Path] | None) -> Sequence[Path]:
     return [given] if isinstance(given, Path) else given or ()
 
 
+class Read(NamedTuple):
+    """Tables as they were named on the command line, and the import's fields with which they were read."""
+
+    items: Path
+    actions: Sequence[Path]
+    embeddings: Path | None
+    imports: Mapping[str, Any]
+
+
 def actions_flags(actions: Sequence[Path] | None) -> str:
     """Return the flags that name a log, for a command to be copied."""
-    return " ".join(f"--actions {path}" for path in actions or ("F",))
+    return " ".join(f"--actions {shlex.quote(str(path))}" for path in actions or ("F",))
+
+
+def reading_flags(imports: Mapping[str, Any], *, of: Sequence[str]) -> str:
+    """Return the flags that read the tables named the same way again, each with a space before it.
+
+    Parameters
+    ----------
+    imports
+        Fields of :class:`~pinnersage.config.ImportConfig`.
+    of
+        ``items``, ``actions``, or both: what the command to be copied reads as the user gave it.
+    """
+    from pinnersage._tables.columns import ACTION_COLUMNS, ITEM_COLUMNS, tables_of
+
+    names = {"items": ITEM_COLUMNS, "actions": ACTION_COLUMNS}
+    flags = []
+    for name, column in imports["columns"].items():
+        kind, plain = tables_of(name)
+        if any(plain in names[table] for table in of if kind in ("", table)):
+            flags.append(f"--map {shlex.quote(f'{name}={column}')}")
+    unit = imports["time_unit"]
+    return "".join(f" {flag}" for flag in [*flags, *([f"--time-unit {unit}"] if unit else [])])
 
 
 def _check_map(columns: dict[str, str], given: Mapping[str, Any]) -> None:

@@ -125,10 +125,11 @@ def tune(
             progress=progress, allow_leak=allow_leak, vectors=vectors,
         )  # fmt: skip
     found = result.to_dict() | {"out": None if out is None else str(out)}
-    write_json(found) if as_json else _show(found, items, actions, out)
+    read = options.Read(items, actions, embeddings, config.imports.model_dump())
+    write_json(found) if as_json else _show(found, read, out)
 
 
-def _show(found: dict[str, Any], items: Path, actions: list[Path], out: Path | None) -> None:
+def _show(found: dict[str, Any], read: options.Read, out: Path | None) -> None:
     from pinnersage.cli.tuning_view import next_steps, tuning_view
 
     console().print(tuning_view(found))
@@ -136,4 +137,4 @@ def _show(found: dict[str, Any], items: Path, actions: list[Path], out: Path | N
         typer.echo(f"\n{found['toml']}", nl=False)
         error_console().print("No --out was given: nothing was written.")
     else:
-        typer.echo(f"\nNext: {next_steps(found, items, actions, out)}")
+        typer.echo(f"\nNext: {next_steps(found, read, out)}")

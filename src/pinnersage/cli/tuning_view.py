@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import Group
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pinnersage.cli.evaluation_view import warned
-from pinnersage.cli.options import actions_flags
+from pinnersage.cli.options import Read, actions_flags, reading_flags
 from pinnersage.cli.tables import Answer, facts_table
 from pinnersage.cli.times import span
 from pinnersage.evaluation.tuning.words import embed_command, values_text
@@ -41,14 +41,18 @@ def tuning_view(found: Answer) -> Group:
     return Group(*warned(about), facts_table(facts), Text(), _table(found["choices"]), Text(), verdict)
 
 
-def next_steps(found: Answer, items: Path, actions: Sequence[Path], out: Path) -> str:
+def next_steps(found: Answer, read: Read, out: Path) -> str:
     """Return the commands that build with what was chosen, on embeddings like those it was chosen on."""
-    source, log = found["about"]["vectors"], actions_flags(actions)
+    source, log = found["about"]["vectors"], actions_flags(read.actions)
+    given = f"--items {quote(str(read.items))} {log}"
+    both, of_log = (reading_flags(read.imports, of=of) for of in (("items", "actions"), ("actions",)))
+    config = f"--config {quote(str(out))} --out DIR"
+    beside = f" --embeddings {quote(str(read.embeddings))}" if read.embeddings else ""
     if source == "given":
-        return f"pinnersage build --items {items} {log} --config {out} --out DIR"
+        return f"pinnersage build {given}{beside}{both} {config}"
     return (
-        f"pinnersage {embed_command(source)} --items {items} {log} --out E.parquet\n"
-        f"then: pinnersage build --items E.parquet {log} --config {out} --out DIR"
+        f"pinnersage {embed_command(source)} {given}{both} --out E.parquet\n"
+        f"then: pinnersage build --items E.parquet {log}{of_log} {config}"
     )
 
 
