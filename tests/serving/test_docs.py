@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
 import httpx
-from tests.serving.conftest import Server
+from tests.serving.conftest import Serve, Server
 
 from pinnersage.serving.settings import ServiceSettings
 
@@ -44,11 +46,15 @@ def run(client: httpx.Client, words: list[str]) -> httpx.Response:
     return client.request(method, url.removeprefix(ADDRESS), headers=headers, content=body)
 
 
-def test_the_commands_of_the_page_work(server: Server) -> None:
-    asked = set()
+def test_the_commands_of_the_page_work_on_the_model_it_makes(tmp_path: Path, serve: Serve) -> None:
+    program = re.search(r"<<'END'\n(.*?)\nEND\n", PAGE, re.S)
+    assert program is not None
+    subprocess.run([sys.executable, "-c", program[1]], cwd=tmp_path, check=True)
+    asked, server = set(), serve(directory=tmp_path / "shop")
     for words in commands():
         answer = run(server.client, words)
         assert answer.status_code in (200, 202), (words, answer.text)
+        assert '"popular":true' not in answer.text, words
         asked.add((answer.request.method, answer.request.url.path))
     # u1, i05 and new stand for ids; every route but the document is shown.
     assert len(asked) == 15

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 REASON_WORDS = {
     "no_interests": "nothing of this user is in the window",
     "seen": "the user has acted on it already",
@@ -66,3 +68,15 @@ SOURCE_WORDS = {
     "own": "acted on by the user before",
 }
 """Name of a source of candidates -> what that says of the item."""
+
+
+def in_a_row(words: Sequence[str]) -> str:
+    """Return words as a sentence lists them; of none an empty text.
+
+    Examples
+    --------
+    >>> in_a_row(["near", "popular", "linked"]), in_a_row(["near"])
+    ('near, popular and linked', 'near')
+    """
+    first, last = ", ".join(words[:-1]), "".join(words[-1:])
+    return f"{first} and {last}" if first else last

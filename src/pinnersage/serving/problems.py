@@ -27,7 +27,7 @@ from pinnersage.errors import (
     UnavailableError,
     UsageError,
 )
-from pinnersage.serving.shapes import Mode
+from pinnersage.serving.shapes import Mode, Preference
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = 1
@@ -43,7 +43,7 @@ _KINDS = {"int": "an integer", "bool": "true or false"}
 _MAX_SHOWN = 50
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _NOT_A_CHOICE = "Invalid enum value "
-_CHOICES = {"mode": get_args(Mode)}
+_CHOICES = {"mode": get_args(Mode), "preference": get_args(Preference)}
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
     (StoredFormatError, 503),
     (UsageError, 400),
@@ -201,6 +201,8 @@ def in_words(field: str, message: str) -> str:
     --------
     >>> in_words("mode", "Invalid enum value 'best'")
     "expected mode sampled, budgeted, balanced or ranked, got 'best'"
+    >>> in_words("preference", "Invalid enum value 'mute'")
+    "expected preference muted or pinned, got 'mute'"
     >>> in_words("interests", "Expected `int` <= 10000")
     'expected interests of at most 10,000'
     """

@@ -16,6 +16,7 @@ Time = Annotated[
     ),
 ]
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
+Preference = Literal["muted", "pinned"]
 ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
 Score = Annotated[
     float,
@@ -133,7 +134,7 @@ class Interest(Struct, frozen=True):
     newest_action: ReadTime
     oldest_action: ReadTime
     item_ids: list[Id]
-    preference: Literal["muted", "pinned"] | None = None
+    preference: Preference | None = None
 
 
 class Interests(Struct, frozen=True):
@@ -230,7 +231,7 @@ class Explanation(Struct, frozen=True, omit_defaults=True):
 class PreferenceIn(Struct, frozen=True, forbid_unknown_fields=True):
     """What the user says about an interest."""
 
-    preference: Literal["muted", "pinned"]
+    preference: Preference
 
 
 class PreferenceOut(Struct, frozen=True):
@@ -238,7 +239,7 @@ class PreferenceOut(Struct, frozen=True):
 
     user_id: Id
     medoid_item_id: Id
-    preference: Literal["muted", "pinned"] | None
+    preference: Preference | None
 
 
 class ItemIn(Struct, frozen=True):

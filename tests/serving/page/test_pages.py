@@ -229,7 +229,7 @@ def test_an_item_says_why_it_is_for_a_user(client: Client) -> None:
     first = client.get("/v1/users/ada/recommendations").json()["items"][0]["item_id"]
     shown = text(client, f"/items/{first}?user=ada")
     assert "It is <strong>number 1</strong> of 100 recommended, because of" in shown
-    assert "Actions that speak for it" in shown
+    assert "Actions that count most for it" in shown
     assert "second stage" not in shown
     seen = acted(client, "ada")[0][0]
     assert "the user has acted on it already" in text(client, f"/items/{seen}?user=ada")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pinnersage._ids import ItemId
+from pinnersage._times import rfc3339
 from pinnersage.errors import UserNotFoundError
 from pinnersage.retrieval.explain import LIST_LENGTH
-from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS
+from pinnersage.retrieval.words import FEATURE_WORDS, REASON_WORDS, SOURCE_WORDS, in_a_row
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.page.tiles import Tile, Tiles
 from pinnersage.serving.page.words import ms_of
@@ -47,7 +48,7 @@ class SecondStage:
 
     place: int
     n_candidates: int
-    sources: Sequence[str]
+    sources: str
     added: Sequence[tuple[str, float]]
     rest: float
     expected: float
@@ -134,10 +135,16 @@ def item_view(backend: Backend, tiles: Tiles, item_id: ItemId, user_id: str | No
     return ItemView(
         tile=tiles.from_attributes(info),
         address=_web_address(info),
-        attributes=[(name, value) for name, value in info.items() if name not in _SHOWN_ELSEWHERE],
+        attributes=[_readable(name, value) for name, value in info.items() if name not in _SHOWN_ELSEWHERE],
         neighbors=[(near[n["item_id"]], n["score"]) for n in found["neighbors"]],
         why=None if user_id is None else _why(backend, tiles, user_id, own),
     )
+
+
+def _readable(name: str, value: Any) -> tuple[str, Any]:
+    if name == "created_at_ms":
+        return "created_at", rfc3339(value)
+    return name, {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
 
 
 def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why | None:
@@ -170,7 +177,7 @@ def _second_stage(ranking: Answer) -> SecondStage:
     return SecondStage(
         place=ranking["rank"],
         n_candidates=ranking["n_candidates"],
-        sources=[SOURCE_WORDS[source] for source in ranking["sources"]],
+        sources=in_a_row([SOURCE_WORDS[source] for source in ranking["sources"]]),
         added=added,
         rest=ranking["score"] - ranking["expected"] - sum(value for _, value in added),
         expected=ranking["expected"],
