@@ -64,7 +64,7 @@ def run(quick: bool) -> dict[str, Any]:
             for quantile in QUANTILES
         ]
     assert all(row["same_partition"] for row in rows), rows
-    return {"dim": DIM, "blas_kernel": os.environ.get("OPENBLAS_CORETYPE", "native"), "rows": rows}
+    return {"dim": DIM, "blas_kernel": os.environ.get("OPENBLAS_CORETYPE", "native").lower(), "rows": rows}
 
 
 if __name__ == "__main__":

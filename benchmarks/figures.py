@@ -31,10 +31,14 @@ def ward_rows(name: str, blas: str) -> list[str]:
         lines.append(
             f"| `ward_clusters`, {n:,} actions x 256-d, one thread, {blas} "
             f"| {min(gram):.2f}-{max(gram):.2f}x the time of `X @ X.T`; "
-            f"{min(scipy):.0f}-{max(scipy):.0f}x faster than SciPy "
+            f"{_range(min(scipy), max(scipy))}x faster than SciPy "
             "| `python benchmarks/bench_ward.py` |"
         )
     return lines
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.0f}-{high:.0f}" if round(low) < round(high) else f"{low:.0f}"
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ from tests.interests import naive
 
 from pinnersage import ward_clusters
 from pinnersage.errors import UsageError
+from pinnersage.interests.chain import _MOST_MIRRORED
 
 
 def blobs(seed: int, n: int, d: int, spread: float, unit_length: bool = True) -> np.ndarray:
@@ -46,6 +47,19 @@ def between_heights(x: np.ndarray, quantile: float) -> float:
 )
 def test_partition_is_scipys(seed: int, n: int, d: int, spread: float, quantile: float, unit: bool) -> None:
     x = blobs(seed, n, d, spread, unit and d > 1)
+    limit = between_heights(x, quantile)
+    assert naive.same_partition(ward_clusters(x, max_merge_cost=limit), scipy_labels(x, limit))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(_MOST_MIRRORED - 3, _MOST_MIRRORED + 90),
+    d=st.integers(1, 12),
+    quantile=st.floats(0, 1),
+)
+def test_partition_is_scipys_where_columns_wait(seed: int, n: int, d: int, quantile: float) -> None:
+    x = blobs(seed, n, d, 0.7, unit_length=False)
     limit = between_heights(x, quantile)
     assert naive.same_partition(ward_clusters(x, max_merge_cost=limit), scipy_labels(x, limit))
 
