@@ -50,9 +50,13 @@ def figure(found: Any, digits: int = 3) -> str:
     return texts[0] if len(texts) == 1 else f"{texts[0]} [{texts[1]}, {texts[2]}]"
 
 
+def _end(high: float | None) -> str:
+    return "∞)" if high is None else f"{high:.2f}]"
+
+
 def times(found: Any) -> str:
     """Return a ratio with its interval."""
-    return "-" if not found or found[0] is None else f"{found[0]:.2f} [{found[1]:.2f}, {found[2]:.2f}]"
+    return "-" if not found or found[0] is None else f"{found[0]:.2f} [{found[1]:.2f}, {_end(found[2])}"
 
 
 def table(head: list[str], rows: list[list[str]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from pinnersage.evaluation.arms.trained_registry import TRAINED
 from pinnersage.evaluation.arms.tuned import TunedArm
 from pinnersage.evaluation.arms.untrained import Parts
 from pinnersage.evaluation.leaks import notes_on_rankers
+from pinnersage.evaluation.measures import METRICS, SLICES
 from pinnersage.evaluation.neighbors import NeighborLists
 from pinnersage.evaluation.page.writing import page_of
 from pinnersage.evaluation.replay import Day, Mode, ReplayLog
@@ -27,6 +28,7 @@ from pinnersage.evaluation.report import Report
 from pinnersage.evaluation.running import evaluate_log
 from pinnersage.evaluation.saved import arm_digest
 from pinnersage.evaluation.settings import EvaluationConfig
+from pinnersage.evaluation.verdict import baselines, pairs, sentences
 from pinnersage.items.origin import EmbeddingOrigin
 
 QUICK = EvaluationConfig(budgets=(10, 0.05), n_resamples=50)
@@ -138,6 +140,21 @@ def test_finished_arms_are_kept_and_others_are_measured(world: ReplayLog, tmp_pa
     assert (first.n_asked > 0, second.n_asked) == (True, 0)
     run(world, tmp_path, more_arms=lambda _log, _parts: [second], resume=False)
     assert second.n_asked == first.n_asked
+
+
+def test_a_lift_over_a_rival_that_one_user_carries_is_shown_without_an_upper_end(
+    world: ReplayLog, tmp_path: Path
+) -> None:
+    report = run(world, tmp_path, arms=["popular-30d", "balanced-40"])
+    place = SLICES.index("first_time"), METRICS.index("recall")
+    sums = report.arms["popular-30d"].sums.copy()
+    first = np.flatnonzero(sums[:, 0, *place, 1] > 0)[0]
+    sums[..., 0] = np.where((np.arange(len(sums)) == first)[:, None, None, None], sums[..., 1], 0.0)
+    rival = replace(report.arms["popular-30d"], sums=sums)
+    changed = replace(report, arms=report.arms | {"popular-30d": rival}, _tables={})
+    assert changed.lift("balanced-40", "popular-30d", "recall", budget="10").high == np.inf
+    changed.write(tmp_path, changed.to_dict(sentences(changed), baselines(changed), pairs(changed)))
+    assert "∞)" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_study_begun_afresh_that_is_stopped_goes_on(world: ReplayLog, tmp_path: Path) -> None:

@@ -47,6 +47,19 @@ def report_of(recalls: dict[str, float], n_users: int = N_USERS, n_pool: int = 3
     )
 
 
+def test_a_rival_that_one_user_carries_is_not_lost_to() -> None:
+    """One of 40 finds all, the others nothing: a recall of 1/40, above 0.02, that many resamples lack."""
+    report = report_of({"popular": 1.0, "balanced-40": 0.02})
+    sums = report.arms["popular"].sums.copy()
+    sums[1:, ..., 0] = 0.0
+    rival = replace(report.arms["popular"], sums=sums)
+    told = sentences(replace(report, arms=report.arms | {"popular": rival}))
+    assert told[0].startswith("In short, no difference is seen between many interests and popular")
+    assert f": {0.02 * N_USERS:.2f} [" in told[0]
+    assert "inf]" in told[0]
+    assert not any("lose" in line for line in told)
+
+
 def test_in_short_it_sets_many_against_one_and_all_against_the_best_rival() -> None:
     told = sentences(
         report_of({"mean-0": 0.1, "popular": 0.3, "ease": 0.4, "balanced-40": 0.2, "top-40-ranked": 0.5})

@@ -328,3 +328,17 @@ def test_a_key_opens_what_its_scopes_allow_and_no_more(
     answer = post(locked, "/login", key="not a key; Path=/", next="//evil.example")
     assert answer.headers["location"] == "/"
     assert "not a key" not in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize("created", [1_768_521_600_000, "in spring", -1, 10**18, None])
+def test_an_item_is_shown_whatever_its_attributes_are_called(
+    model_directory: Path, tmp_path: Path, created: object
+) -> None:
+    home = Path(shutil.copytree(model_directory, tmp_path / "model"))
+    with LiveModel.open(home) as live:
+        width = live.status()["n_dimensions"]
+        attributes = {"created_at_ms": created, "available": True}
+        live.put_item("odd", [1.0] * width, attributes)
+    with client_of(home) as client:
+        shown = text(client, "/items/odd")
+    assert ("2026-01-16T00:00:00Z" in shown) == (created == 1_768_521_600_000)

@@ -19,6 +19,7 @@ N_NEIGHBORS = 24
 _N_BEHIND, _N_NEAREST = 8, 8
 _SHOWN_ELSEWHERE = ("item_id", "title", "image_url", "url")
 _N_ADDED = 6
+_LAST_MS = 253_402_300_799_999  # The year 9999.
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +143,11 @@ def item_view(backend: Backend, tiles: Tiles, item_id: ItemId, user_id: str | No
 
 
 def _readable(name: str, value: Any) -> tuple[str, Any]:
-    if name == "created_at_ms":
+    if isinstance(value, bool):
+        return name, "yes" if value else "no"
+    if name == "created_at_ms" and isinstance(value, int) and 0 <= value <= _LAST_MS:
         return "created_at", rfc3339(value)
-    return name, {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+    return name, value  # Who puts an item names its attributes, and may call anything so.
 
 
 def _why(backend: Backend, tiles: Tiles, user_id: str, item_id: ItemId) -> Why | None:
