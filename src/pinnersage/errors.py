@@ -49,6 +49,10 @@ class BadRowsError(DataError):
     """More rows had to be left out than the caller allows."""
 
 
+class BadRowsWarning(UserWarning):
+    """Rows of a table were left out of a build, fewer than it would refuse."""
+
+
 class StoredFormatError(DataError):
     """A stored file is damaged, truncated, or written by a newer version."""
 

@@ -372,7 +372,7 @@ def test_lines_that_cannot_be_read_are_counted_and_rows_still_numbered_right(tmp
 
 def test_strict_and_the_share_refuse_and_leave_nothing(tmp_path: Path) -> None:
     table = pa.table({"user_id": [1] * 4, "item_id": [5, 5, 5, 6], "timestamp": [GOOD] * 4})
-    with pytest.raises(BadRowsError, match=r"unknown_item 1(.|\n)*<table> row 4(.|\n)*--strict"):
+    with pytest.raises(BadRowsError, match=r"unknown_item 1(.|\n)*<actions> row 4(.|\n)*--strict"):
         stage(table, tmp_path, ImportConfig(strict=True))
     with pytest.raises(BadRowsError, match=r"at most 10\.0% bad rows, found 25\.0%"):
         stage(table, tmp_path, ImportConfig())

@@ -316,3 +316,12 @@ def test_log_lines_name_no_user(built: Path, call: Run) -> None:
     ran: Ran = call("interests", built, "u0", "--json", "--verbose")
     assert ran.code == 0
     assert "u0" not in ran.err
+
+
+def test_files_behind_one_option_are_told_that_each_has_its_own(call: Run) -> None:
+    """So comes what a shell makes of ``--actions *.parquet``."""
+    ran = call("build", "--items", "i.parquet", "--actions", "a.parquet", "b.parquet", "--out", "m")
+    assert ran.code == 2
+    assert "b.parquet" in ran.err
+    assert "Each value has its option: --actions A --actions B" in ran.err
+    assert "Each value" not in call("build", "--itms", "i.parquet").err

@@ -165,3 +165,15 @@ def test_few_actions_on_unknown_items_are_no_warning(
     assert call("ingest", copy, more, "--max-bad-share", 0.2).err == "", "1 of 5"
     assert call("ingest", copy, strange, "--max-bad-share", 1).err == ""
     assert call("ingest", copy, strange, "--json").err == "", "programs read the counts"
+
+
+def test_a_build_says_what_of_the_journal_is_in_it(world: Path, copy: Path, more: Path, call: Run) -> None:
+    """Three actions were accepted and one waits for its item: four entries."""
+    tables = ("--items", world / "items.parquet", "--actions", world / "actions.parquet")
+    fresh = call("build", *tables, "--out", copy.parent / "fresh", "--json").object()
+    call("ingest", copy, more, "--max-bad-share", 0.5)
+    ran = call("build", *tables, "--out", copy, COLUMNS="200")
+    assert "and from the journal 4 entries" in " ".join(ran.out.split())
+    counts = call("build", *tables, "--out", copy, "--json").object()["counts"]
+    assert (fresh["counts"]["n_journal_entries"], counts["n_journal_entries"]) == (0, 4)
+    assert counts["n_users"] == fresh["counts"]["n_users"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 
 from pinnersage import PinnerSage
 from pinnersage.errors import (
+    BadRowsWarning,
     BuildInProgressError,
     DataError,
     ItemNotFoundError,
@@ -301,3 +303,17 @@ def test_stages_of_a_build_count_no_time_twice() -> None:
     assert watch.seconds["innermost_s"] >= 0.04
     assert watch.seconds["outer_s"] >= 0.02
     assert sum(watch.seconds.values()) <= spent + 0.01  # each is rounded
+
+
+def test_rows_that_are_left_out_are_warned_of(tmp_path: Path) -> None:
+    lost = pa.table({"user_id": ["u0"] * 2, "item_id": ["nowhere"] * 2, "timestamp": [START_S] * 2})
+    lost = lost.set_column(2, "timestamp", lost["timestamp"].cast(pa.timestamp("s", tz="UTC")))
+    log = pa.concat_tables([actions().select(lost.column_names), lost])
+    with pytest.warns(BadRowsWarning) as found, PinnerSage.build(items(), log, path=tmp_path / "m") as model:
+        (example, *_) = model.summary()["reports"]["actions"]["examples"]
+    (told,) = [str(warning.message) for warning in found]
+    assert told.startswith("actions: 2 of 602 rows are left out (unknown_item 2)")
+    assert (example["file"], example["row"]) == ("<actions>", 601)
+    assert found[0].filename == __file__
+    with warnings.catch_warnings(action="error", category=BadRowsWarning):
+        PinnerSage.build(items(), actions(), path=tmp_path / "good").close()

@@ -40,7 +40,7 @@ def check_mapped(mapping: Mapping[str, str], items: Sequence[Path], logs: Sequen
         of_logs = logs if plain in ACTION_COLUMNS and kind != "items" else ()
         tables = [*of_items, *of_logs]
         # For a path nothing is written to the scratch directory.
-        pieces = [piece for table in tables for piece in resolve_source(table, table)]
+        pieces = [piece for table in tables for piece in resolve_source(table, table, "table")]
         if pieces and not _any_has(pieces, column):
             raise UsageError(_message(name, column, pieces))
 

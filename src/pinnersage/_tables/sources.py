@@ -64,10 +64,11 @@ class Piece:
         return (status.st_size, status.st_mtime_ns)
 
 
-def resolve_source(source: TableSource, scratch: Path) -> list[Piece]:
+def resolve_source(source: TableSource, scratch: Path, named: str) -> list[Piece]:
     """Return the pieces of ``source`` in reading order: as listed, globs and directories by name.
 
-    A stream that can be read only once is first written to ``scratch``.
+    A stream that can be read only once is first written to ``scratch``. What comes without a file is told
+    of as ``<named>``.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def resolve_source(source: TableSource, scratch: Path) -> list[Piece]:
         if not paths:
             raise UsageError("expected at least one file or table, found an empty list")
         return [_file_piece(path) for path in paths]
-    return [_memory_piece(source, scratch)]
+    return [_memory_piece(source, scratch, f"<{named}>")]
 
 
 def check_paths(*paths: str | os.PathLike[str]) -> None:
@@ -141,21 +142,21 @@ def _file_piece(path: Path) -> Piece:
     return piece
 
 
-def _memory_piece(source: Any, scratch: Path) -> Piece:
+def _memory_piece(source: Any, scratch: Path, label: str) -> Piece:
     if isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
     if isinstance(source, pa.Table):
-        return Piece("<table>", "memory", table=source)
+        return Piece(label, "memory", table=source)
     if not hasattr(source, "__arrow_c_stream__"):
         raise UsageError(
             "expected a path, a list of paths, or a table (pandas, Polars, Arrow), "
             f"found {type(source).__name__}"
         )
-    with translated("<table>"):
+    with translated(label):
         reader = pa.RecordBatchReader.from_stream(source)
         if not _reads_once(source):
-            return Piece("<table>", "memory", table=reader.read_all())
-        return Piece("<stream>", "arrow", _spill_stream(reader, scratch))
+            return Piece(label, "memory", table=reader.read_all())
+        return Piece(label, "arrow", _spill_stream(reader, scratch))
 
 
 def _reads_once(source: Any) -> bool:

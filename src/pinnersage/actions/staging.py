@@ -103,7 +103,7 @@ def stage_actions(
         with translated(str(work_dir)):
             directory = tempfile.TemporaryDirectory(prefix="actions-", dir=work_dir)
             scratch = Path(stack.enter_context(directory))
-        pieces = resolve_source(source, scratch)
+        pieces = resolve_source(source, scratch, "actions")
         connection = open_engine(scratch, config.memory_limit_mb, n_threads)
         stack.callback(connection.close)
         with translated(_names(pieces)):

@@ -33,11 +33,10 @@ def validate(
     options.check_files(items, *actions, embeddings=embeddings)
     from pinnersage import model
 
-    now_ms = to_ms(now)
     try:
         with progress_bars(shown=not as_json) as progress:
             report = model.validate(
-                items, actions, config, now=now_ms, embeddings_npy=embeddings, progress=progress
+                items, actions, config, now=to_ms(now), embeddings_npy=embeddings, progress=progress
             )
     except (RowsRefusedError, TablesRefusedError) as refused:
         if as_json:
@@ -68,22 +67,24 @@ def build(
     options.check_files(items, *actions, embeddings=embeddings)
     import structlog
 
+    from pinnersage.errors import BadRowsWarning
     from pinnersage.items.origin import LeakWarning
     from pinnersage.model import PinnerSage
 
     log = structlog.get_logger()
     started = time.monotonic()
-    now_ms = to_ms(now)
     log.info("build started", items=str(items), actions=", ".join(map(str, actions)), out=str(out))
     with (
+        # What is printed tells the same.
         warnings.catch_warnings(action="ignore", category=LeakWarning),
+        warnings.catch_warnings(action="ignore", category=BadRowsWarning),
         progress_bars(shown=not as_json) as progress,
         PinnerSage.build(
             items,
             actions,
             path=out,
             config=config,
-            now=now_ms,
+            now=to_ms(now),
             embeddings_npy=embeddings,
             progress=progress,
         ) as model,

@@ -20,6 +20,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import typer
 
@@ -94,4 +95,14 @@ def _type_name(error: BaseException) -> str:
 
 def _hint(error: BaseException) -> str:
     context = getattr(error, "ctx", None)
-    return f"\nSee: {context.command_path} --help" if context is not None else ""
+    if context is None:
+        return ""
+    is_surplus = "unexpected extra argument" in _message(error)
+    told = _how_to_repeat(context.command.params) if is_surplus else ""
+    return f"{told}\nSee: {context.command_path} --help"
+
+
+def _how_to_repeat(parameters: Sequence[Any]) -> str:
+    """Say how several values are given: a shell's ``*.parquet`` leaves all but the first without option."""
+    names = [parameter.opts[0] for parameter in parameters if getattr(parameter, "multiple", False)]
+    return "".join(f"\nEach value has its option: {name} A {name} B" for name in names[:1])

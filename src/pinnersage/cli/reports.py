@@ -23,12 +23,19 @@ def build_report(summary: Answer) -> Group:
         "items": f"{counts['n_items']:,}, {counts['n_pool_items']:,} of them in the pool",
         "users": counts["n_users"],
         "interests": f"{counts['n_interests']:,} from {counts['n_actions_in_windows']:,} actions",
+        **_of_journal(counts),
         "as of": summary["as_of"],
         "index": f"{summary['index']['kind']}: {summary['index']['reason']}",
         "size of the store": f"{sizes['store_bytes'] / _BYTES_PER_MB:,.1f} MB",
         "time": ", ".join(f"{_name(key)} {value:.1f} s" for key, value in summary["timings"].items()),
     }
     return Group(facts_table(facts), *_left_out(summary["reports"].values()))
+
+
+def _of_journal(counts: Answer) -> Answer:
+    # Models of earlier versions do not know it.
+    n_entries = counts.get("n_journal_entries", 0)
+    return {"and from the journal": f"{n_entries:,} entries, folded into these"} if n_entries else {}
 
 
 def check_report(report: Answer) -> Group:

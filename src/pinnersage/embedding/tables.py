@@ -78,7 +78,7 @@ class _Log:
 def has_embeddings(items: TableSource, imports: ImportConfig) -> bool:
     """Return whether a table of items has a column ``embedding``, or each of its files a matrix beside it."""
     with tempfile.TemporaryDirectory(prefix="pinnersage-embed-") as scratch:
-        for piece in resolve_source(items, Path(scratch)):
+        for piece in resolve_source(items, Path(scratch), "items"):
             mapping = mapping_of("items", imports.columns)
             found = resolve_columns(piece.name, column_names(piece), mapping, ["item_id"], ["embedding"])
             beside = piece.path is not None and piece.path.with_suffix(".npy").exists()

@@ -71,7 +71,7 @@ def opened_users(
     names = [group_by] if isinstance(group_by, str) else list(dict.fromkeys(group_by))
     check_group_by(names, has_users=True)
     with tempfile.TemporaryDirectory(prefix="pinnersage-users-") as scratch:
-        pieces = resolve_source(source, Path(scratch))
+        pieces = resolve_source(source, Path(scratch), "users")
         sources = tuple(piece.name for piece in pieces)
         with closing(open_engine(Path(scratch), imports.memory_limit_mb)) as connection:
             with translated(", ".join(sources)):

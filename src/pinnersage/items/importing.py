@@ -87,7 +87,7 @@ def import_items(
     out_dir = Path(out_dir)
     with _all_or_nothing(out_dir), ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".items-", dir=out_dir)))
-        pieces = resolve_source(source, scratch)
+        pieces = resolve_source(source, scratch, "items")
         connection = open_engine(scratch, config.memory_limit_mb)
         stack.callback(connection.close)
         layouts = [_layout(piece, config, embeddings_npy, without_embeddings) for piece in pieces]

@@ -18,8 +18,9 @@ from pinnersage.actions.staging import stage_actions
 from pinnersage.batch.local import BatchCounts, build_users
 from pinnersage.batch.popularity import Popularity
 from pinnersage.config import BuildConfig
-from pinnersage.errors import DataError
+from pinnersage.errors import BadRowsWarning, DataError
 from pinnersage.items.importing import import_items
+from pinnersage.items.origin import LeakWarning
 from pinnersage.items.table import ItemTable
 from pinnersage.model.clock import wall_clock_ms
 from pinnersage.model.ranking import RANKER, WholeLog, leak_of, whole_log, write_ranker
@@ -96,6 +97,20 @@ def write_generation(
         "reports": {"items": items_report.to_dict(), "actions": people["report"]},
         "timings": watch.seconds,
     }
+
+
+def warnings_of(manifest: dict[str, Any]) -> Iterator[UserWarning]:
+    """Yield what a caller should hear of a build that succeeded: rows left out, leaks."""
+    for report in manifest["reports"].values():
+        if report["n_bad"]:
+            table, n_bad, n_rows = report["table"], report["n_bad"], report["n_rows"]
+            reasons = ", ".join(f"{name} {count:,}" for name, count in report["reasons"].items())
+            yield BadRowsWarning(
+                f"{table}: {n_bad:,} of {n_rows:,} rows are left out ({reasons}); "
+                f"summary()['reports']['{table}'] has the first of them"
+            )
+    for told in manifest["warnings"]:
+        yield LeakWarning(told)
 
 
 def _item_counts(table: ItemTable, pool: Bools) -> dict[str, int]:

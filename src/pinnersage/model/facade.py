@@ -19,10 +19,9 @@ from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.interests.record import UserRecord
-from pinnersage.items.origin import LeakWarning
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
-from pinnersage.model.building import write_generation
+from pinnersage.model.building import warnings_of, write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.explaining import explained
@@ -113,6 +112,8 @@ class PinnerSage(Changes, Counterfactuals):
 
         Warns
         -----
+        BadRowsWarning
+            Rows were left out; :meth:`summary` has the first of them.
         LeakWarning
             A second stage is fitted on embeddings that were learnt from the weeks it learns from.
         """
@@ -126,8 +127,8 @@ class PinnerSage(Changes, Counterfactuals):
                     staging.path, items, actions, chosen, now_ms=to_ms(now),
                     embeddings_npy=embeddings_npy, progress=progress, users_as_text=as_text,
                 )  # fmt: skip
-                for told in manifest["warnings"]:
-                    warnings.warn(told, LeakWarning, stacklevel=2)
+                for warning in warnings_of(manifest):
+                    warnings.warn(warning, stacklevel=2)
                 generation = land(staging, manifest | {"journal_head": head}, home)
             return cls(generation, home, scratch)
         except BaseException:

@@ -58,7 +58,7 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
 
     Returns
     -------
-    Directory of the new generation.
+    Directory of the new generation; ``counts`` of its manifest tell how much of the journal was folded in.
     """
     staged = _Staged(staging.path, manifest, home if _is_model(home) else None)
     try:
@@ -71,7 +71,8 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
             staged.fold_journal()
             staged.leave_out_erased()
             staged.close()  # A file may be open but once in a process, by whatever name.
-            return staging.publish(manifest)
+            counts = manifest["counts"] | {"n_journal_entries": staged.n_folded}
+            return staging.publish({**manifest, "counts": counts})
     finally:
         staged.close()
 
@@ -117,12 +118,13 @@ class _Staged:
         self._journal: Journal | None = None
         self._opened: OpenedGeneration | None = None
         self._has_windows = True
+        self.n_folded = 0
 
     def fold_journal(self) -> None:
         """Fold in what the journal holds by now; without windows it is read from there instead."""
         self._find_journal()
         if self._journal is not None and self._has_windows:
-            catch_up(self._with_room(), self._journal, landing=True)
+            self.n_folded += catch_up(self._with_room(), self._journal, landing=True)
             sync_tree(self._path)
 
     def settle_journal(self) -> None:
