@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,25 @@ def test_people_at_a_terminal_are_told(
     with progress_bars() as progress:
         progress("users", 2, 2)
     assert COMPILING.split(":")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("lines", [True, False])
+def test_without_a_terminal_a_long_step_tells_now_and_then_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lines: bool, shown: bool
+) -> None:
+    monkeypatch.setattr(_kernel, "none_compiled", lambda: False)
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    with progress_bars(shown=shown, lines=lines) as progress:
+        for passed_s, n_done in ((10.0, 1_000), (10.0, 2_000), (10.0, 3_000), (10.0, 4_000)):
+            now_s += passed_s
+            progress("taking actions in", n_done, 4_000)
+        now_s += 20.0
+        progress("reading", 7, None)
+    done = ["done: taking actions in"] if lines else []
+    told = ["taking actions in: 2,000 of 4,000", *done, "reading: 7"]
+    assert capsys.readouterr().err.splitlines() == (told if shown else [])
 
 
 def test_who_asks_a_model_is_told_before_the_answer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Progress = Callable[[str, int, int | None], None]
+TOLD_EVERY_S = 15.0
 COMPILING = "Compiling kernels for this machine, once: about half a minute."
 
 
@@ -43,14 +45,13 @@ def error_console() -> Console:
 def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progress]:
     """Give a function ``(step, n_done, n_total)`` that draws bars, if stderr is a terminal.
 
-    ``n_total`` None means that the amount of work is not known. With ``lines``, what is no terminal gets a
-    line for each finished step.
+    ``n_total`` None means that the amount of work is not known. What is no terminal gets a line every 15 s,
+    and with ``lines`` one for each finished step.
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
-        yield _with_notice(
-            _line if shown and lines else lambda _step, _n_done, _n_total: None, _say if shown else _log
-        )
+        silent: Progress = lambda _step, _n_done, _n_total: None  # noqa: E731
+        yield _with_notice(_Lines(each=lines) if shown else silent, _say if shown else _log)
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -67,9 +68,20 @@ def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progre
         yield _with_notice(report, terminal.print)
 
 
-def _line(step: str, n_done: int, n_total: int | None) -> None:
-    if n_done == n_total:
-        print(f"done: {step}", file=sys.stderr, flush=True)
+class _Lines:
+    """Progress in lines: how far a step is, every ``TOLD_EVERY_S``, and with ``each`` that it is done."""
+
+    def __init__(self, *, each: bool) -> None:
+        self._each, self._told_s = each, time.monotonic()
+
+    def __call__(self, step: str, n_done: int, n_total: int | None) -> None:
+        now_s = time.monotonic()
+        if n_done == n_total:
+            if self._each:
+                _say(f"done: {step}")
+        elif now_s - self._told_s >= TOLD_EVERY_S:
+            self._told_s = now_s
+            _say(f"{step}: {n_done:,}" + ("" if n_total is None else f" of {n_total:,}"))
 
 
 def _with_notice(report: Progress, say: Callable[[str], None]) -> Progress:
