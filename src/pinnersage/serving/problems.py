@@ -42,6 +42,7 @@ _KIND = re.compile(r"Expected `(int|bool)(?: \| null)?`, got ")
 _KINDS = {"int": "an integer", "bool": "true or false"}
 _MAX_SHOWN = 50
 _INTEGER = re.compile(r"-?[0-9]{1,40}")
+_NO_TIME = ("Invalid RFC3339", "Expected `int | datetime`")
 _NOT_A_CHOICE = "Invalid enum value "
 _CHOICES = {"mode": get_args(Mode), "preference": get_args(Preference)}
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
@@ -205,7 +206,11 @@ def in_words(field: str, message: str) -> str:
     "expected preference muted or pinned, got 'mute'"
     >>> in_words("interests", "Expected `int` <= 10000")
     'expected interests of at most 10,000'
+    >>> in_words("timestamp", "Invalid RFC3339 encoded datetime")
+    'expected a time like 2026-11-24T18:30:00Z, or integer milliseconds since 1970'
     """
+    if field.rpartition(".")[2] == "timestamp" and message.startswith(_NO_TIME):
+        return "expected a time like 2026-11-24T18:30:00Z, or integer milliseconds since 1970"
     bound = _RANGE.match(message)
     if bound:
         return f"expected {field} of at {_RANGE_WORDS[bound[1]]} {int(bound[2]):,}"
