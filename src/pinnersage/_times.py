@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import SupportsIndex
 
 from pinnersage.errors import UsageError
@@ -30,10 +30,10 @@ def rfc3339(time_ms: int) -> str:
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def to_ms(time: SupportsIndex | str | datetime | None) -> int | None:
+def to_ms(time: SupportsIndex | str | date | None) -> int | None:
     """Return milliseconds since 1970 of whatever people give as a time; None stays None.
 
-    Text is RFC 3339, an ISO date (midnight UTC) or integer milliseconds; a time without a zone is UTC.
+    Text is RFC 3339, an ISO date or integer milliseconds; a time without a zone is UTC, a date its midnight.
 
     Raises
     ------
@@ -44,6 +44,8 @@ def to_ms(time: SupportsIndex | str | datetime | None) -> int | None:
     --------
     >>> to_ms("1970-01-02"), to_ms("1970-01-01T01:00:00+01:00"), to_ms("17"), to_ms(None)
     (86400000, 0, 17, None)
+    >>> to_ms(date(1970, 1, 2))
+    86400000
     """
     if time is None:
         return None
@@ -53,7 +55,7 @@ def to_ms(time: SupportsIndex | str | datetime | None) -> int | None:
     return time_ms
 
 
-def _ms_of(time: SupportsIndex | str | datetime) -> int:
+def _ms_of(time: SupportsIndex | str | date) -> int:
     if isinstance(time, SupportsIndex):
         return operator.index(time)
     if isinstance(time, str):
@@ -65,6 +67,8 @@ def _ms_of(time: SupportsIndex | str | datetime) -> int:
             raise UsageError(
                 f"expected a time like 2017-12-01, 2017-12-01T08:00:00Z or integer milliseconds, got {time!r}"
             ) from None
+    if isinstance(time, date) and not isinstance(time, datetime):
+        time = datetime(time.year, time.month, time.day, tzinfo=UTC)
     if not isinstance(time, datetime):
         raise UsageError(f"expected a time as text, datetime or integer milliseconds, got {time!r}")
     moment = time if time.tzinfo else time.replace(tzinfo=UTC)

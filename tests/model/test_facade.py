@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import time
 import warnings
 from collections.abc import Iterator
@@ -317,3 +319,20 @@ def test_rows_that_are_left_out_are_warned_of(tmp_path: Path) -> None:
     assert found[0].filename == __file__
     with warnings.catch_warnings(action="error", category=BadRowsWarning):
         PinnerSage.build(items(), actions(), path=tmp_path / "good").close()
+
+
+def test_a_temporary_model_that_nobody_closes_goes_with_its_files() -> None:
+    built = PinnerSage.build(items(), actions())
+    home = Path(built.summary()["path"])
+    if (fork := os.fork()) == 0:  # pragma: no cover - a child that ends as programs end.
+        built._remove()
+        os._exit(0)
+    os.waitpid(fork, 0)
+    assert home.is_dir()
+    users = built.users()
+    del built
+    gc.collect()
+    assert len(list(users)) == N_USERS  # What still yields keeps it.
+    del users
+    gc.collect()
+    assert not home.parent.exists()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -291,18 +292,38 @@ def test_what_is_taken_back_and_comes_again_makes_the_journal_no_longer(
 
 
 def test_bad_actions_are_rejected_one_by_one(live: LiveModel) -> None:
-    far_ms = time.time_ns() // 1_000_000 + DAY_MS
-    bad = [
-        NewAction("", "i01", 1), NewAction("u1", "", 1), NewAction("u1", "i01", -1),
-        NewAction("u1", "i01", far_ms),
-        NewAction("u1", "i01", 1, weight=-1.0), NewAction("u1", "i01", 1, weight=float("nan")),
-        NewAction("u" * 2_000, "i01", 1), NewAction("\ud800", "i01", 1), NewAction("u1", "i01", 1, "a\0b"),
+    far_ms, good = time.time_ns() // 1_000_000 + DAY_MS, NewAction("u1", "i01", START_MS)
+    at = datetime.fromtimestamp(START_MS / 1_000, UTC)
+    bad: list[Any] = [
+        ("user_id", {"user_id": ""}), ("user_id", {"user_id": "u" * 2_000}), ("user_id", {"user_id": None}),
+        ("user_id", {"user_id": "\ud800"}), ("item_id", {"item_id": ""}), ("item_id", {"item_id": 1.5}),
+        ("timestamp", {"time_ms": -1}), ("timestamp", {"time_ms": far_ms}), ("timestamp", {"time_ms": at}),
+        ("timestamp", {"time_ms": START_MS // 1_000}), ("timestamp", {"time_ms": float(START_MS)}),
+        ("weight", {"weight": -1.0}), ("weight", {"weight": float("nan")}), ("weight", {"weight": "2"}),
+        ("action", {"kind": "a\0b"}), ("action", {"kind": None}),
     ]  # fmt: skip
-    found = live.add_actions([*bad, NewAction("u1", "i01", START_MS)])
-    assert [o.status for o in found] == ["rejected"] * len(bad) + ["accepted"]
-    assert [str(o.reason).split(":")[0] for o in found[:-1]] == [
-        "user_id", "item_id", "timestamp", "timestamp", "weight", "weight", "user_id", "user_id", "action",
-    ]  # fmt: skip
+    given: list[Any] = [replace(good, **changes) for _, changes in bad]
+    given.append({"user_id": "u1"})
+    found = live.add_actions([*given, good])
+    assert [o.status for o in found] == ["rejected"] * (len(bad) + 1) + ["accepted"]
+    assert [str(o.reason).split(":")[0] for o in found[:-1]] == [*(field for field, _ in bad), "action"]
+    with pytest.raises(UsageError, match="put it in a list"):
+        live.add_actions(good)  # type: ignore[arg-type]
+
+
+def test_a_time_in_seconds_can_be_taken_back(live: LiveModel) -> None:
+    """An earlier version may have taken it in."""
+    (found,) = live.add_actions([NewAction("u1", "i01", START_MS // 1_000, event_id="e", retract=True)])
+    assert found.status == "accepted"
+
+
+def test_numbers_of_numpy_are_those_of_python(live: LiveModel) -> None:
+    plain = NewAction("7", "i01", START_MS, "save", 2.0, event_id=9)
+    given = NewAction(np.int64(7), "i01", np.int64(START_MS), "save", np.float32(2.0), event_id=np.uint16(9))  # type: ignore[arg-type]
+    assert [o.status for o in live.add_actions([given])] == ["accepted"]
+    assert [o.status for o in live.add_actions([plain])] == ["duplicate"]
+    assert live.export("7")["actions"][0]["weight"] == 2.0
+    assert live.verify().n_differing == 0
 
 
 def test_erasing_leaves_nothing_anywhere(tmp_path: Path) -> None:

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from tests.model.test_live import VECTORS, built, log, name, records
+from tests.model.test_live import CONFIG, START_MS, VECTORS, built, items, log, name, records, table
 
+from pinnersage import PinnerSage
 from pinnersage.errors import UsageError
-from pinnersage.model.incoming import MAX_ATTRIBUTES_BYTES
+from pinnersage.model.item_attributes import MAX_ATTRIBUTES_BYTES
 from pinnersage.model.live import LiveModel
+from pinnersage.streaming.entries import ItemEntry
 
 TITLE = {"title": "x" * 60_000}
 N_PUTS = 8
@@ -92,7 +95,35 @@ def test_attributes_are_bounded(tmp_path: Path) -> None:
             ({"url": "u", "title": most["title"] + "x"}, "attributes: expected at most 65,536 .*'title'"),
             ({"tags": ["x" * 40_000, "y" * 40_000]}, "attributes: expected at most 65,536 .*'tags'"),
             ({"title": b"bytes"}, "attributes: expected values that JSON can hold"),
+            ({"available": "no"}, "available: expected True or False, got 'no'"),
+            ({"quality": "high"}, "quality: expected a finite number, got 'high'"),
+            ({"quality": True}, "quality: expected a finite number"),
+            ({"created_at": "yesterday"}, "created_at: expected a time like"),
         ):
             with pytest.raises(UsageError, match=told):
                 live.put_item(name(51), VECTORS[51].tolist(), attributes)
         assert live.journal().heads() == head
+
+
+def test_attributes_of_pandas_are_those_of_python(tmp_path: Path) -> None:
+    with LiveModel(built(tmp_path / "m", log()[:200])) as live:
+        given = {"quality": np.float32(0.5), "size": np.nan, "created_at": pd.Timestamp("1970-01-02")}
+        live.put_item("new", VECTORS[0].tolist(), given | {"sold_at": pd.NaT, "available": np.int8(0)})
+        (told,) = live.items_info(["new"])
+        assert told == {"item_id": "new", "quality": 0.5, "created_at": 86_400_000, "available": False}
+        assert "new" not in {item["item_id"] for item in live.neighbors(name(0), 50)["neighbors"]}
+
+
+def test_attributes_that_an_earlier_version_kept_unchecked_lock_nobody_out(tmp_path: Path) -> None:
+    """A quality that is no number is not known; an ``available`` of 0 is no."""
+    home = tmp_path / "m"
+    config = CONFIG.model_copy(update={"index": CONFIG.index.model_copy(update={"min_quality": 0.5})})
+    PinnerSage.build(items(), table(log()[:200]), path=home, config=config).close()
+    kept = {"odd": {"quality": "abc"}, "out": {"available": 0}, "low": {"quality": 0}}
+    with LiveModel(home) as live:
+        for item, attributes in kept.items():
+            live.journal().append([ItemEntry(item, VECTORS[0], START_MS, attributes)])
+    with LiveModel(home) as live, PinnerSage.open(home) as model:
+        found = {item["item_id"] for item in live.neighbors(name(0), 50)["neighbors"]}
+        assert found & set(kept) == {"odd"}
+        assert "odd" in model.similar(name(0), 50)["item_id"].to_pylist()

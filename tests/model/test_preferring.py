@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pytest
 
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, ImportConfig, InterestConfig
-from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
 from pinnersage.model.live import LiveModel
 from pinnersage.streaming.events import NewAction
 
@@ -210,3 +211,27 @@ def test_erasing_removes_preferences_also_those_of_items_that_are_gone(
         live.set_preference("u1", "only-of-one", None)
     for path in (tmp_path / "m").rglob("*"):
         assert path.is_dir() or b'"muted"' not in path.read_bytes(), path
+
+
+def test_what_is_no_preference_is_refused_and_changes_nothing(live: LiveModel) -> None:
+    item = medoid(live, "u1", "a")
+    live.set_preference("u1", item, "muted")
+    for wrong in ("mute", "Muted", ""):
+        with pytest.raises(UsageError, match="expected 'muted', 'pinned' or None, got"):
+            live.set_preference("u1", item, wrong)  # type: ignore[arg-type]
+    assert preferred(live, "u1") == {"a": "muted", "b": None}
+
+
+@pytest.mark.parametrize("mode", ["sampled", "budgeted", "balanced"])
+def test_every_way_to_ask_a_model_knows_preferences(live: LiveModel, tmp_path: Path, mode: Any) -> None:
+    """The class that only answers, and with it the command line, gives the lists that the service gives."""
+    options = {"interests": 2, "mode": mode, "include_seen": True}
+    for preference in ("muted", "pinned", None):
+        live.set_preference("u1", medoid(live, "u1", "a"), preference)
+        with PinnerSage.open(tmp_path / "m") as model:
+            for seed in range(4):
+                asked = live.recommend("u1", 12, seed=seed, **options)["items"]
+                assert model.recommend_dict("u1", 12, seed=seed, **options)["items"] == asked
+            assert {item["interest"][0] for item in asked} == ({"b"} if preference == "muted" else {"a", "b"})
+            for item in ("a5", "b5", "c5"):
+                assert model.explain("u1", item) == live.explain("u1", item)

@@ -228,7 +228,10 @@ class LiveItems:
         return row is not None and (row >= self.n_base or bool(self._indexed[row]))
 
     def _is_candidate(self, attributes: Mapping[str, Any]) -> bool:
-        if attributes.get("available") is False:
+        # What earlier versions kept was not checked: 0 is no, and a quality that is no number is not known.
+        if attributes.get("available") == False:  # noqa: E712
             return False
         quality = attributes.get("quality")
-        return self._min_quality is None or quality is None or not float(quality) < self._min_quality
+        if self._min_quality is None or not isinstance(quality, (int, float)):
+            return True
+        return not quality < self._min_quality

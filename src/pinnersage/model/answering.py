@@ -105,10 +105,7 @@ class Answering(ABC):
         if not record.n_interests:
             return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
         drawn = seed_of_user(seed, known)
-        reserved = None
-        if held:
-            preferences = Preferences(held, record, opened)
-            record, reserved = chosen_record(opened, record, preferences, mode, interests, drawn)
+        record, reserved = chosen_record(opened, record, held, mode, interests, drawn)
         request = (opened.path.name, k, interests, seed, mode, include_seen)
         self.observe("interests", time.perf_counter() - began_s)
         return self._list(

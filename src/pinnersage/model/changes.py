@@ -11,6 +11,7 @@ from pinnersage.model import answers
 from pinnersage.model.home import Durability, open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.preferring import Kept
 from pinnersage.model.watermark import store_applied
 from pinnersage.streaming.journal import Journal
 
@@ -58,6 +59,11 @@ class Changes:
             No generation holds the user.
         """
         return self._live().erase(user_id)
+
+    def _preferences(self, user_id: UserId) -> Kept:
+        """Return what is kept of a user's preferences by item id."""
+        journal = self._journal if self._live_model is None else self._live_model.journal()
+        return {} if journal is None else journal.preferences(user_id)
 
     def _open(self, generation: Path, home: Path) -> None:
         """Open a generation, with the items put since and everything in the journal."""

@@ -60,7 +60,7 @@ def explained(
     told = whole = _told(opened, Chosen(record, _NO_INTERESTS), row, seed)
     if kept:
         preferences = Preferences(kept, record, opened)
-        asked = _told(opened, chosen_record(opened, record, preferences, None, None, seed), row, seed)
+        asked = _told(opened, chosen_record(opened, record, kept, None, None, seed), row, seed)
         told = _as_preferred(opened, asked, whole, preferences)
     if not record.n_interests and popular_rows is not None:
         rank = _place(popular_rows, row)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
+import weakref
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +19,6 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
-from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
@@ -25,12 +26,13 @@ from pinnersage.model.building import warnings_of, write_generation
 from pinnersage.model.changes import Changes
 from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.explaining import explained
-from pinnersage.model.home import Durability, journal_path, still_journal
+from pinnersage.model.home import Durability
 from pinnersage.model.landing import land, take_off
+from pinnersage.model.preferring import chosen_record
+from pinnersage.model.saving import save_copy
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.store.generations import GenerationDirectory
-from pinnersage.store.manifest import OWN_KEYS
 
 
 class PinnerSage(Changes, Counterfactuals):
@@ -49,7 +51,9 @@ class PinnerSage(Changes, Counterfactuals):
     def __init__(
         self, generation: Path, home: Path, scratch: Path | None = None, *, durability: Durability = "disk"
     ) -> None:
-        self._scratch, self._durability = scratch, durability
+        self._durability = durability
+        # Also of a model that nobody closes, at the latest at the end of the process.
+        self._remove = weakref.finalize(self, _remove_scratch, scratch, os.getpid())
         self._open(generation, home)
 
     @property
@@ -167,18 +171,7 @@ class PinnerSage(Changes, Counterfactuals):
         UnavailableError
             Newer builds have removed the generation that is open.
         """
-        manifest = {k: v for k, v in self._opened.manifest.items() if k not in OWN_KEYS}
-        target = GenerationDirectory(path)
-        with still_journal(self._home) as journal, target.begin() as staging:
-            journals = (journal is not None, any(journal_path(target.path).glob("*.mdb")))
-            if any(journals) and target.list():
-                raise UsageError(f"{path} holds a model, and there is a journal: save into a new directory")
-            if not self._opened.path.is_dir():
-                raise UnavailableError(f"{self._opened.path} has been removed by newer builds: open again")
-            shutil.copytree(self._opened.path, staging.path, dirs_exist_ok=True)
-            if journal is not None:
-                journal.copy_to(journal_path(staging.root))
-            return staging.publish(manifest)
+        return save_copy(self._opened, self._home, Path(path))
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`.
@@ -230,17 +223,21 @@ class PinnerSage(Changes, Counterfactuals):
         k
             Length of the list.
         interests
-            How many interests to ask; as configured by default (3 drawn, or the top 20).
+            How many interests to ask; as configured by default (3 drawn, the top 20, or 40 in one list).
         seed
             Seeds the draw, together with the user; equal seeds give equal lists.
         mode
-            ``sampled`` (the paper's), ``budgeted``, or ``ranked``: the default of a model with a ranker.
+            ``sampled`` (the paper's), ``budgeted``, ``balanced``, or ``ranked``: the default with a ranker.
         include_seen
             Also recommend what the user already acted on.
         """
-        known, record = self._opened.user_of(user_id), self.record(user_id)
+        known = self._opened.user_of(user_id)
+        drawn = seed_of_user(seed, known)
+        record, reserved = chosen_record(
+            self._opened, self.record(known), self._preferences(known), mode, interests, drawn
+        )
         found = self._opened.recommend(
-            record, k, seed=seed_of_user(seed, known), mode=mode, n_interests=interests,
+            record, k, seed=drawn, mode=mode, n_interests=interests, reserved=reserved,
             exclude_seen=False if include_seen else None,
         )  # fmt: skip
         request = (self._opened.path.name, k, interests, seed, mode, include_seen)
@@ -263,16 +260,16 @@ class PinnerSage(Changes, Counterfactuals):
         ``rank`` is its place in the list of 100 that the user gets, ``reasons`` why it cannot be in it.
         """
         known, record = self._opened.user_of(user_id), self.record(user_id)
-        return explained(self._opened, known, record, self._opened.row_of(item_id))
+        return explained(self._opened, known, record, self._opened.row_of(item_id), self._preferences(known))
 
     explain_dict = explain
 
     def users(self) -> Iterator[UserId]:
         """Yield all user ids, ascending."""
-        return self._opened.store.user_ids()
+        yield from self._opened.store.user_ids()
 
     def summary(self) -> answers.Answer:
-        """Return what was built: counts, index, reports, sizes, timings, settings."""
+        """Return what was built: counts, index, reports, sizes, timings; :attr:`config` has the settings."""
         n_users = len(self._opened.store)
         keys = ("as_of", "counts", "index", "reports", "timings")
         told = {"warnings": self._opened.manifest.get("warnings", [])}
@@ -286,11 +283,15 @@ class PinnerSage(Changes, Counterfactuals):
     def close(self) -> None:
         """Close the store, and remove the files of a model that was built without a path."""
         self._close()
-        if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        self._remove()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _remove_scratch(scratch: Path | None, owner: int) -> None:
+    if scratch is not None and os.getpid() == owner:  # And not in a fork of it.
+        shutil.rmtree(scratch, ignore_errors=True)

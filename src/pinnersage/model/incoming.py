@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.errors import UsageError, UserNotFoundError
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.streaming.entries import EMBEDDING_VERSION, ActionEntry, action_entry
-from pinnersage.streaming.events import NewAction, Outcome
+from pinnersage.streaming.entries import ActionEntry, action_entry
+from pinnersage.streaming.events import FIRST_MS, NewAction, Outcome
 from pinnersage.streaming.kinds import MAX_KINDS
 
 MAX_ID_BYTES = 1_024
 MAX_KIND_BYTES = 256
-MAX_ATTRIBUTES_BYTES = 65_536
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -31,6 +29,8 @@ def incoming(
 ) -> list[ActionEntry | Outcome]:
     """Return, for each action, what goes into the journal, or the outcome ``rejected`` with its reason.
 
+    Integers and floats of numpy are taken for Python's.
+
     Parameters
     ----------
     known_kinds
@@ -39,7 +39,14 @@ def incoming(
         Time of the call.
     max_ahead_ms
         Actions further ahead of that are in the future.
+
+    Raises
+    ------
+    UsageError
+        A single action, not a list of them.
     """
+    if isinstance(actions, NewAction):
+        raise UsageError("actions: expected a list of NewAction, got a single one: put it in a list")
     kinds = set(known_kinds)
     return [_checked(opened, action, received_ms, max_ahead_ms, kinds) for action in actions]
 
@@ -47,14 +54,14 @@ def incoming(
 def _checked(
     opened: OpenedGeneration, action: NewAction, received_ms: int, max_ahead_ms: int, kinds: set[str]
 ) -> ActionEntry | Outcome:
-    reason = (
-        id_fault("user_id", action.user_id)
-        or id_fault("item_id", action.item_id)
-        or (id_fault("event_id", action.event_id) if action.event_id not in (None, "") else None)
-        or _time_fault(action.time_ms, received_ms + max_ahead_ms)
-        or _weight_fault(action.weight)
-        or _kind_fault(action, kinds)
-    )
+    # Of a log that is all before 1980 nobody can tell.
+    times_ms = (FIRST_MS if opened.now_ms >= FIRST_MS else 0, received_ms + max_ahead_ms)
+    reason = _fault(action, times_ms, kinds)
+    if reason is not None:
+        if not isinstance(action, NewAction):
+            return Outcome("rejected", reason)
+        action = _plain(action)
+        reason = _fault(action, times_ms, kinds)
     if reason is not None:
         return Outcome("rejected", reason)
     try:
@@ -65,6 +72,26 @@ def _checked(
         kinds.add(action.kind)
     item_id = opened.items.vocabulary.as_own(action.item_id)
     return action_entry(action, received_ms, user_id=user_id, item_id=item_id)
+
+
+def _fault(action: NewAction, times_ms: tuple[int, int], kinds: set[str]) -> str | None:
+    """Return what is wrong with an action, None if nothing is."""
+    if not isinstance(action, NewAction):
+        return f"action: expected a NewAction, got {type(action).__name__}"
+    return (
+        id_fault("user_id", action.user_id)
+        or id_fault("item_id", action.item_id)
+        or (id_fault("event_id", action.event_id) if action.event_id not in (None, "") else None)
+        or _time_fault(action, *times_ms)
+        or _weight_fault(action.weight)
+        or _kind_fault(action, kinds)
+    )
+
+
+def _plain(action: NewAction) -> NewAction:
+    """Return an action with Python's numbers in the place of numpy's."""
+    values = {name: getattr(action, name) for name in NewAction.__slots__}
+    return replace(action, **{n: v.item() for n, v in values.items() if isinstance(v, np.number)})
 
 
 def id_fault(name: str, value: UserId | ItemId | None) -> str | None:
@@ -84,54 +111,28 @@ def id_fault(name: str, value: UserId | ItemId | None) -> str | None:
     return None if n_bytes <= MAX_ID_BYTES else f"{name}: longer than {MAX_ID_BYTES:,} bytes"
 
 
-def attributes_fault(attributes: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the attributes of an item, None if nothing is."""
-    try:
-        n_bytes = {name: len(json.dumps(value)) for name, value in attributes.items()}
-    except (TypeError, ValueError, RecursionError) as error:
-        return f"attributes: expected values that JSON can hold, {error}"
-    total, largest = sum(n_bytes.values()), max(n_bytes, key=n_bytes.__getitem__, default="")
-    if total <= MAX_ATTRIBUTES_BYTES:
-        return None
-    return (
-        f"attributes: expected at most {MAX_ATTRIBUTES_BYTES:,} bytes of JSON for all of an item, "
-        f"got {total:,}; {largest[:100]!r} is the largest with {n_bytes[largest]:,}, shorten it"
-    )
-
-
-def with_version(opened: OpenedGeneration, attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of an item, the name of the model's embeddings among them, if they have one.
-
-    Raises
-    ------
-    UsageError
-        The embedding is said to be of another version.
-    """
-    version = opened.config.imports.embedding_version
-    given = attributes.get(EMBEDDING_VERSION, version)
-    if given != version:
-        own = "no name for its embeddings" if version is None else repr(version)
-        raise UsageError(
-            f"{EMBEDDING_VERSION}: the model has {own}, got {given!r}; build it anew with embeddings of that "
-            "version first (--embedding-version)"
-        )
-    rest = {name: value for name, value in attributes.items() if name != EMBEDDING_VERSION}
-    return rest if version is None else rest | {EMBEDDING_VERSION: version}
-
-
-def _time_fault(time_ms: int, last_ms: int) -> str | None:
+def _time_fault(action: NewAction, first_ms: int, last_ms: int) -> str | None:
+    time_ms = action.time_ms
+    if isinstance(time_ms, bool) or not isinstance(time_ms, int):
+        return f"timestamp: expected integer milliseconds since 1970, got {type(time_ms).__name__}"
     if time_ms < 0:
         return "timestamp: time_before_1970"
+    if time_ms < first_ms and not action.retract:  # Whoever took such a time in before may take it back.
+        return "timestamp: time_before_1980: expected milliseconds, are these seconds?"
     return "timestamp: time_in_future" if time_ms > last_ms else None
 
 
 def _weight_fault(weight: float) -> str | None:
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)):
+        return f"weight: expected a number, got {type(weight).__name__}"
     if not math.isfinite(weight) or weight > _FLOAT32_MAX:
         return "weight: weight_not_finite"
     return "weight: weight_negative" if weight < 0 else None
 
 
 def _kind_fault(action: NewAction, kinds: set[str]) -> str | None:
+    if not isinstance(action.kind, str):
+        return f"action: expected text, got {type(action.kind).__name__}"
     try:
         if len(action.kind.encode()) > MAX_KIND_BYTES or "\x00" in action.kind:
             return f"action: expected at most {MAX_KIND_BYTES} bytes without a zero byte"

@@ -21,8 +21,9 @@ from pinnersage.model.clock import arrival_ms
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
-from pinnersage.model.incoming import attributes_fault, id_fault, incoming, with_version
+from pinnersage.model.incoming import id_fault, incoming
 from pinnersage.model.ingesting import staged_entries
+from pinnersage.model.item_attributes import checked_attributes, with_version
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, with_preference
 from pinnersage.model.rehearsing import rehearse_writes
@@ -215,16 +216,15 @@ class LiveModel(Answering, Upkeep):
         Raises
         ------
         UsageError
-            The id or the embedding cannot be used, the attributes are too large, or ``embedding_version``
-            among them is not the model's.
+            The id, the embedding or an attribute cannot be used, the attributes are too large, or
+            ``embedding_version`` among them is not the model's.
         """
-        fault = id_fault("item_id", item_id) or attributes_fault(attributes or {})
-        if fault:
+        if fault := id_fault("item_id", item_id):
             raise UsageError(fault)
         with self._write_lock.held():
             opened = self._current.with_room()
             self._check_kind(opened, item_id)
-            known = with_version(opened, attributes or {})
+            known = with_version(opened, checked_attributes(attributes or {}))
             scaled = opened.items.scaled(embedding)
             is_new, n_applied = put_item(
                 opened, self._journal, item_id, scaled, known, arrival_ms(self._journal)
@@ -255,8 +255,8 @@ class LiveModel(Answering, Upkeep):
 
         Raises
         ------
-        UserNotFoundError, ItemNotFoundError
-            There is no such user, or the item is in none of their interests.
+        UserNotFoundError, ItemNotFoundError, UsageError
+            There is no such user, the item is in none of their interests, or there is no such preference.
         """
         with self._write_lock.held():
             self._current.caught_up()

@@ -16,7 +16,7 @@ import numpy as np
 from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
 from pinnersage.config import RecommendMode
-from pinnersage.errors import ItemNotFoundError, UserNotFoundError
+from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.items.vocabulary import UNKNOWN
@@ -24,6 +24,8 @@ from pinnersage.model.opened import OpenedGeneration
 from pinnersage.retrieval.draw import sample_others
 
 N_KEPT_ITEMS = 20
+PREFERENCES = ("muted", "pinned")
+_NO_INTERESTS = np.empty(0, np.int64)
 
 Kept = Mapping[str, Any]
 
@@ -96,7 +98,11 @@ def with_preference(
     ------
     UserNotFoundError, ItemNotFoundError
         There is no such user, or the item is in none of their interests.
+    UsageError
+        There is no such preference.
     """
+    if preference not in (None, *PREFERENCES):
+        raise UsageError(f"preference: expected 'muted', 'pinned' or None, got {preference!r:.100}")
     own = opened.items.vocabulary.as_own(item_id)
     named = [held for held in kept if str(own) in items_of(kept, held)]
     try:
@@ -157,7 +163,7 @@ class Chosen(NamedTuple):
 def chosen_record(
     opened: OpenedGeneration,
     record: UserRecord,
-    preferences: Preferences,
+    kept: Kept,
     mode: RecommendMode | None,
     n_interests: int | None,
     seed: int,
@@ -166,6 +172,9 @@ def chosen_record(
 
     A ranker is told of the pinned ones: it asks them besides the most important, and leaves room for them.
     """
+    if not kept:
+        return Chosen(record, _NO_INTERESTS)
+    preferences = Preferences(kept, record, opened)
     muted, pinned = preferences.positions("muted"), preferences.positions("pinned")
     if not len(pinned):
         return Chosen(without_interests(record, muted), pinned)

@@ -16,11 +16,10 @@ from pinnersage.serving.problems import RequestError, in_words
 from pinnersage.serving.results import MESSAGES
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionIn, ActionResult, ActionsIn, SessionAction
-from pinnersage.streaming.events import MAX_AHEAD_S, NewAction
+from pinnersage.streaming.events import FIRST_MS, MAX_AHEAD_S, NewAction
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_FIRST_MS = 315_532_800_000
 _LAST_MS = 253_402_300_799_999
 _PATH = re.compile(r"(?: - at `\$\.?(?P<path>[^`]*)`)$")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]*)`")
@@ -241,7 +240,7 @@ def _new_action(given: ActionIn, max_id_bytes: int) -> NewAction:
         checked_id(given.user_id, "user_id", max_id_bytes),
         checked_id(given.item_id, "item_id", max_id_bytes),
         # Whoever took such a time in before may take it back.
-        _time_ms(given.timestamp, first_ms=0 if given.retract else _FIRST_MS),
+        _time_ms(given.timestamp, first_ms=0 if given.retract else FIRST_MS),
         given.action or "",
         _weight(given.weight),
         None if event_id is None or event_id == "" else checked_id(event_id, "event_id", max_id_bytes),
@@ -249,7 +248,7 @@ def _new_action(given: ActionIn, max_id_bytes: int) -> NewAction:
     )
 
 
-def _time_ms(time: datetime | int, *, first_ms: int = _FIRST_MS) -> int:
+def _time_ms(time: datetime | int, *, first_ms: int = FIRST_MS) -> int:
     if isinstance(time, datetime):
         moment = time if time.tzinfo else time.replace(tzinfo=UTC)
         time = (moment - _EPOCH) // _MS

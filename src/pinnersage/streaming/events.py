@@ -10,6 +10,9 @@ from pinnersage._ids import ItemId, UserId
 MAX_AHEAD_S = 600.0
 """Actions further ahead of this machine's clock are in the future: one of them would move "now"."""
 
+FIRST_MS = 315_532_800_000
+"""1980: a time before it, in milliseconds, is one of our days in seconds."""
+
 Status = Literal["accepted", "duplicate", "parked", "rejected"]
 
 
