@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+from pinnersage._tables.engine import open_engine, run, translated
 from pinnersage._tables.interrupts import interrupts_put_off
 
 
@@ -72,3 +74,30 @@ except KeyboardInterrupt:
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.split() == ["interrupted", "True"]
+
+
+ENDLESS = "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b"
+
+
+@pytest.mark.parametrize("has_progress", [True, False])
+def test_ctrl_c_stops_a_long_statement_and_its_connection_can_be_closed(
+    tmp_path: Path, has_progress: bool
+) -> None:
+    """Whether DuckDB has the main thread, and tells of it in its own words, or a thread of ours."""
+    connection = open_engine(tmp_path, 500, n_threads=1)
+    told: list[str] = []
+    timer = threading.Timer(0.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt), translated("a table"):
+            run(connection, ENDLESS, "reading", 1, (lambda *_: told.append("told")) if has_progress else None)
+    finally:
+        timer.cancel()
+    assert connection.execute("SELECT 1").fetchall() == [(1,)]
+    connection.close()
+    assert bool(told) == has_progress
+
+
+def test_other_runtime_errors_are_left_alone() -> None:
+    with pytest.raises(RuntimeError, match="of ours"), translated("a table"):
+        raise RuntimeError("of ours")

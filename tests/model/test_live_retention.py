@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -119,7 +120,11 @@ def test_attributes_that_an_earlier_version_kept_unchecked_lock_nobody_out(tmp_p
     home = tmp_path / "m"
     config = CONFIG.model_copy(update={"index": CONFIG.index.model_copy(update={"min_quality": 0.5})})
     PinnerSage.build(items(), table(log()[:200]), path=home, config=config).close()
-    kept = {"odd": {"quality": "abc"}, "out": {"available": 0}, "low": {"quality": 0}}
+    kept: dict[str, dict[str, Any]] = {
+        "odd": {"quality": "abc"},
+        "out": {"available": 0},
+        "low": {"quality": 0},
+    }
     with LiveModel(home) as live:
         for item, attributes in kept.items():
             live.journal().append([ItemEntry(item, VECTORS[0], START_MS, attributes)])

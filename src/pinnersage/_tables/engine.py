@@ -63,36 +63,43 @@ def translated(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except _library().OutOfMemoryException as error:
-        if _says_full(error):
-            raise _full(what, error) from error
-        raise UnavailableError(
-            f"{what}: the table engine ran out of memory ({_first_line(error)}). "
+    except (_library().Error, pa.ArrowException, EOFError, zlib.error, OSError, RuntimeError) as error:
+        told = _in_our_words(what, error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _in_our_words(what: str, error: Exception) -> BaseException | None:
+    if isinstance(error, _library().InterruptException) or _says_interrupted(error):
+        return KeyboardInterrupt()
+    if isinstance(error, RuntimeError):
+        return None
+    first = _first_line(error)
+    if isinstance(error, (EOFError, zlib.error)):
+        return DataError(f"{what}: the compressed file is damaged or cut short ({first})")
+    if _says_full(error) or (isinstance(error, OSError) and error.errno in _FULL):
+        return StorageFullError(
+            f"{what}: no room left on the disk ({first}). Free some, or work in another directory."
+        )
+    if isinstance(error, _library().OutOfMemoryException):
+        return UnavailableError(
+            f"{what}: the table engine ran out of memory ({first}). "
             "Raise memory_limit_mb, or use fewer threads."
-        ) from error
-    except (_library().Error, pa.ArrowException) as error:
-        if _says_full(error):
-            raise _full(what, error) from error
-        raise DataError(f"{what}: cannot be read as a table ({_first_line(error)})") from error
-    except (EOFError, zlib.error) as error:
-        raise DataError(
-            f"{what}: the compressed file is damaged or cut short ({_first_line(error)})"
-        ) from error
-    except OSError as error:
-        if error.errno in _FULL or _says_full(error):
-            raise _full(what, error) from error
-        raise DataError(f"{what}: cannot be read or written ({_first_line(error)})") from error
+        )
+    if isinstance(error, OSError):
+        return DataError(f"{what}: cannot be read or written ({first})")
+    return DataError(f"{what}: cannot be read as a table ({first})")
+
+
+def _says_interrupted(error: Exception) -> bool:
+    """Tell whether a Ctrl-C came while DuckDB had the main thread."""
+    return type(error) is RuntimeError and "interrupted" in str(error).lower()
 
 
 def _says_full(error: Exception) -> bool:
     text = str(error).lower()
     return any(full in text for full in _FULL_TEXTS)
-
-
-def _full(what: str, error: Exception) -> StorageFullError:
-    return StorageFullError(
-        f"{what}: no room left on the disk ({_first_line(error)}). Free some, or work in another directory."
-    )
 
 
 def _first_line(error: Exception) -> str:
@@ -116,36 +123,30 @@ def run(
     if progress is None:
         return connection.execute(sql).fetchall()
     outcome: list[Any] = []
+    # Not the thread's end: a Ctrl-C in join() may leave Python 3.11 believing that it has ended.
+    finished = threading.Event()
 
     def work() -> None:
         try:
             outcome.append(connection.execute(sql).fetchall())
         except (_library().Error, pa.ArrowException, OSError) as error:
             outcome.append(error)
+        finally:
+            finished.set()
 
-    thread = threading.Thread(target=work, name=f"pinnersage-{stage}", daemon=True)
-    thread.start()
+    threading.Thread(target=work, name=f"pinnersage-{stage}", daemon=True).start()
     try:
-        _watch(connection, thread, stage, n_bytes, progress)
+        while not finished.wait(_POLL_S):
+            share = min(max(connection.query_progress(), 0.0), 100.0) / 100.0
+            progress(stage, int(share * n_bytes), n_bytes)
     except BaseException:
-        connection.interrupt()
-        thread.join()
+        with interrupts_put_off():
+            connection.interrupt()
+            while not finished.wait(_POLL_S):  # It may not have begun when it was told to stop.
+                connection.interrupt()
         raise
     if not outcome or isinstance(outcome[0], Exception):
         raise outcome[0] if outcome else RuntimeError(f"{stage}: the statement ended without a result")
     progress(stage, n_bytes, n_bytes)
     rows: list[tuple[Any, ...]] = outcome[0]
     return rows
-
-
-def _watch(
-    connection: Connection,
-    thread: threading.Thread,
-    stage: str,
-    n_bytes: int,
-    progress: Progress,
-) -> None:
-    while thread.is_alive():
-        share = min(max(connection.query_progress(), 0.0), 100.0) / 100.0
-        progress(stage, int(share * n_bytes), n_bytes)
-        thread.join(_POLL_S)
