@@ -30,6 +30,7 @@ from pinnersage.errors import (
 )
 from pinnersage.model import validate
 from pinnersage.model.building import Stopwatch
+from pinnersage.model.live import LiveModel
 from pinnersage.store import _environment
 from pinnersage.store.codec import encode_record
 from pinnersage.store.generations import GenerationDirectory
@@ -336,3 +337,20 @@ def test_a_temporary_model_that_nobody_closes_goes_with_its_files() -> None:
     del users
     gc.collect()
     assert not home.parent.exists()
+
+
+def test_at_a_prompt_a_model_is_its_directory_and_generation(tmp_path: Path) -> None:
+    with (
+        PinnerSage.build(items(), actions(), path=tmp_path / "m") as model,
+        LiveModel(tmp_path / "m") as live,
+    ):
+        for one in (model, live):
+            assert repr(one) == f"{type(one).__name__}('{tmp_path / 'm'}', generation '00000001')"
+    assert "generation '00000001'" in repr(model)
+
+
+def test_a_single_text_is_no_list_of_interests(model: PinnerSage) -> None:
+    with pytest.raises(
+        UsageError, match="medoid_item_ids: expected a list of items, got a single text 'i000'"
+    ):
+        model.recommend_without_dict("u0", "i000")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from pinnersage.evaluation.user_groups import Group, UserColumn, third_groups, u
 LIFTED_METRICS = ("relevance", "recall", "ndcg", "r_precision", "reciprocal_rank")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What an evaluation found.
 
@@ -84,6 +84,10 @@ class Report:
         """The budget told first; see :func:`~pinnersage.evaluation.settings.main_budget`."""
         return main_budget(self.budgets, int(self.pool.sum()))
 
+    def __repr__(self) -> str:
+        n_users = len(next(iter(self.traits.values()), ()))
+        return f"Report({n_users:,} users, arms {list(self.arms)}, budgets {self.budgets})"
+
     def values(self, arm: str, metric: str, *, budget: str, part: str = "first_time") -> Float64s:
         """Return each user's figure, pooled over their days; NaN for those without one.
 
@@ -96,20 +100,21 @@ class Report:
         part
             ``first_time``, ``repeat`` or ``all``.
         """
-        sums = self._result(arm).sums[:, self._place(budget), SLICES.index(part), METRICS.index(metric)]
+        at, p = _place("budget", budget, self.budgets), _place("part", part, SLICES)
+        sums = self._result(arm).sums[:, at, p, _place("metric", metric, METRICS)]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.where(sums[:, 1] > 0, sums[:, 0] / sums[:, 1], np.nan), np.float64)
 
     def mean(self, arm: str, metric: str, *, budget: str, part: str = "first_time") -> Estimate:
         """Return the mean over users with its 95 % interval."""
         values, resampled = self._table(budget, part)
-        i, m = list(self.arms).index(self._result(arm).name), METRICS.index(metric)
+        i, m = _place("arm", arm, self.arms), _place("metric", metric, METRICS)
         return means(values[:, i, [m]], self.draws, resampled[:, i, [m]])[0]
 
     def lift(self, a: str, b: str, metric: str, *, budget: str, part: str = "first_time") -> Estimate:
         """Return mean of ``a`` / mean of ``b`` with its paired 95 % interval."""
         values, resampled = self._table(budget, part)
-        at = [(list(self.arms).index(self._result(arm).name), METRICS.index(metric)) for arm in (a, b)]
+        at = [(_place("arm", arm, self.arms), _place("metric", metric, METRICS)) for arm in (a, b)]
         pair = np.stack([values[:, i, m] for i, m in at], axis=1)
         there = np.isfinite(pair)
         if (there[:, 0] != there[:, 1]).any():
@@ -128,7 +133,7 @@ class Report:
 
     def exposed(self, arm: str, *, budget: str, part: str = "first_time") -> Int32s:
         """Return how many lists each item stood in, int32 ``(n_items,)``."""
-        found: Int32s = self._result(arm).exposed[self._place(budget), _mode(part)]
+        found: Int32s = self._result(arm).exposed[_place("budget", budget, self.budgets), _mode(part)]
         return found
 
     def exposure_errors(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
@@ -136,7 +141,9 @@ class Report:
 
         See :func:`~pinnersage.evaluation.exposure_errors.half_widths`.
         """
-        found: Float64s = self._result(arm).exposure_errors[self._place(budget), _mode(part)]
+        found: Float64s = self._result(arm).exposure_errors[
+            _place("budget", budget, self.budgets), _mode(part)
+        ]
         return found
 
     def by_rank(self, arm: str, *, budget: str, part: str = "first_time") -> Float64s:
@@ -144,7 +151,7 @@ class Report:
 
         Over the lists of users who have interests and targets; each column sums to 1. All NaN without.
         """
-        sums = self._result(arm).by_rank[self._place(budget), _mode(part)]
+        sums = self._result(arm).by_rank[_place("budget", budget, self.budgets), _mode(part)]
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(sums / sums.sum(axis=0), np.float64)
 
@@ -277,14 +284,13 @@ class Report:
         return rows
 
     def _result(self, arm: str) -> ArmResult:
-        if arm not in self.arms:
-            raise NotFoundError(f"no arm {arm!r} in this report; there are {', '.join(self.arms)}")
-        return self.arms[arm]
+        return list(self.arms.values())[_place("arm", arm, self.arms)]
 
-    def _place(self, budget: str) -> int:
-        if budget not in self.budgets:
-            raise NotFoundError(f"no budget {budget!r} in this report; there are {', '.join(self.budgets)}")
-        return list(self.budgets).index(budget)
+
+def _place(what: str, name: str, names: Iterable[str]) -> int:
+    if name not in (known := list(names)):
+        raise NotFoundError(f"no {what} {name!r} in this report; there are {', '.join(known)}")
+    return known.index(name)
 
 
 def _mode(part: str) -> int:

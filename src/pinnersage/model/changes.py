@@ -28,6 +28,9 @@ class Changes:
     _live_model: LiveModel | None = None
     _durability: Durability
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self._home)!r}, generation {self._opened.path.name!r})"
+
     def update(self, actions: Any, **imports: Any) -> ImportReport:
         """Add actions; the next answer knows them, as if the model had been built with them.
 

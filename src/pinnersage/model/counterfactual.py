@@ -11,7 +11,7 @@ import pyarrow as pa
 from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
 from pinnersage.config import RecommendMode
-from pinnersage.errors import ItemNotFoundError
+from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.model import answers
@@ -126,6 +126,8 @@ class Counterfactuals:
 
 
 def _positions(opened: OpenedGeneration, record: UserRecord, medoid_item_ids: Iterable[ItemId]) -> Int64s:
+    if isinstance(medoid_item_ids, str):
+        raise UsageError(f"medoid_item_ids: expected a list of items, got a single text {medoid_item_ids!r}")
     positions = set()
     for item_id in medoid_item_ids:
         found = np.flatnonzero(record.medoid_rows == opened.row_of(item_id))

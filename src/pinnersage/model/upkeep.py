@@ -33,6 +33,9 @@ class Upkeep:
     _write_lock: WriteLock
     _n_recovered: int = 0
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r}, generation {self._current.opened.path.name!r})"
+
     @property
     def path(self) -> Path:
         """Directory of the model."""
