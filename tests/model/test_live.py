@@ -18,7 +18,13 @@ import pytest
 
 from pinnersage import PinnerSage
 from pinnersage.config import BuildConfig, ImportConfig, InterestConfig, OnlineConfig
-from pinnersage.errors import ItemNotFoundError, UnavailableError, UsageError, UserNotFoundError
+from pinnersage.errors import (
+    ItemNotFoundError,
+    ModelNotFoundError,
+    UnavailableError,
+    UsageError,
+    UserNotFoundError,
+)
 from pinnersage.model.live import LiveModel
 from pinnersage.model.repeats import NEWEST_LOOKED_AT
 from pinnersage.store.generations import GenerationDirectory
@@ -166,6 +172,16 @@ def test_a_rollback_loses_nothing(live: LiveModel, tmp_path: Path) -> None:
     assert live.refresh()
     assert live.generation == "00000001"
     assert records(live) == batch(tmp_path, actions)
+
+
+def test_a_rollback_to_what_is_not_there_says_so_and_changes_nothing(live: LiveModel, tmp_path: Path) -> None:
+    for wanted in (None, "00000007"):
+        with pytest.raises(ModelNotFoundError):
+            live.rollback(wanted)
+    assert live.generation == "00000001"
+    (tmp_path / "m" / "CURRENT").unlink()
+    with pytest.raises(UnavailableError, match="has gone meanwhile"):
+        live.rollback("00000007")
 
 
 def test_what_a_killed_writer_left_is_folded_in(live: LiveModel, tmp_path: Path) -> None:
