@@ -90,7 +90,7 @@ class Answering(ABC):
         """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
 
         Muted interests propose nothing, pinned ones always do. A user whose actions have all left the
-        window gets what an unknown one does, but for what they have seen.
+        window gets :meth:`popular` items, but for what they have seen.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class Answering(ABC):
         return found | {"n_unknown_items": n_unknown}
 
     def popular(self, k: int = 100, *, may_wait: bool = True) -> answers.Answer:
-        """Return the items most users acted on, marked ``popular``; what an unknown user gets."""
+        """Return the items most users acted on, marked ``popular``: what the service gives unknown users."""
         return self._popular(self.opened(records=False, may_wait=may_wait), k, np.empty(0, np.int32))
 
     @staticmethod

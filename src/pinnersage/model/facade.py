@@ -36,7 +36,9 @@ from pinnersage.store.generations import GenerationDirectory
 
 
 class PinnerSage(Changes, Counterfactuals):
-    """A built model. Close it, or use it in a ``with`` statement.
+    """A built model, with every action since. Close it, or use it in a ``with`` statement.
+
+    Later builds and items are seen when it is opened anew; :class:`~pinnersage.model.live.LiveModel` follows.
 
     Examples
     --------
