@@ -100,7 +100,9 @@ def public_callables() -> list[Any]:
 
 
 def test_the_contract_is_exported() -> None:
-    assert {"ward_clusters", "build_interests", "PinnerSage"} <= set(pinnersage.__all__)
+    assert {"ward_clusters", "build_interests", "PinnerSage", "LiveModel", "NewAction"} <= set(
+        pinnersage.__all__
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

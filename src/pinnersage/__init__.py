@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pinnersage.interests.single import build_interests as build_interests
     from pinnersage.interests.ward import ward_clusters as ward_clusters
     from pinnersage.model import PinnerSage as PinnerSage
+    from pinnersage.model.live import LiveModel as LiveModel
+    from pinnersage.streaming.events import NewAction as NewAction
 
 __version__ = "0.1.0"
 
@@ -19,6 +21,8 @@ _HOMES = {
     "BuildConfig": "pinnersage.config",
     "Interest": "pinnersage.interests.single",
     "InterestConfig": "pinnersage.config",
+    "LiveModel": "pinnersage.model.live",
+    "NewAction": "pinnersage.streaming.events",
     "PinnerSage": "pinnersage.model",
     "build_interests": "pinnersage.interests.single",
     "ward_clusters": "pinnersage.interests.ward",

@@ -44,6 +44,8 @@ class ImportReport:
         Good rows that take an action back.
     n_taken_back
         Good rows of actions that these take back.
+    outcomes
+        Of an update, how many actions were accepted, duplicate, parked, rejected; else empty.
     """
 
     table: str
@@ -55,9 +57,10 @@ class ImportReport:
     examples: list[BadRow]
     n_retractions: int = 0
     n_taken_back: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, ready for JSON."""
+        """Return plain values, ready for JSON; without ``outcomes``."""
         return {
             "table": self.table,
             "sources": list(self.sources),

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pytest
 
 from pinnersage import PinnerSage
+from pinnersage.config import RecommendMode
 from pinnersage.errors import (
     BadRowsWarning,
     BuildInProgressError,
@@ -102,7 +103,7 @@ def test_interests_add_up(model: PinnerSage) -> None:
 
 
 @pytest.mark.parametrize("mode", ["sampled", "budgeted"])
-def test_lists_keep_their_promises(model: PinnerSage, mode: str) -> None:
+def test_lists_keep_their_promises(model: PinnerSage, mode: RecommendMode) -> None:
     acted: dict[str, set[str]] = {}
     for row in actions().to_pylist():
         acted.setdefault(row["user_id"], set()).add(row["item_id"])
@@ -163,7 +164,8 @@ def test_an_update_counts_at_once(tmp_path: Path) -> None:
     one = pa.table({"user_id": ["new"], "item_id": ["i007"], "timestamp": ["2024-06-01T00:00:00Z"]})
     with PinnerSage.build(items(), actions(), path=tmp_path / "m") as model:
         assert "i007" in {row["item_id"] for row in model.similar("i007", 79).to_pylist()} | {"i007"}
-        model.update(one)
+        told = [model.update(one).outcomes for _ in range(2)]
+        assert [(found["accepted"], found["duplicate"]) for found in told] == [(1, 0), (0, 1)]
         assert model.interests("new")["medoid_item_id"].to_pylist() == ["i007"]
         assert "i007" not in model.recommend("new", k=60)["item_id"].to_pylist()
         with PinnerSage.open(tmp_path / "m") as other:

@@ -133,7 +133,7 @@ class LiveItems:
         """Number of items of the catalogue."""
         return len(self) - self.n_retired
 
-    def scaled(self, embedding: Sequence[float] | Float32s) -> Float32s:
+    def scaled(self, embedding: npt.ArrayLike) -> Float32s:
         """Return an embedding as the catalogue keeps them, scaled if the build scaled its own.
 
         Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,12 @@ class Changes:
         Returns
         -------
         report
-            Rows read, kept and left out.
+            Rows read, kept and left out, and what became of the good ones: ``outcomes``.
         """
         live = self._live()
-        report = live.add_table(actions, imports)[0]
+        report, outcomes = live.add_table(actions, imports)
         self._opened = live.opened()
-        return report
+        return replace(report, outcomes=outcomes)
 
     def erase(self, user_id: UserId) -> answers.Answer:
         """Remove a user from every generation of the model and return a receipt.

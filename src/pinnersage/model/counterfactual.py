@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.model import answers
+from pinnersage.model.list_options import ListOptions
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.retrieval.draw import sample_others, seed_of_user
 from pinnersage.retrieval.retriever import Recommendations
@@ -42,7 +43,11 @@ class Counterfactuals:
     _opened: OpenedGeneration
 
     def counterfactual(
-        self, user_id: UserId, medoid_item_id: ItemId | None = None, k: int = 100, **options: Any
+        self,
+        user_id: UserId,
+        medoid_item_id: ItemId | None = None,
+        k: int = 100,
+        **options: Unpack[ListOptions],
     ) -> pa.Table:
         """Return, per interest, the items that go from the user's list without it, and those that come.
 
@@ -64,7 +69,11 @@ class Counterfactuals:
         return answers.counterfactual_table(answer, self._opened.items.vocabulary)
 
     def counterfactual_dict(
-        self, user_id: UserId, medoid_item_id: ItemId | None = None, k: int = 100, **options: Any
+        self,
+        user_id: UserId,
+        medoid_item_id: ItemId | None = None,
+        k: int = 100,
+        **options: Unpack[ListOptions],
     ) -> answers.Answer:
         """Return what :meth:`counterfactual` tells as plain values, with the list as it is.
 
@@ -93,7 +102,7 @@ class Counterfactuals:
         return {"user_id": known, "k": k, "item_ids": ids_of(before), "interests": told}
 
     def recommend_without_dict(
-        self, user_id: UserId, medoid_item_ids: Iterable[ItemId], k: int = 100, **options: Any
+        self, user_id: UserId, medoid_item_ids: Iterable[ItemId], k: int = 100, **options: Unpack[ListOptions]
     ) -> answers.Answer:
         """Return recommendations as if some interests did not exist, in the contract's JSON shape.
 

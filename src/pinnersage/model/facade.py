@@ -10,7 +10,7 @@ import weakref
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import pyarrow as pa
 
@@ -28,6 +28,7 @@ from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.explaining import explained
 from pinnersage.model.home import Durability
 from pinnersage.model.landing import land, take_off
+from pinnersage.model.list_options import ListOptions
 from pinnersage.model.preferring import chosen_record
 from pinnersage.model.saving import save_copy
 from pinnersage.model.settings import config_with
@@ -198,7 +199,7 @@ class PinnerSage(Changes, Counterfactuals):
             self._opened.user_of(user_id), self.record(user_id), self._opened.items.vocabulary
         )
 
-    def recommend(self, user_id: UserId, k: int = 100, **options: Any) -> pa.Table:
+    def recommend(self, user_id: UserId, k: int = 100, **options: Unpack[ListOptions]) -> pa.Table:
         """Return recommendations: columns ``rank, item_id, score, interest``.
 
         Takes the options of :meth:`recommend_dict`.

@@ -14,22 +14,22 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage._report import ImportReport
 from pinnersage._tables.engine import Progress
 from pinnersage.config import BuildConfig, RecommendMode
-from pinnersage.errors import UnavailableError, UsageError, UserNotFoundError
+from pinnersage.errors import UnavailableError, UserNotFoundError
 from pinnersage.model import answers
 from pinnersage.model.answering import Answering
 from pinnersage.model.clock import arrival_ms
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
-from pinnersage.model.incoming import id_fault, incoming
+from pinnersage.model.incoming import incoming
 from pinnersage.model.ingesting import staged_entries
-from pinnersage.model.item_attributes import checked_attributes, with_version
+from pinnersage.model.item_changes import ItemChanges
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, with_preference
 from pinnersage.model.rehearsing import rehearse_writes
 from pinnersage.model.settings import config_with
 from pinnersage.model.upkeep import Upkeep
-from pinnersage.model.writing import add_entries, of_this_log, put_item, remove_item
+from pinnersage.model.writing import add_entries, of_this_log
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
 from pinnersage.streaming.events import MAX_AHEAD_S, NewAction, Outcome
@@ -40,7 +40,7 @@ N_REHEARSED = 8
 REHEARSED_MODES: tuple[RecommendMode | None, ...] = (None, "sampled", "budgeted", "balanced")
 
 
-class LiveModel(Answering, Upkeep):
+class LiveModel(Answering, ItemChanges, Upkeep):
     """The current generation of a model's directory, and its journal. Close it, or use it in a ``with``.
 
     Parameters
@@ -121,7 +121,13 @@ class LiveModel(Answering, Upkeep):
         return self._journal
 
     def refresh(self) -> bool:
-        """Go over to a generation that landed; tell whether there was one. Finishes erasures, too."""
+        """Go over to a generation that landed. Finishes erasures, too.
+
+        Returns
+        -------
+        bool
+            Whether there was one.
+        """
         self.finish_erasures()
         return self._current.refresh()
 
@@ -208,43 +214,6 @@ class LiveModel(Answering, Upkeep):
                     progress("taking actions in", n_done, report.n_good)
         return report, counts
 
-    def put_item(
-        self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any] | None = None
-    ) -> answers.Answer:
-        """Put an item into the catalogue, or replace it; the next recommendation may hold it.
-
-        Raises
-        ------
-        UsageError
-            The id, the embedding or an attribute cannot be used, the attributes are too large, or
-            ``embedding_version`` among them is not the model's.
-        """
-        if fault := id_fault("item_id", item_id):
-            raise UsageError(fault)
-        with self._write_lock.held():
-            opened = self._current.with_room()
-            self._check_kind(opened, item_id)
-            known = with_version(opened, checked_attributes(attributes or {}))
-            scaled = opened.items.scaled(embedding)
-            is_new, n_applied = put_item(
-                opened, self._journal, item_id, scaled, known, arrival_ms(self._journal)
-            )
-        return {"item_id": item_id, "created": is_new, "n_applied": n_applied}
-
-    def delete_item(self, item_id: ItemId) -> answers.Answer:
-        """Take an item out of the catalogue: it is never returned again, and stands for no interest.
-
-        Raises
-        ------
-        ItemNotFoundError
-            There is no such item.
-        """
-        with self._write_lock.held():
-            opened = self._current.caught_up()
-            own = opened.items.vocabulary.id_of(opened.row_of(item_id))
-            remove_item(opened, self._journal, own, arrival_ms(self._journal))
-        return {"item_id": own, "deleted": True}
-
     def set_preference(
         self, user_id: UserId, medoid_item_id: ItemId, preference: Literal["muted", "pinned"] | None
     ) -> answers.Answer:
@@ -252,6 +221,20 @@ class LiveModel(Answering, Upkeep):
 
         The interest is known again by its items, also when the medoid changes or is taken out. None works
         for an interest that is gone, too.
+
+        Parameters
+        ----------
+        user_id
+            A user of the model.
+        medoid_item_id
+            The medoid of the interest, or another of its items.
+        preference
+            None takes back what was said.
+
+        Returns
+        -------
+        answer
+            ``user_id``, ``medoid_item_id`` and ``preference`` as they are kept.
 
         Raises
         ------
@@ -292,9 +275,3 @@ class LiveModel(Answering, Upkeep):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @staticmethod
-    def _check_kind(opened: OpenedGeneration, item_id: ItemId) -> None:
-        kind = opened.items.vocabulary.kind
-        if kind == "integer" and not isinstance(opened.items.vocabulary.as_own(item_id), int):
-            raise UsageError(f"item_id: expected an integer, as in this model's items, got {item_id!r}")

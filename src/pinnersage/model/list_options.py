@@ -1,0 +1,16 @@
+"""How a list is asked for besides its length."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from pinnersage.config import RecommendMode
+
+
+class ListOptions(TypedDict, total=False):
+    """The options of :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`, for type checkers."""
+
+    interests: int | None
+    seed: int
+    mode: RecommendMode | None
+    include_seen: bool
