@@ -18,7 +18,7 @@ MAX_MODULE_LINES = 300
 
 BASE = frozenset(
     {"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"}
-    | {"_directories"}
+    | {"_directories", "_interrupts"}
 )
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
@@ -29,7 +29,8 @@ TO_SERVING = TO_RETRIEVAL | {"ranking", "batch", "streaming", "serving", "evalua
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "_ids": frozenset(),
-    "_kernel": frozenset(),
+    "_interrupts": frozenset(),
+    "_kernel": frozenset({"_interrupts"}),
     "_arrays": frozenset(),
     "_times": frozenset({"errors"}),
     "_extras": frozenset({"errors"}),

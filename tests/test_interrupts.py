@@ -8,10 +8,12 @@ import sys
 import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from pinnersage._interrupts import interrupts_kept, interrupts_put_off
 from pinnersage._tables.engine import open_engine, run, translated
-from pinnersage._tables.interrupts import interrupts_put_off
+from pinnersage.errors import DataError
 
 
 def test_it_takes_effect_at_the_end() -> None:
@@ -76,6 +78,29 @@ except KeyboardInterrupt:
     assert ran.stdout.split() == ["interrupted", "True"]
 
 
+def swallowing() -> list[str]:
+    """Do as a callback from machine code does: what is raised in it is told, and goes on."""
+    done = []
+    try:
+        signal.raise_signal(signal.SIGINT)
+        done.append("not heard at once")
+    except KeyboardInterrupt:
+        done.append("swallowed")
+    return done
+
+
+def test_what_was_swallowed_is_heard_at_the_end() -> None:
+    before, done = signal.getsignal(signal.SIGINT), list[str]()
+    with pytest.raises(KeyboardInterrupt), interrupts_kept(), interrupts_kept():
+        done += swallowing()
+    assert done == ["swallowed"]
+    with interrupts_kept():
+        pass
+    with pytest.raises(KeyboardInterrupt), interrupts_kept():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
 ENDLESS = "SELECT sum(a.range * b.range) FROM range(10_000_000) a, range(10_000_000) b"
 
 
@@ -96,6 +121,12 @@ def test_ctrl_c_stops_a_long_statement_and_its_connection_can_be_closed(
     assert connection.execute("SELECT 1").fetchall() == [(1,)]
     connection.close()
     assert bool(told) == has_progress
+
+
+def test_what_arrow_cannot_do_is_said_of_the_table() -> None:
+    """It is a RuntimeError, too."""
+    with pytest.raises(DataError, match="a table: cannot be read as a table"), translated("a table"):
+        raise pa.ArrowNotImplementedError("no such type")
 
 
 def test_other_runtime_errors_are_left_alone() -> None:

@@ -17,6 +17,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from pinnersage._interrupts import interrupts_kept
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -38,6 +40,7 @@ def _compiled(function: F, **options: Any) -> F:
     dispatcher = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
     file = dispatcher._cache._cache_file  # There is no public way to say either of these.
     file._source_stamp, file.save = _DIGEST, partial(_save, file)
+    dispatcher.compile = interrupts_kept()(dispatcher.compile)  # A compiler calls back where none may end.
     _KERNELS.append(dispatcher)
     return cast(F, dispatcher)
 

@@ -325,3 +325,4 @@ def test_files_behind_one_option_are_told_that_each_has_its_own(call: Run) -> No
     assert "b.parquet" in ran.err
     assert "Each value has its option: --actions A --actions B" in ran.err
     assert "Each value" not in call("build", "--itms", "i.parquet").err
+    assert "Each value" not in call("ingest", "m", "a.parquet", "b.parquet").err

@@ -173,7 +173,7 @@ def test_a_build_says_what_of_the_journal_is_in_it(world: Path, copy: Path, more
     fresh = call("build", *tables, "--out", copy.parent / "fresh", "--json").object()
     call("ingest", copy, more, "--max-bad-share", 0.5)
     ran = call("build", *tables, "--out", copy, COLUMNS="200")
-    assert "and from the journal 4 entries" in " ".join(ran.out.split())
+    assert "and of the journal 4 entries" in " ".join(ran.out.split())
     counts = call("build", *tables, "--out", copy, "--json").object()["counts"]
     assert (fresh["counts"]["n_journal_entries"], counts["n_journal_entries"]) == (0, 4)
     assert counts["n_users"] == fresh["counts"]["n_users"]

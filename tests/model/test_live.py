@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -184,6 +185,21 @@ def test_a_rollback_to_what_is_not_there_says_so_and_changes_nothing(live: LiveM
         live.rollback("00000007")
 
 
+def test_writing_where_the_records_are_gone_is_no_matter_of_what_was_asked(
+    live: LiveModel, tmp_path: Path
+) -> None:
+    """It is said to come right once the file is back: nobody takes it for an unknown user or item."""
+    (records_file,) = (tmp_path / "m").glob("generations/*/store/records-*.mdb")
+    records_file.unlink()
+    for write in (
+        lambda: live.add_actions([NewAction("u1", "i01", START_MS)]),
+        lambda: live.put_item("new", VECTORS[0]),
+        lambda: live.erase("u1"),
+    ):
+        with pytest.raises(UnavailableError):
+            write()
+
+
 def test_what_a_killed_writer_left_is_folded_in(live: LiveModel, tmp_path: Path) -> None:
     actions = log()
     live.journal().append([action_entry(action, 0) for action in actions[200:]])
@@ -317,6 +333,9 @@ def test_bad_actions_are_rejected_one_by_one(live: LiveModel) -> None:
         ("timestamp", {"time_ms": START_MS // 1_000}), ("timestamp", {"time_ms": float(START_MS)}),
         ("weight", {"weight": -1.0}), ("weight", {"weight": float("nan")}), ("weight", {"weight": "2"}),
         ("action", {"kind": "a\0b"}), ("action", {"kind": None}),
+        ("weight", {"weight": 10**400}), ("event_id", {"event_id": pd.NA}),
+        ("event_id", {"event_id": np.ones(2)}),
+        ("retract", {"retract": "false"}), ("retract", {"retract": pd.NA}),
     ]  # fmt: skip
     given: list[Any] = [replace(good, **changes) for _, changes in bad]
     given.append({"user_id": "u1"})

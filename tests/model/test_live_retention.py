@@ -92,7 +92,7 @@ def test_attributes_are_bounded(tmp_path: Path) -> None:
         most = {"title": "x" * (MAX_ATTRIBUTES_BYTES - 2)}
         live.put_item("new", VECTORS[0].tolist(), most)
         head = live.journal().heads()
-        for attributes, told in (
+        unfit: list[tuple[Any, str]] = [
             ({"url": "u", "title": most["title"] + "x"}, "attributes: expected at most 65,536 .*'title'"),
             ({"tags": ["x" * 40_000, "y" * 40_000]}, "attributes: expected at most 65,536 .*'tags'"),
             ({"title": b"bytes"}, "attributes: expected values that JSON can hold"),
@@ -100,7 +100,12 @@ def test_attributes_are_bounded(tmp_path: Path) -> None:
             ({"quality": "high"}, "quality: expected a finite number, got 'high'"),
             ({"quality": True}, "quality: expected a finite number"),
             ({"created_at": "yesterday"}, "created_at: expected a time like"),
-        ):
+            ({"created_at": True}, "created_at: expected a time"),
+            ({"quality": 10**400}, "quality: expected a finite number"),
+            ({"size": float("inf")}, "attributes: expected values that JSON can hold"),
+            ({1: "x" * 70_000}, "attributes: expected at most 65,536 .*'1'"),
+        ]
+        for attributes, told in unfit:
             with pytest.raises(UsageError, match=told):
                 live.put_item(name(51), VECTORS[51].tolist(), attributes)
         assert live.journal().heads() == head
@@ -109,7 +114,10 @@ def test_attributes_are_bounded(tmp_path: Path) -> None:
 def test_attributes_of_pandas_are_those_of_python(tmp_path: Path) -> None:
     with LiveModel(built(tmp_path / "m", log()[:200])) as live:
         given = {"quality": np.float32(0.5), "size": np.nan, "created_at": pd.Timestamp("1970-01-02")}
-        live.put_item("new", VECTORS[0].tolist(), given | {"sold_at": pd.NaT, "available": np.int8(0)})
+        given |= {"sold_at": pd.NaT, "color": pd.NA, "available": np.int8(0)}
+        live.put_item("new", VECTORS[0].tolist(), given)
+        live.put_item("newer", VECTORS[0].tolist(), {"created_at": np.datetime64("1970-01-02", "ns")})
+        assert live.items_info(["newer"]) == [{"item_id": "newer", "created_at": 86_400_000}]
         (told,) = live.items_info(["new"])
         assert told == {"item_id": "new", "quality": 0.5, "created_at": 86_400_000, "available": False}
         assert "new" not in {item["item_id"] for item in live.neighbors(name(0), 50)["neighbors"]}
@@ -125,7 +133,7 @@ def test_attributes_that_an_earlier_version_kept_unchecked_lock_nobody_out(tmp_p
     kept: dict[str, dict[str, Any]] = {
         "odd": {"quality": "abc"},
         "out": {"available": 0},
-        "low": {"quality": 0},
+        "low": {"quality": "0.1"},
     }
     with LiveModel(home) as live:
         for item, attributes in kept.items():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
 
-from pinnersage._tables.interrupts import interrupts_put_off
+from pinnersage._interrupts import interrupts_put_off
 from pinnersage.errors import DataError, StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def translated(what: str) -> Iterator[None]:
 def _in_our_words(what: str, error: Exception) -> BaseException | None:
     if isinstance(error, _library().InterruptException) or _says_interrupted(error):
         return KeyboardInterrupt()
-    if isinstance(error, RuntimeError):
-        return None
+    if isinstance(error, RuntimeError) and not isinstance(error, pa.ArrowException):
+        return None  # Of Arrow's some are both.
     first = _first_line(error)
     if isinstance(error, (EOFError, zlib.error)):
         return DataError(f"{what}: the compressed file is damaged or cut short ({first})")

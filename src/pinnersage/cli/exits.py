@@ -104,5 +104,5 @@ def _hint(error: BaseException) -> str:
 
 def _how_to_repeat(parameters: Sequence[Any]) -> str:
     """Say how several values are given: a shell's ``*.parquet`` leaves all but the first without option."""
-    names = [parameter.opts[0] for parameter in parameters if getattr(parameter, "multiple", False)]
+    names = [p.opts[0] for p in parameters if getattr(p, "multiple", False) and p.required]
     return "".join(f"\nEach value has its option: {name} A {name} B" for name in names[:1])

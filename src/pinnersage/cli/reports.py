@@ -35,7 +35,7 @@ def build_report(summary: Answer) -> Group:
 def _of_journal(counts: Answer) -> Answer:
     # Models of earlier versions do not know it.
     n_entries = counts.get("n_journal_entries", 0)
-    return {"and from the journal": f"{n_entries:,} entries, folded into these"} if n_entries else {}
+    return {"and of the journal": f"{n_entries:,} entries, repeats and items among them"} if n_entries else {}
 
 
 def check_report(report: Answer) -> Group:

@@ -232,6 +232,9 @@ class LiveItems:
         if attributes.get("available") == False:  # noqa: E712
             return False
         quality = attributes.get("quality")
-        if self._min_quality is None or not isinstance(quality, (int, float)):
+        if self._min_quality is None or quality is None:
             return True
-        return not quality < self._min_quality
+        try:
+            return not float(quality) < self._min_quality
+        except (TypeError, ValueError, OverflowError):
+            return True

@@ -34,10 +34,10 @@ class _Request(NamedTuple):
 class Counterfactuals:
     """The part of :class:`~pinnersage.model.facade.PinnerSage` that tells what an interest does to a list.
 
-    All lists come from the model's own retriever. Without an interest its actions do not count for
-    anything either, but their items stay seen. In mode ``sampled`` both lists are drawn with the same
-    seed: the interests drawn stay, and in the place of the one left out comes the one that would have
-    been drawn next. An interest that was not drawn changes nothing then.
+    All lists come from the model's own retriever, as if nothing was muted or pinned. Without an interest
+    its actions do not count for anything either, but their items stay seen. In mode ``sampled`` both lists
+    are drawn with the same seed: the interests drawn stay, and in the place of the one left out comes the
+    one that would have been drawn next. An interest that was not drawn changes nothing then.
     """
 
     _opened: OpenedGeneration

@@ -55,7 +55,7 @@ class PinnerSage(Changes, Counterfactuals):
         self, generation: Path, home: Path, scratch: Path | None = None, *, durability: Durability = "disk"
     ) -> None:
         self._durability = durability
-        # Also of a model that nobody closes, at the latest at the end of the process.
+        # Also of a model that nobody closes, at the latest when the interpreter ends.
         self._remove = weakref.finalize(self, _remove_scratch, scratch, os.getpid())
         self._open(generation, home)
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 from pinnersage.errors import ModelNotFoundError, UnavailableError
-from pinnersage.store._generation_files import read_current
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 JOURNAL, WRITE_LOCK = "journal", ".write-lock"
@@ -90,9 +89,7 @@ class WriteLock:
             self._depth += 1
             try:
                 yield True
-            except ModelNotFoundError as error:
-                if read_current(self._path.parent.parent) is not None:
-                    raise  # Of a generation that never was.
+            except ModelNotFoundError as error:  # There was one before the lock was taken.
                 raise UnavailableError(f"{self._path.parent.parent} has gone meanwhile: {error}") from error
             finally:
                 self._depth -= 1

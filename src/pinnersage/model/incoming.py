@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -48,14 +47,18 @@ def incoming(
     if isinstance(actions, NewAction):
         raise UsageError("actions: expected a list of NewAction, got a single one: put it in a list")
     kinds = set(known_kinds)
-    return [_checked(opened, action, received_ms, max_ahead_ms, kinds) for action in actions]
+    # Of a log that is all before 1980 nobody can tell.
+    times_ms = (FIRST_MS if opened.now_ms >= FIRST_MS else 0, received_ms + max_ahead_ms)
+    return [_checked(opened, action, received_ms, times_ms, kinds) for action in actions]
 
 
 def _checked(
-    opened: OpenedGeneration, action: NewAction, received_ms: int, max_ahead_ms: int, kinds: set[str]
+    opened: OpenedGeneration,
+    action: NewAction,
+    received_ms: int,
+    times_ms: tuple[int, int],
+    kinds: set[str],
 ) -> ActionEntry | Outcome:
-    # Of a log that is all before 1980 nobody can tell.
-    times_ms = (FIRST_MS if opened.now_ms >= FIRST_MS else 0, received_ms + max_ahead_ms)
     reason = _fault(action, times_ms, kinds)
     if reason is not None:
         if not isinstance(action, NewAction):
@@ -78,20 +81,26 @@ def _fault(action: NewAction, times_ms: tuple[int, int], kinds: set[str]) -> str
     """Return what is wrong with an action, None if nothing is."""
     if not isinstance(action, NewAction):
         return f"action: expected a NewAction, got {type(action).__name__}"
+    if not isinstance(action.retract, bool):
+        return "retract: expected True or False"
     return (
         id_fault("user_id", action.user_id)
         or id_fault("item_id", action.item_id)
-        or (id_fault("event_id", action.event_id) if action.event_id not in (None, "") else None)
+        or (None if _is_none(action.event_id) else id_fault("event_id", action.event_id))
         or _time_fault(action, *times_ms)
         or _weight_fault(action.weight)
         or _kind_fault(action, kinds)
     )
 
 
+def _is_none(event_id: str | int | None) -> bool:
+    return event_id is None or (isinstance(event_id, str) and not event_id)
+
+
 def _plain(action: NewAction) -> NewAction:
     """Return an action with Python's numbers in the place of numpy's."""
     values = {name: getattr(action, name) for name in NewAction.__slots__}
-    return replace(action, **{n: v.item() for n, v in values.items() if isinstance(v, np.number)})
+    return replace(action, **{n: v.item() for n, v in values.items() if isinstance(v, (np.number, np.bool_))})
 
 
 def id_fault(name: str, value: UserId | ItemId | None) -> str | None:
@@ -125,7 +134,7 @@ def _time_fault(action: NewAction, first_ms: int, last_ms: int) -> str | None:
 def _weight_fault(weight: float) -> str | None:
     if isinstance(weight, bool) or not isinstance(weight, (int, float)):
         return f"weight: expected a number, got {type(weight).__name__}"
-    if not math.isfinite(weight) or weight > _FLOAT32_MAX:
+    if not -_FLOAT32_MAX <= weight <= _FLOAT32_MAX:  # Not a number is neither.
         return "weight: weight_not_finite"
     return "weight: weight_negative" if weight < 0 else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,6 +15,7 @@ from pinnersage.model.opened import OpenedGeneration
 from pinnersage.streaming.entries import EMBEDDING_VERSION
 
 MAX_ATTRIBUTES_BYTES = 65_536
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 def checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def checked_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
     {'available': False, 'quality': 2.0, 'created_at': 86400000}
     """
     found = {name: _plain(value) for name, value in attributes.items()}
-    found = {name: value for name, value in found.items() if value is not None}
+    found = {name: v for name, v in found.items() if v is not None or name == EMBEDDING_VERSION}
     if "available" in found:
         found["available"] = _available(found["available"])
     if "quality" in found:
@@ -66,8 +66,12 @@ def with_version(opened: OpenedGeneration, attributes: Mapping[str, Any]) -> dic
 
 def _plain(value: Any) -> Any:
     """Return numpy's numbers as Python's, and None for what a table of pandas has where nothing is."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.datetime64):
+        value = value.astype("datetime64[us]").item()
+    elif isinstance(value, (np.number, np.bool_, np.str_)):
         value = value.item()
+    if type(value).__name__ == "NAType":  # Of pandas, which is not needed here.
+        return None
     is_missing = isinstance(value, (float, datetime)) and value != value
     return None if is_missing else value
 
@@ -79,11 +83,14 @@ def _available(value: Any) -> bool:
 
 
 def _check_quality(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not -_LARGEST <= value <= _LARGEST:
         raise UsageError(f"quality: expected a finite number, got {value!r:.100}")
 
 
 def _created_at_ms(value: Any) -> int | None:
+    if isinstance(value, bool):
+        raise UsageError(f"created_at: expected a time, got {value}")
     try:
         return to_ms(value)
     except (UsageError, TypeError) as error:
@@ -92,12 +99,12 @@ def _created_at_ms(value: Any) -> int | None:
 
 def _check_size(attributes: Mapping[str, Any]) -> None:
     try:
-        n_bytes = {name: len(json.dumps(value)) for name, value in attributes.items()}
+        n_bytes = {name: len(json.dumps(value, allow_nan=False)) for name, value in attributes.items()}
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"attributes: expected values that JSON can hold, {error}") from None
     total, largest = sum(n_bytes.values()), max(n_bytes, key=n_bytes.__getitem__, default="")
     if total > MAX_ATTRIBUTES_BYTES:
         raise UsageError(
             f"attributes: expected at most {MAX_ATTRIBUTES_BYTES:,} bytes of JSON for all of an item, "
-            f"got {total:,}; {largest[:100]!r} is the largest with {n_bytes[largest]:,}, shorten it"
+            f"got {total:,}; {str(largest)[:100]!r} is the largest with {n_bytes[largest]:,}, shorten it"
         )

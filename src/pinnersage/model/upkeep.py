@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnersage._tables.engine import Progress
-from pinnersage.errors import StorageFullError, UnavailableError, UsageError
+from pinnersage.errors import ModelNotFoundError, StorageFullError, UnavailableError, UsageError
 from pinnersage.model import answers
 from pinnersage.model.building import INDEX, ITEMS, STORE
 from pinnersage.model.current import CurrentGeneration
@@ -22,6 +22,7 @@ from pinnersage.model.verification import Verification
 from pinnersage.model.verifying import verify_against_journal
 from pinnersage.model.verifying_batch import verify_against_batch
 from pinnersage.model.watermark import store_applied
+from pinnersage.store._generation_files import read_current
 from pinnersage.streaming.journal import Journal
 
 
@@ -69,9 +70,19 @@ class Upkeep:
 
         ``to`` and errors as in :meth:`pinnersage.store.generations.GenerationDirectory.rollback`.
         """
+        refused: ModelNotFoundError | None = None
         with self._write_lock.held():
-            name = self._current.directory.rollback(to).name
-            self._current.caught_up()
+            try:
+                name = self._current.directory.rollback(to).name
+            except ModelNotFoundError as error:
+                # Raised under the lock it would say that the model has gone.
+                refused = error if read_current(self.path) is not None else None
+                if refused is None:
+                    raise
+            else:
+                self._current.caught_up()
+        if refused is not None:
+            raise refused
         return name
 
     def compact(self, keep_days: float | None = None) -> answers.Answer:
