@@ -354,7 +354,11 @@ def test_a_time_in_seconds_can_be_taken_back(live: LiveModel) -> None:
 
 def test_numbers_of_numpy_are_those_of_python(live: LiveModel) -> None:
     plain = NewAction("7", "i01", START_MS, "save", 2.0, event_id=9)
-    given = NewAction(np.int64(7), "i01", np.int64(START_MS), "save", np.float32(2.0), event_id=np.uint16(9))  # type: ignore[arg-type]
+    of_numpy: dict[str, Any] = {
+        "user_id": np.int64(7), "time_ms": np.int64(START_MS), "weight": np.float32(2.0),
+        "event_id": np.uint16(9), "retract": np.bool_(False),
+    }  # fmt: skip
+    given = replace(plain, **of_numpy)
     assert [o.status for o in live.add_actions([given])] == ["accepted"]
     assert [o.status for o in live.add_actions([plain])] == ["duplicate"]
     assert live.export("7")["actions"][0]["weight"] == 2.0
