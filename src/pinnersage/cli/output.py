@@ -50,8 +50,7 @@ def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progre
     """
     terminal = error_console()
     if not (shown and terminal.is_terminal):
-        silent: Progress = lambda _step, _n_done, _n_total: None  # noqa: E731
-        yield _with_notice(_Lines(each=lines) if shown else silent, _say if shown else _log)
+        yield _with_notice(_Lines(each=lines) if shown else _nothing, _say if shown else _log)
         return
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
@@ -66,6 +65,10 @@ def progress_bars(*, shown: bool = True, lines: bool = False) -> Iterator[Progre
             bars.update(tasks[step], completed=n_done, total=n_total)
 
         yield _with_notice(report, terminal.print)
+
+
+def _nothing(_step: str, _n_done: int, _n_total: int | None) -> None:
+    """Tell nothing."""
 
 
 class _Lines:
