@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pinnersage.cli import (
+    backup,
     building,
     demo,
     embedding,
@@ -72,6 +73,7 @@ _VERBS = (
     (streaming.verify, "pinnersage verify model"),
     (streaming.compact, "pinnersage compact model --keep-days 100"),
     (journal.journal, "pinnersage journal model --out journal.parquet"),
+    (backup.backup, "pinnersage backup model --out model-of-monday"),
     (erasing.erase, "pinnersage erase model u42"),
     (serving.serve, "pinnersage serve model --port 8765"),
 )

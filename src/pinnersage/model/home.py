@@ -22,12 +22,16 @@ def journal_path(home: Path) -> Path:
     return home / JOURNAL
 
 
+def has_journal(home: Path) -> bool:
+    """Return whether a model has a journal: it has none before it first runs live."""
+    return any(journal_path(home).glob("records-*.mdb"))
+
+
 def open_journal(home: Path, *, create: bool = False, durability: Durability = "disk") -> LmdbJournal | None:
     """Open a model's journal; None where there is none and none is to be made."""
-    path = journal_path(home)
-    if not create and not any(path.glob("records-*.mdb")):
+    if not create and not has_journal(home):
         return None
-    return LmdbJournal(path, create=create, durability=durability)
+    return LmdbJournal(journal_path(home), create=create, durability=durability)
 
 
 @contextmanager
@@ -39,17 +43,6 @@ def journal_of(home: Path) -> Iterator[LmdbJournal | None]:
     finally:
         if journal is not None:
             journal.close()
-
-
-@contextmanager
-def still_journal(home: Path) -> Iterator[LmdbJournal | None]:
-    """Open a model's journal and keep writers out; None where there is none."""
-    with journal_of(home) as journal:
-        if journal is None:
-            yield None
-            return
-        with WriteLock(home).held():
-            yield journal
 
 
 class WriteLock:

@@ -31,6 +31,7 @@ Sync = bool | Literal["ordered"]
 
 MAX_READERS = 1_024
 _COPY_CHUNK = 10_000
+FIRST_NAME = "records-00000001.mdb"
 _NAME = re.compile(r"records-(\d{8})\.mdb")
 _LOCK_SUFFIX = "-lock"
 
@@ -67,7 +68,7 @@ def open_newest(directory: Path, *, create: bool, sync: Sync, map_bytes: int) ->
             raise ModelNotFoundError(
                 f"no store in {directory}: run `pinnersage build` first, or check the path"
             )
-        path = path or directory / "records-00000001.mdb"
+        path = path or directory / FIRST_NAME
         try:
             opened = _open(path, create=create, sync=sync, map_bytes=map_bytes)
         except FileNotFoundError:

@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 import lmdb
 
 from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
-from pinnersage.store._data_file import DataFile, Sync, newest, open_newest, translated
+from pinnersage.store._data_file import FIRST_NAME, DataFile, Sync, newest, open_newest, translated
+from pinnersage.store._durable import sync_path
 from pinnersage.store._gate import Gate
 
 T = TypeVar("T")
@@ -79,6 +80,24 @@ class Environment:
                 self._set_map(0)
             except lmdb.Error as error:
                 raise translated(error, self._file.path) from error
+
+    def copy_to(self, directory: Path, begun: Callable[[], None] = lambda: None) -> None:
+        """Write a copy without free pages into a new directory; others may write meanwhile.
+
+        ``begun`` is called once it is settled what will be in the copy.
+        """
+        directory.mkdir(parents=True)
+        target = directory / FIRST_NAME
+
+        def work(txn: Any, file: DataFile) -> None:
+            begun()
+            try:
+                file.env.copy(str(target), compact=True, txn=txn)
+            except lmdb.Error as error:
+                raise translated(error, target) from error
+            sync_path(target)
+
+        self.read(work)
 
     def check_present(self) -> None:
         """Raise when the data file is gone: what is open can still be read, but by nobody else."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -170,6 +170,13 @@ class LmdbStore(InterestStore):
     def compact(self) -> None:
         """See the base class. Other processes read on and follow to the new file with their next call."""
         self._write(rewrite_beside)
+
+    def copy_to(self, directory: Path, begun: Callable[[], None] = lambda: None) -> None:
+        """Write a copy of the store, as it is now, into a new directory; others may write meanwhile.
+
+        ``begun`` is called once it is settled what will be in the copy.
+        """
+        self._opened().copy_to(directory, begun)
 
     def close(self) -> None:
         """See the base class; the last store on a directory closes the file."""

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from pinnersage._ids import ItemId, UserId
 from pinnersage.errors import StoredFormatError, UsageError
 from pinnersage.store._data_file import DataFile, rewrite_beside
-from pinnersage.store._durable import sync_path
 from pinnersage.store._environment import Environment, acquire, release
 from pinnersage.streaming._journal_keys import (
     ERASED,
@@ -247,12 +246,12 @@ class LmdbJournal(Journal):
 
         return self._opened().read(work)
 
-    def copy_to(self, directory: Path) -> None:
-        """Write a copy of the journal, as it is now, into a new directory."""
-        directory.mkdir(parents=True)
-        target = directory / "records-00000001.mdb"
-        self._opened().read(lambda txn, file: file.env.copy(str(target), compact=True, txn=txn))
-        sync_path(target)
+    def copy_to(self, directory: Path, begun: Callable[[], None] = lambda: None) -> None:
+        """Write a copy of the journal, as it is now, into a new directory; others may write meanwhile.
+
+        ``begun`` is called once it is settled what will be in the copy.
+        """
+        self._opened().copy_to(directory, begun)
 
     def sync(self) -> None:
         """Wait until the disk has all; with durability ``disk`` it has it already."""

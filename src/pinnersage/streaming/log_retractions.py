@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import struct
 import weakref
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -118,6 +118,10 @@ class LogRetractions:
     def compact(self) -> None:
         """Rewrite the file so that nothing of what was removed is left in it."""
         self._environment.write(rewrite_beside)
+
+    def copy_to(self, directory: Path, begun: Callable[[], None] = lambda: None) -> None:
+        """Write a copy into a new directory; ``begun`` is called once it is settled what will be in it."""
+        self._environment.copy_to(directory, begun)
 
     def check_present(self) -> None:
         """Raise when the file is gone, also where what is open could still be read."""
