@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import resource
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,20 +27,27 @@ PROBE = """
 import numpy as np
 from pinnersage.interests.exact import squared_difference
 from pinnersage.interests.medoid import centroids
-from pinnersage._kernel import none_compiled
-print(none_compiled())
+from pinnersage._kernel import when_compiling
+when_compiling(lambda: print("compiling"))
 print(centroids(np.ones((2, 3), np.float32), np.arange(2), np.ones(2), np.zeros(2, np.int32), 1)[0, 0])
-print(none_compiled())
 """
 
 
-def centroid_with(package_parent: Path, *, compiled: bool) -> float:
+def write_nothing() -> None:
+    """Let no file get a single byte."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def centroid_with(
+    package_parent: Path, *, compiled: bool, can_write: bool = True, **environment: object
+) -> float:
+    """Return what a process of its own computes, after asserting whether it had machine code."""
     command = [sys.executable, "-c", PROBE]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={"PYTHONPATH": str(package_parent)}
-    )
-    before, value, after = done.stdout.split()
-    assert (before, after) == (str(not compiled), "False")
+    env = {"PYTHONPATH": str(package_parent)} | {k: str(v) for k, v in environment.items()}
+    before = None if can_write else write_nothing
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env, preexec_fn=before)
+    *told, value = done.stdout.split()
+    assert told == ([] if compiled else ["compiling"])
     return float(value)
 
 
@@ -91,3 +100,41 @@ def test_code_of_earlier_sources_is_removed(tmp_path: Path, monkeypatch: pytest.
         assert len(list(tmp_path.rglob("*.nbc"))) == 1
         made(1.5)
         assert len(list(tmp_path.rglob("*.nbc"))) == 2
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """Return where a copy of the package lies, of which nothing is compiled."""
+    parent = tmp_path / "site-packages"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(pinnersage.__file__).parent, parent / "pinnersage", ignore=ignored)
+    return parent
+
+
+def test_without_a_place_for_machine_code_kernels_run_all_the_same(package: Path) -> None:
+    """A user without a home and a package that belongs to root, or a disk that is full."""
+    for _ in range(2):
+        assert centroid_with(package, compiled=False, can_write=False) == 1.0
+    assert not list(package.rglob("*.nb?"))
+
+
+def test_machine_code_that_is_there_is_used_where_nothing_can_be_written(
+    package: Path, tmp_path: Path
+) -> None:
+    """An image that was warmed, and is mounted for reading."""
+    wheres: list[dict[str, Any]] = [{}, {"NUMBA_CACHE_DIR": tmp_path / "given"}]
+    for where in wheres:
+        assert centroid_with(package, compiled=False, **where) == 1.0
+        assert centroid_with(package, compiled=True, can_write=False, **where) == 1.0
+    assert list((tmp_path / "given").rglob("*.nbc"))
+
+
+def test_beside_a_package_of_somebody_else_machine_code_is_kept_in_the_users_cache(
+    package: Path, tmp_path: Path
+) -> None:
+    for folder in [path for path in package.rglob("*") if path.is_dir()]:
+        (folder / "__pycache__").unlink(missing_ok=True)
+        (folder / "__pycache__").touch()  # In the way of root, too, who may write everywhere.
+    assert centroid_with(package, compiled=False, HOME=tmp_path) == 1.0
+    assert centroid_with(package, compiled=True, HOME=tmp_path) == 1.0
+    assert list((tmp_path / ".cache" / "pinnersage").rglob("*.nbc"))

@@ -113,7 +113,7 @@ def test_the_log_tells_why_the_first_start_takes_long(cold: bool, monkeypatch: p
 
     waiting = SimpleNamespace(_look=look, backend=SimpleNamespace(rehearse=lambda: rehearsed.append(True)))
     told: list[str] = []
-    monkeypatch.setattr(service, "none_compiled", lambda: cold)
+    monkeypatch.setattr(service, "when_compiling", lambda tell: tell() if cold else None)
     monkeypatch.setattr(structlog, "get_logger", lambda: SimpleNamespace(info=told.append))
     asyncio.run(Service._rehearse(cast(Service, waiting)))
     assert ["compiling kernels" in line for line in told] == cold * [True]

@@ -112,10 +112,10 @@ def _log(message: str) -> None:
 
 
 def tell_if_compiling(say: Callable[[str], None] = _say) -> None:
-    """Say why the next step takes so long, when kernels are loaded of which none is compiled."""
+    """Let it be said why the next step takes so long, when kernels are loaded and have to be compiled."""
     kernels = sys.modules.get("pinnersage._kernel")
-    if kernels is not None and kernels.none_compiled():
-        say(COMPILING)
+    if kernels is not None:
+        kernels.when_compiling(lambda: say(COMPILING))
 
 
 def configure_log(*, verbose: bool) -> None:

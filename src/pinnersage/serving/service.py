@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from litestar import Litestar, Request, Response
 
-from pinnersage._kernel import none_compiled
+from pinnersage._kernel import when_compiling
 from pinnersage.errors import PinnerSageError, UnavailableError, WouldWaitError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
@@ -30,6 +30,7 @@ from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ActionResult
 from pinnersage.serving.threads import Threads
 
+COMPILING = "compiling kernels for this machine, once: about half a minute"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -175,8 +176,7 @@ class Service:
             raise RequestError("no answer in time; send it again later", status=504) from None
 
     async def _rehearse(self) -> None:
-        if none_compiled():
-            structlog.get_logger().info("compiling kernels for this machine, once: about half a minute")
+        when_compiling(lambda: structlog.get_logger().info(COMPILING))
         try:
             await self._look(self.backend.rehearse)
         except PinnerSageError as error:  # Readiness will say what is wrong with the model.
