@@ -47,3 +47,14 @@ def test_a_question_to_a_model_is_answered_without_pandas(built: Path, question:
     found = loaded(verb, built, *words, "--json")
     assert "numba" in found, "the packages are not those of the answer"
     assert found.isdisjoint({"pandas", "litestar", "sklearn", "matplotlib"})
+
+
+@pytest.mark.parametrize("verb", [("recommend", "u0", "-k", "2"), ("backup", "--out", "elsewhere")])
+def test_with_closed_streams_a_command_does_its_work(
+    copy: Path, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    """As some who start daemons close them: what is opened next must not get their numbers."""
+    name, *more = verb
+    command = [sys.executable, "-m", "pinnersage", name, str(copy), *more]
+    closing = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    assert subprocess.run([*closing, *command], cwd=tmp_path, check=False, timeout=300).returncode == 0

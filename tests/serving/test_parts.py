@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
+from unittest.mock import patch
 
 import pytest
 import structlog
@@ -14,6 +17,7 @@ import structlog
 from pinnersage import errors
 from pinnersage.serving import service
 from pinnersage.serving.keys import KeyRing, add_key, read_keys, remove_key
+from pinnersage.serving.metrics_folder import metrics_folder
 from pinnersage.serving.problems import RequestError, status_of
 from pinnersage.serving.rates import RateLimit
 from pinnersage.serving.service import Service
@@ -102,6 +106,40 @@ def test_names_and_scopes_of_keys_are_checked(tmp_path: Path) -> None:
         with pytest.raises(errors.StoredFormatError):
             read_keys(file)
     assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
+
+
+def test_a_file_of_keys_keeps_its_owner_and_its_rights(tmp_path: Path) -> None:
+    """Root adds a key, and the service reads the file as another user."""
+    file = tmp_path / "keys.json"
+    add_key(file, "a", ["read"], "t")
+    assert file.stat().st_mode & 0o777 == 0o600
+    is_root = os.getuid() == 0
+    if is_root:
+        os.chown(file, 12_345, 23_456)
+    file.chmod(0o640)
+    add_key(file, "b", ["read"], "t")
+    remove_key(file, "a")
+    status = file.stat()
+    assert status.st_mode & 0o777 == 0o640
+    assert (status.st_uid, status.st_gid) == ((12_345, 23_456) if is_root else (os.getuid(), status.st_gid))
+    assert [key.name for key in read_keys(file)] == ["b"]
+
+
+def test_keys_that_may_not_be_read_are_not_called_damaged(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    add_key(file, "a", ["read"], "t")
+    with (
+        patch.object(Path, "read_bytes", side_effect=PermissionError(13, "Permission denied")),
+        pytest.raises(errors.UnavailableError, match="may not be read"),
+    ):
+        read_keys(file)
+
+
+def test_several_workers_need_a_place_for_their_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", list)
+    with pytest.raises(errors.UnavailableError, match="TMPDIR"), metrics_folder():
+        pass
 
 
 @pytest.mark.parametrize("cold", [True, False])

@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import threading
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
-from pinnersage.errors import BuildInProgressError, ModelNotFoundError, StoredFormatError, UsageError
+from pinnersage.errors import (
+    BuildInProgressError,
+    ModelNotFoundError,
+    StoredFormatError,
+    UnavailableError,
+    UsageError,
+)
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.store.manifest import read_manifest
 
@@ -290,3 +299,14 @@ def test_an_error_that_no_build_explains_is_raised(tmp_path: Path) -> None:
     build(model, "first")
     with pytest.raises(FileNotFoundError):
         model.read(lambda generation: (generation / "missing").read_text())
+
+
+def test_a_directory_that_may_not_be_written_to_is_named(tmp_path: Path) -> None:
+    """Root may write everywhere, so the answer of the system is put in its place."""
+    refused = OSError(errno.EROFS, "Read-only file system")
+    with (
+        patch.object(os, "open", side_effect=refused),
+        pytest.raises(UnavailableError, match="Read-only file system"),
+        GenerationDirectory(tmp_path).begin(),
+    ):
+        pass

@@ -90,8 +90,20 @@ def invoke(args: Sequence[str]) -> int | None:
         return code
 
 
+def _open_streams() -> None:
+    """Open the standard streams that are closed: other files would get their numbers, and what is printed."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free.
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
+    _open_streams()
     if "_PINNERSAGE_COMPLETE" in os.environ:
         app(prog_name="pinnersage")
     sys.exit(exits.run(invoke, sys.argv[1:]))

@@ -11,15 +11,17 @@ import hashlib
 import hmac
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
 import msgspec
 import structlog
 
-from pinnersage.errors import NotFoundError, StoredFormatError, UsageError
+from pinnersage.errors import NotFoundError, StoredFormatError, UnavailableError, UsageError
 
 Scope = Literal["read", "write", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -60,6 +62,10 @@ def read_keys(path: Path) -> list[Key]:
         found = msgspec.json.decode(path.read_bytes(), type=_File)
     except FileNotFoundError:
         raise NotFoundError(f"no file of keys at {path}; make one: pinnersage keys add {path} NAME") from None
+    except PermissionError:
+        raise UnavailableError(
+            f"{path} may not be read by this user: give it to whom the service runs as"
+        ) from None
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise StoredFormatError(
             f"{path} is not a file of keys: {error}; restore it, or make it anew"
@@ -142,8 +148,8 @@ class KeyRing:
         except NotFoundError:
             self._keys = {}
             structlog.get_logger().error("the file of keys is gone: no key is valid", path=str(self._path))
-        except StoredFormatError as error:
-            structlog.get_logger().error("the file of keys is damaged: the old keys stay", detail=str(error))
+        except (StoredFormatError, UnavailableError) as error:
+            structlog.get_logger().error("the file of keys is unusable: the old keys stay", detail=str(error))
 
     def _stamp_now(self) -> tuple[int, int, int] | None:
         try:
@@ -162,14 +168,26 @@ def _sha256(secret: str) -> str:
 
 
 def _write(path: Path, keys: list[Key]) -> None:
-    """Write the file whole or not at all, readable by its owner only."""
+    """Write the file whole or not at all; a new one is readable by its owner only.
+
+    One that is there keeps owner and rights, also when root writes it: the service reads it as another user.
+    """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if path.exists():
+                _take_over(descriptor, path.stat())
             file.write(msgspec.json.format(msgspec.json.encode(_File(_VERSION, keys)), indent=1) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _take_over(descriptor: int, before: os.stat_result) -> None:
+    """Give a file the owner that another has, where that is allowed, and its rights."""
+    with suppress(PermissionError):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(before.st_mode))

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pinnersage.errors import UnavailableError
+
 _PREFIX, _LOCK = "pinnersage-metrics-", "lock"
 
 
@@ -20,8 +22,19 @@ def metrics_folder() -> Iterator[Path]:
 
     A process that is killed cannot: its lock on the directory is free then, and whoever comes next
     removes both. Directories of other users, or without a lock, are left alone.
+
+    Raises
+    ------
+    UnavailableError
+        There is no directory for temporary files.
     """
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        raise UnavailableError(
+            "several workers need a directory for temporary files that can be written: set TMPDIR"
+        ) from None
+    for folder in place.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             _remove_if_abandoned(folder)
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -9,9 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pinnersage.errors import BuildInProgressError
+from pinnersage.errors import BuildInProgressError, UnavailableError
 
 _RETRY_S = 0.02
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
@@ -22,6 +24,8 @@ def build_lock(path: Path, target: Path, *, patience_s: float = 0.0) -> Iterator
     ------
     BuildInProgressError
         If someone else holds it, and does not let go within ``patience_s``.
+    UnavailableError
+        The directory may not be written to.
     """
     descriptor = _locked(path, target, time.monotonic() + patience_s)
     try:
@@ -53,8 +57,15 @@ def _locked(path: Path, target: Path, until_s: float) -> int:
 
 
 def _open(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno not in _FORBIDDEN:
+            raise
+        raise UnavailableError(
+            f"{path} cannot be opened for writing ({error.strerror}): check the disk and its rights"
+        ) from error
 
 
 def _still_there(descriptor: int, path: Path) -> bool:
