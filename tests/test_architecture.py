@@ -18,7 +18,7 @@ MAX_MODULE_LINES = 300
 
 BASE = frozenset(
     {"errors", "config", "_ids", "_kernel", "_arrays", "_times", "_report", "_tables", "_extras"}
-    | {"_directories", "_interrupts"}
+    | {"_directories", "_interrupts", "_machine_code"}
 )
 TO_INTERESTS = BASE | {"actions", "items", "interests"}
 TO_STORE = TO_INTERESTS | {"store"}
@@ -30,7 +30,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "_ids": frozenset(),
     "_interrupts": frozenset(),
-    "_kernel": frozenset({"_interrupts"}),
+    "_machine_code": frozenset(),
+    "_kernel": frozenset({"_interrupts", "_machine_code"}),
     "_arrays": frozenset(),
     "_times": frozenset({"errors"}),
     "_extras": frozenset({"errors"}),

@@ -27,7 +27,7 @@ PROBE = """
 import numpy as np
 from pinnersage.interests.exact import squared_difference
 from pinnersage.interests.medoid import centroids
-from pinnersage._kernel import when_compiling
+from pinnersage._machine_code import when_compiling
 when_compiling(lambda: print("compiling"))
 print(centroids(np.ones((2, 3), np.float32), np.arange(2), np.ones(2), np.zeros(2, np.int32), 1)[0, 0])
 """

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pinnersage import _kernel
+from pinnersage import _machine_code
 from pinnersage.cli.app import invoke
 from pinnersage.cli.exits import run
 
@@ -58,7 +58,7 @@ Run = Callable[..., Ran]
 @pytest.fixture(autouse=True)
 def _says_nothing_of_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is on stderr not depend on whether this machine has compiled kernels before."""
-    monkeypatch.setattr(_kernel, "when_compiling", lambda _tell: None)
+    monkeypatch.setattr(_machine_code, "when_compiling", lambda _tell: None)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Run
 
-from pinnersage import _kernel
+from pinnersage import _machine_code
 from pinnersage.cli.output import COMPILING, configure_log, progress_bars
 
 
@@ -26,7 +26,7 @@ def test_compiling_is_said_once_and_not_on_stdout(
 
     Programs, who ask for JSON, are not told: what they find on stderr is an error.
     """
-    monkeypatch.setattr(_kernel, "when_compiling", lambda tell: tell() if none_compiled else None)
+    monkeypatch.setattr(_machine_code, "when_compiling", lambda tell: tell() if none_compiled else None)
     configure_log(verbose=verbose)
     with progress_bars(shown=shown) as progress:
         progress("users", 0, 2)
@@ -40,7 +40,7 @@ def test_compiling_is_said_once_and_not_on_stdout(
 def test_people_at_a_terminal_are_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kernel, "when_compiling", lambda tell: tell())
+    monkeypatch.setattr(_machine_code, "when_compiling", lambda tell: tell())
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
     with progress_bars() as progress:
@@ -53,7 +53,7 @@ def test_people_at_a_terminal_are_told(
 def test_without_a_terminal_a_long_step_tells_now_and_then_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, lines: bool, shown: bool
 ) -> None:
-    monkeypatch.setattr(_kernel, "when_compiling", lambda _tell: None)
+    monkeypatch.setattr(_machine_code, "when_compiling", lambda _tell: None)
     now_s = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
     with progress_bars(shown=shown, lines=lines) as progress:
@@ -70,6 +70,6 @@ def test_without_a_terminal_a_long_step_tells_now_and_then_how_far_it_is(
 def test_who_asks_a_model_is_told_before_the_answer(
     built: Path, call: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kernel, "when_compiling", lambda tell: tell())
+    monkeypatch.setattr(_machine_code, "when_compiling", lambda tell: tell())
     assert call("recommend", built, "u1").err == f"{COMPILING}\n"
     assert call("recommend", built, "u1", "--json").err == ""

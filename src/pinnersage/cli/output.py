@@ -93,7 +93,7 @@ def _with_notice(report: Progress, say: Callable[[str], None]) -> Progress:
 
     def noticing(step: str, n_done: int, n_total: int | None) -> None:
         nonlocal asked
-        if "pinnersage._kernel" in sys.modules and not asked:
+        if "pinnersage._machine_code" in sys.modules and not asked:
             asked = True
             tell_if_compiling(say)
         report(step, n_done, n_total)
@@ -113,9 +113,9 @@ def _log(message: str) -> None:
 
 def tell_if_compiling(say: Callable[[str], None] = _say) -> None:
     """Let it be said why the next step takes so long, when kernels are loaded and have to be compiled."""
-    kernels = sys.modules.get("pinnersage._kernel")
-    if kernels is not None:
-        kernels.when_compiling(lambda: say(COMPILING))
+    machine_code = sys.modules.get("pinnersage._machine_code")
+    if machine_code is not None:
+        machine_code.when_compiling(lambda: say(COMPILING))
 
 
 def configure_log(*, verbose: bool) -> None:

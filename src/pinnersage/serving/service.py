@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from litestar import Litestar, Request, Response
 
-from pinnersage._kernel import when_compiling
+from pinnersage._machine_code import when_compiling
 from pinnersage.errors import PinnerSageError, UnavailableError, WouldWaitError
 from pinnersage.serving.backend import Answer, Backend
 from pinnersage.serving.commits import CommitQueue
