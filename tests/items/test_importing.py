@@ -462,6 +462,9 @@ def test_matrices_that_do_not_fit(tmp_path: Path) -> None:
             import_items(table, tmp_path / "out", ImportConfig(), embeddings_npy=matrix)
     with pytest.raises(UsageError, match="no such file"):
         import_items(table, tmp_path / "out", ImportConfig(), embeddings_npy=tmp_path / "no.npy")
+    lists: Any = [[1.0, 2.0]] * len(table)
+    with pytest.raises(UsageError, match="array of NumPy, got list"):
+        import_items(table, tmp_path / "out", ImportConfig(), embeddings_npy=lists)
     (tmp_path / "bad.npy").write_bytes(b"not numpy")
     with pytest.raises(SchemaError, match=r"cannot be read as a \.npy"):
         import_items(table, tmp_path / "out", ImportConfig(), embeddings_npy=tmp_path / "bad.npy")
@@ -623,3 +626,9 @@ def test_real_items(tmp_path: Path, name: str) -> None:
     first = items.vocabulary.ids_of([0])[0]
     stored = pq.read_table(path, filters=[("item_id", "=", first)]).column("embedding")[0].as_py()
     np.testing.assert_allclose(items.embeddings[0], stored, atol=1e-4)  # stored from half floats
+
+
+def test_ids_of_several_types_in_one_column_are_said_in_a_sentence(tmp_path: Path) -> None:
+    mixed = pd.DataFrame({"item_id": ["a", 1], "embedding": [[1.0, 0.0], [0.0, 1.0]]})
+    with pytest.raises(DataError, match=r"\(Expected bytes, got a 'int' object; .* column item_id"):
+        import_items(mixed, tmp_path / "out", ImportConfig())

@@ -103,7 +103,13 @@ def _says_full(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    told = "; ".join(map(str, error.args)) if len(error.args) > 1 and _is_arrows(error) else str(error)
+    return (told.strip() or type(error).__name__).splitlines()[0]
+
+
+def _is_arrows(error: Exception) -> bool:
+    """Tell whether an error is Arrow's, whose parts are sentences; an OSError begins with a number."""
+    return isinstance(error, pa.ArrowException) and not isinstance(error, OSError)
 
 
 def run(

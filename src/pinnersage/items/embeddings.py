@@ -118,13 +118,18 @@ def open_matrix(path: Path | str | Matrix) -> Matrix:
     Raises
     ------
     UsageError
-        The file does not exist.
+        The file does not exist, or it is neither a path nor an array.
     SchemaError
         It is not a matrix of numbers.
     """
-    name = "the matrix of embeddings" if isinstance(path, np.ndarray) else str(path)
+    name = str(path) if isinstance(path, (str, Path)) else "the matrix of embeddings"
     if isinstance(path, np.ndarray):
         matrix: Matrix = path
+    elif not isinstance(path, (str, Path)):
+        raise UsageError(
+            f"embeddings_npy: expected a path or an array of NumPy, got {type(path).__name__}: "
+            "give numpy.asarray of it"
+        )
     elif not Path(path).exists():
         raise UsageError(f"{path}: no such file. Check the path of the embeddings.")
     else:
