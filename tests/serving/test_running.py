@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -209,6 +212,29 @@ def test_two_workers_are_one_service(serve: Serve) -> None:
     assert 'pinnersage_actions_total{status="accepted"} 30.0' in server.client.get("/metrics").text
     _gauges_forget_workers_that_are_replaced(server)
     assert server.stop() == 0
+
+
+def test_workers_that_cannot_start_say_why_in_the_log(tmp_path: Path) -> None:
+    """Whatever the server library says of it is a line of the log, too."""
+    build_model(tmp_path / "m")
+    (tmp_path / "m" / "generations" / "00000001" / "items" / "vocabulary.arrow").unlink()
+    command = [
+        sys.executable,
+        "-m",
+        "pinnersage",
+        "serve",
+        str(tmp_path / "m"),
+        "--port",
+        "0",
+        "--workers",
+        "2",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    *lines, last = done.stderr.splitlines()
+    assert (done.returncode, last) == (5, "Error: the workers could not start; their log says why")
+    told = [json.loads(line)["event"] for line in lines]
+    assert "cannot start" in told
+    assert any("failed to start" in event for event in told)
 
 
 def _gauges_forget_workers_that_are_replaced(server: Server) -> None:

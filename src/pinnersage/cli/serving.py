@@ -257,8 +257,10 @@ def _run(served: ServedModel, told: _Told) -> None:
         return
     import os
 
+    from pinnersage.serving.logs import configure_logs
     from pinnersage.serving.metrics_folder import metrics_folder
 
+    configure_logs(served.log_level)  # The first process has things to say, too.
     with metrics_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
         told.tell()
