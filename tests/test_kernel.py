@@ -138,3 +138,22 @@ def test_beside_a_package_of_somebody_else_machine_code_is_kept_in_the_users_cac
     assert centroid_with(package, compiled=False, HOME=tmp_path) == 1.0
     assert centroid_with(package, compiled=True, HOME=tmp_path) == 1.0
     assert list((tmp_path / ".cache" / "pinnersage").rglob("*.nbc"))
+
+
+@pytest.mark.parametrize("pattern", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("left", [b"", b"\0" * 4_096, None])
+def test_machine_code_that_a_power_cut_damaged_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str, left: bytes | None
+) -> None:
+    """Empty, full of zeros, or cut short."""
+    (tmp_path / "halving.py").write_text(DOUBLE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "halving", raising=False)
+    double = importlib.import_module("halving").double
+    assert kernel(double)(3) == 6
+    (file,) = tmp_path.rglob(pattern)
+    file.write_bytes(file.read_bytes()[:-50] if left is None else left)
+    again = kernel(double)
+    assert (again(3), sum(again.stats.cache_hits.values())) == (6, 0)
+    later = kernel(double)
+    assert (later(3), sum(later.stats.cache_hits.values())) == (6, 1)

@@ -71,15 +71,21 @@ class _Cache(_caching.FunctionCache):  # type: ignore[misc]
         self._impl_class = partial(_Files, folder=folder, stamp=stamp)
         super().__init__(function)
         self._cache_file.save = partial(_save, self._cache_file)
+        self._cache_file._load_index = partial(_unless_damaged, self._cache_file._load_index, {})
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        return _told(super().load_overload(sig, target_context))
+        return _told(_unless_damaged(partial(super().load_overload, sig, target_context), None))
 
     def has_code(self) -> bool:
-        try:
-            return bool(self._cache_file._load_index())
-        except (OSError, EOFError, ValueError, pickle.PickleError):
-            return False
+        return bool(self._cache_file._load_index())
+
+
+def _unless_damaged(load: Callable[[], Any], otherwise: Any) -> Any:
+    """Return what is loaded; ``otherwise`` for what a power cut left, or may not be read: it is made anew."""
+    try:
+        return load()
+    except (OSError, EOFError, ValueError, pickle.PickleError):
+        return otherwise
 
 
 class _NoCache(_caching.NullCache):  # type: ignore[misc]
