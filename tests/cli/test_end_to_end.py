@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.cli.conftest import DAY_MS, N_PER_TOPIC, START_MS, Ran, Run
+from tests.cli.conftest import DAY_MS, N_PER_TOPIC, START_MS, Ran, Run, item_table
 
 RFC3339 = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 
@@ -91,6 +91,23 @@ def test_the_same_seed_draws_the_same(built: Path, call: Run) -> None:
 
     assert items("--seed", 3) == items("--seed", 3)
     assert len({str(items("--seed", seed)) for seed in range(12)}) > 1
+
+
+def test_recommend_some_items_only(built: Path, call: Run) -> None:
+    def ids(*more: object) -> list[str]:
+        answer = call("recommend", built, "u0", "-k", 40, "--mode", "budgeted", "--json", *more).object()
+        return [item["item_id"] for item in answer["items"]]
+
+    plain = ids()
+    found = ids("--exclude", plain[0], "--exclude", plain[2])
+    assert len(found) >= len(plain) - 2
+    assert not {plain[0], plain[2]} & set(found)
+    titles = [row["title"] for row in item_table().to_pylist() if row["item_id"] in plain[:2]]
+    where = [word for title in titles for word in ("--where", f"title={title}")]
+    assert sorted(ids(*where)) == sorted(plain[:2])
+    ran = call("recommend", built, "u0", "--where", "colour=red", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "expected one of " in ran.error()["message"]
 
 
 def test_recommend_without_an_interest(built: Path, call: Run) -> None:
@@ -213,6 +230,7 @@ def test_an_unknown_item_is_not_found(built: Path, call: Run) -> None:
         ("recommend", "model", "u0", "-k", "0"),
         ("recommend", "model", "u0", "-k", "many"),
         ("recommend", "model", "u0", "--mode", "psychic"),
+        ("recommend", "model", "u0", "--where", "title"),
         ("build", "--items", "i", "--actions", "a", "--out", "o", "--now", "soon"),
         ("build", "--items", "i", "--actions", "a", "--out", "o", "--decay-per-day", "-1"),
         ("build", "--items", "i.parquet", "--actions", "a.parquet", "--out", "o"),

@@ -302,3 +302,54 @@ def test_metrics_tell_what_was_waited_for_only(serve: Serve) -> None:
     assert 'pinnersage_actions_total{status="accepted"} 0.0' in text
     assert post(client, act("u1", "i05")).status_code == 202
     assert "pinnersage_freshness_seconds_count 1.0" in client.get("/metrics").text
+
+
+def test_lists_of_some_items_only(serve: Serve) -> None:
+    client = serve().client
+    plain = [item["item_id"] for item in recommended(client, "u5", k=9, mode="budgeted")["items"]]
+    excluded, titles = [*plain[:2], "none such"], [f"Item {n}" for n in range(40, 72)]
+    wanted = {"exclude": excluded, "where": [f"title:{title}" for title in titles]}
+    body = {"k": 72, "mode": "budgeted", "exclude": excluded, "where": {"title": titles}}
+    lists = [
+        recommended(client, "u5", k=72, mode="budgeted", **wanted),
+        client.post("/v1/recommendations", json=body | {"user_ids": ["u5"]}).json()["answers"][0],
+        client.post("/v1/recommendations", json=body | {"actions": [{"item_id": "i45"}]}).json(),
+        recommended(client, "nobody", k=72, **wanted),
+    ]
+    for found in lists:
+        ids = {item["item_id"] for item in found["items"]}
+        assert ids
+        assert ids <= {f"i{n}" for n in range(40, 72)} - set(plain[:2])
+    assert lists[0] == lists[1]
+    assert lists[3]["popular"]
+    assert len(lists[3]["items"]) == len({f"i{n}" for n in range(40, 72)} - set(plain[:2]))
+
+
+def test_an_item_put_now_is_of_its_kind_at_once(serve: Serve) -> None:
+    client = serve().client
+    assert client.get("/v1/users/u5/recommendations?where=category:kitchen").status_code == 400
+    embedding = [0.0] * 5 + [1.0, 0.1, 0.1]
+    client.put("/v1/items/new:1", json={"embedding": embedding, "category": "kitchen: pots"})
+    found = recommended(client, "u5", where="category:kitchen: pots")
+    assert [item["item_id"] for item in found["items"]] == ["new:1"]
+    assert recommended(client, "u5", where="category:kitchen: pots", exclude="new:1")["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "told"),
+    [
+        ("where=title", "where", "expected where as attribute:value, got 'title'"),
+        ("where=:x", "where", "expected where as attribute:value, got ':x'"),
+        ("where=colour:red", "where", "where: expected one of "),
+        ("where=title:a&where=" + "x" * 300, "where", "expected where as attribute:value, got 'xxx"),
+    ],
+)
+def test_what_items_must_be_like_is_told_in_words(
+    client: httpx.Client, query: str, field: str, told: str
+) -> None:
+    response = client.get(f"/v1/users/u1/recommendations?{query}")
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert error["field"] == field
+    assert error["message"].startswith(told), error
+    assert len(error["message"]) < 300

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import typer
 from pinnersage.cli import options
 from pinnersage.cli.exits import report
 from pinnersage.cli.output import configure_log, console, tell_if_compiling, write_json
-from pinnersage.errors import NotFoundError
+from pinnersage.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -32,6 +32,17 @@ QueryMode = Annotated[
     options.Mode | None, typer.Option("--mode", help="Default: as built.", show_default=False)
 ]
 IncludeSeen = Annotated[bool, typer.Option("--include-seen", help="Items already acted on may come too.")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", metavar="ITEM", help="May not come; repeatable.", show_default=False),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where", metavar="ATTRIBUTE=VALUE", help="Only such items; repeatable, values of one are or.",
+        show_default=False,
+    ),
+]  # fmt: skip
 Without = Annotated[
     list[str] | None,
     typer.Option(
@@ -74,6 +85,8 @@ def recommend(
     seed: Seed = 0,
     mode: QueryMode = None,
     include_seen: IncludeSeen = False,
+    exclude: Exclude = None,
+    where: Where = None,
     without: Without = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
@@ -82,12 +95,13 @@ def recommend(
     configure_log(verbose=verbose)
     from pinnersage.cli.counterfactual import recommendations_view
 
+    options: Any = {
+        "interests": n_interests, "seed": seed, "mode": mode, "include_seen": include_seen,
+        "exclude": exclude or (), "where": _where(where or ()),
+    }  # fmt: skip
     with _opened(directory, as_json=as_json) as model:
 
         def ask(user: str) -> Answer:
-            options: Any = {
-                "interests": n_interests, "seed": seed, "mode": mode, "include_seen": include_seen,
-            }  # fmt: skip
             if without:
                 return model.recommend_without_dict(user, without, k, **options)
             return model.recommend_dict(user, k, **options)
@@ -123,6 +137,17 @@ def explain(
 
     with _opened(directory, as_json=as_json) as model:
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
+
+
+def _where(told: Iterable[str]) -> dict[str, list[str]]:
+    """Return what items must be like, from ``attribute=value`` as often as it is told."""
+    found: dict[str, list[str]] = {}
+    for one in told:
+        name, sign, value = one.partition("=")
+        if not (name and sign):
+            raise UsageError(f"--where: expected ATTRIBUTE=VALUE, got {one!r}")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def _each_user(

@@ -18,6 +18,7 @@ from pinnersage._arrays import Bools, Float32s, Int32s
 from pinnersage._ids import ItemId, ItemRow, exact_integer
 from pinnersage.errors import UnavailableError, UsageError
 from pinnersage.items._normalize import FIT, NOT_FINITE, check_rows
+from pinnersage.items.matching import AttributeMatches
 from pinnersage.items.table import ItemTable
 from pinnersage.items.vocabulary import UNKNOWN, ItemVocabulary
 
@@ -117,6 +118,7 @@ class LiveItems:
         self.current_rows = np.arange(len(embeddings), dtype=np.int32)
         self.n_retired = 0
         self._attributes: dict[int, Mapping[str, Any]] = {}
+        self.matches = AttributeMatches(base.attributes, len(embeddings))
         self._normalize, self._min_quality = normalize, min_quality
 
     def __len__(self) -> int:
@@ -178,6 +180,7 @@ class LiveItems:
         if is_new:
             self._replaced(own, row, old)
         self._attributes[row] = dict(attributes)
+        self.matches.put(row, self._attributes[row])
         self.pool[row] = self._is_candidate(attributes)
         return row, is_new
 

@@ -10,18 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from pinnersage._arrays import Int32s, Int64s
+from pinnersage._arrays import Int32s
 from pinnersage._ids import ItemId, UserId
 from pinnersage._times import rfc3339
 from pinnersage.config import RecommendMode
 from pinnersage.errors import UserNotFoundError, WouldWaitError
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.matching import Where
 from pinnersage.model import answers
 from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
+from pinnersage.model.choosing import ListRequest, asked_like, choice_of
 from pinnersage.model.explaining import explained
 from pinnersage.model.exporting import exported_actions, exported_entry, exported_retraction
+from pinnersage.model.listing import list_answer, takes_long
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.preferring import Kept, Preferences, chosen_record, items_of, preference_of
+from pinnersage.model.preferring import Kept, Preferences, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
 from pinnersage.retrieval.explain import LIST_LENGTH
 from pinnersage.streaming.entries import ActionEntry, action_entry
@@ -30,8 +33,7 @@ from pinnersage.streaming.folding import Known, State, fold
 from pinnersage.streaming.journal import Journal
 
 _SESSION = "session"
-_LONG = 800_000
-"""Candidates of a list times actions of the user: some 20 ms for one that looks at every pair of them."""
+_NO_ROWS = np.empty(0, np.int32)
 
 
 class Answering(ABC):
@@ -85,6 +87,8 @@ class Answering(ABC):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
         may_wait: bool = True,
     ) -> answers.Answer:
         """Return recommendations; see :meth:`pinnersage.model.facade.PinnerSage.recommend_dict`.
@@ -100,17 +104,12 @@ class Answering(ABC):
         began_s = time.perf_counter()
         opened, held = self.opened_for(user_id, may_wait=may_wait)
         known, record = opened.user_of(user_id), opened.record(user_id)
-        if not may_wait and _takes_long(opened, record, k, mode):
+        request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
+        if not may_wait and takes_long(opened, record, request):
             raise WouldWaitError("the list takes long: ask where others need not wait for it")
         if not record.n_interests:
-            return self._popular(opened, k, seen_rows(record)) | {"user_id": known}
-        drawn = seed_of_user(seed, known)
-        record, reserved = chosen_record(opened, record, held, mode, interests, drawn)
-        request = (opened.path.name, k, interests, seed, mode, include_seen)
-        self.observe("interests", time.perf_counter() - began_s)
-        return self._list(
-            opened, known, record, k, drawn, mode, interests, include_seen, request, reserved=reserved
-        )
+            return self._popular(opened, request, seen_rows(record)) | {"user_id": known}
+        return self._list(opened, known, record, held, request, seed_of_user(seed, known), began_s)
 
     def recommend_session(
         self,
@@ -121,6 +120,8 @@ class Answering(ABC):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
     ) -> answers.Answer:
         """Return recommendations for actions that belong to nobody and are not kept.
 
@@ -130,27 +131,37 @@ class Answering(ABC):
         opened = self.opened(records=False)
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
+        request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
         if record is None or not record.n_interests:
-            return self.popular(k) | {"n_unknown_items": n_unknown}
-        request = (opened.path.name, k, interests, seed, mode, record.item_rows.tolist())
-        self.observe("interests", time.perf_counter() - began_s)
-        found = self._list(opened, None, record, k, seed, mode, interests, include_seen, request)
+            return self._popular(opened, request, _NO_ROWS) | {"n_unknown_items": n_unknown}
+        about = (record.item_rows.tolist(),)
+        found = self._list(opened, None, record, {}, request, seed, began_s, about)
         return found | {"n_unknown_items": n_unknown}
 
-    def popular(self, k: int = 100, *, may_wait: bool = True) -> answers.Answer:
+    def popular(
+        self,
+        k: int = 100,
+        *,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
+        may_wait: bool = True,
+    ) -> answers.Answer:
         """Return the items most users acted on, marked ``popular``: what the service gives unknown users."""
-        return self._popular(self.opened(records=False, may_wait=may_wait), k, np.empty(0, np.int32))
+        request = ListRequest(k, exclude=exclude, where=where)
+        return self._popular(self.opened(records=False, may_wait=may_wait), request, _NO_ROWS)
 
     @staticmethod
-    def _popular(opened: OpenedGeneration, k: int, seen: Int32s) -> answers.Answer:
-        rows, counts = opened.popular_first(k, seen)
+    def _popular(opened: OpenedGeneration, request: ListRequest, seen: Int32s) -> answers.Answer:
+        choice = choice_of(opened, request.exclude, request.where)
+        rows, counts = opened.popular_first(request.k, seen, choice)
         items = [
             {"rank": rank, "item_id": item_id, "score": float(count), "interest": None}
             for rank, (item_id, count) in enumerate(
                 zip(opened.items.vocabulary.ids_of(rows), counts.tolist(), strict=True), start=1
             )
         ]
-        request_id = answers.request_id_of(opened.path.name, "popular", k)
+        asked = (request.k, *asked_like(request.exclude, request.where))
+        request_id = answers.request_id_of(opened.path.name, "popular", *asked)
         return {"user_id": None, "items": items, "popular": True, "request_id": request_id}
 
     def mean_list(self, user_id: UserId, k: int = 100) -> answers.Answer:
@@ -263,23 +274,19 @@ class Answering(ABC):
             yield user
 
     def _list(
-        self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, k: int, seed: int,
-        mode: RecommendMode | None, interests: int | None, include_seen: bool, request: tuple[Any, ...],
-        *, reserved: Int64s | None = None,
+        self, opened: OpenedGeneration, user_id: UserId | None, record: UserRecord, kept: Kept,
+        request: ListRequest, seed: int, began_s: float, about: tuple[Any, ...] = (),
     ) -> answers.Answer:  # fmt: skip
-        began_s = time.perf_counter()
-        found = opened.recommend(
-            record, k, seed=seed, mode=mode, n_interests=interests,
-            exclude_seen=False if include_seen else None, reserved=reserved,
-        )  # fmt: skip
-        answer = answers.recommend_answer(user_id, record, found, opened.items.vocabulary, request)
-        self.observe("retrieve", time.perf_counter() - began_s)
+        chosen_s = began_s
+
+        def chosen() -> None:
+            nonlocal chosen_s
+            chosen_s = time.perf_counter()
+            self.observe("interests", chosen_s - began_s)
+
+        answer = list_answer(opened, user_id, record, kept, request, seed=seed, about=about, chosen=chosen)
+        self.observe("retrieve", time.perf_counter() - chosen_s)
         return answer
-
-
-def _takes_long(opened: OpenedGeneration, record: UserRecord, k: int, mode: RecommendMode | None) -> bool:
-    by = {"balanced": opened.retriever, "ranked": opened.ranked}.get(opened.mode_of(mode))
-    return by is not None and by.n_wide(k) * len(record.item_rows) > _LONG
 
 
 def _session_record(

@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pyarrow as pa
 
 from pinnersage._arrays import Int32s, Int64s
 from pinnersage._ids import ItemId, UserId
-from pinnersage.config import RecommendMode
 from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.record import UserRecord
-from pinnersage.interests.without import without_interests
 from pinnersage.model import answers
+from pinnersage.model.choosing import ListRequest, choice_of
 from pinnersage.model.list_options import ListOptions
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.retrieval.draw import sample_others, seed_of_user
+from pinnersage.model.preferring import Kept, chosen_record
+from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.retriever import Recommendations
-
-
-class _Request(NamedTuple):
-    """How lists are asked for; as in :meth:`~pinnersage.model.facade.PinnerSage.recommend_dict`."""
-
-    k: int
-    interests: int | None = None
-    seed: int = 0
-    mode: RecommendMode | None = None
-    include_seen: bool = False
 
 
 class Counterfactuals:
     """The part of :class:`~pinnersage.model.facade.PinnerSage` that tells what an interest does to a list.
 
-    All lists come from the model's own retriever, as if nothing was muted or pinned. Without an interest
-    its actions do not count for anything either, but their items stay seen. In mode ``sampled`` both lists
-    are drawn with the same seed: the interests drawn stay, and in the place of the one left out comes the
-    one that would have been drawn next. An interest that was not drawn changes nothing then.
+    Without an interest its actions do not count for anything either, but their items stay seen. Interests
+    that are muted or pinned are so in every list. In mode ``sampled`` all lists are drawn with the same seed:
+    the interests drawn stay, and in the place of the one left out comes the one that would have been drawn
+    next. An interest that was not drawn changes nothing then.
     """
 
     _opened: OpenedGeneration
+
+    @abstractmethod
+    def _preferences(self, user_id: UserId) -> Kept:
+        """Return what is kept of a user's preferences by item id."""
 
     def counterfactual(
         self,
@@ -87,16 +82,17 @@ class Counterfactuals:
         ItemNotFoundError
             The item is not the medoid of an interest of the user.
         """
-        opened, request = self._opened, _Request(k, **options)
+        opened, request = self._opened, ListRequest(k, **options)
         known, record = opened.user_of(user_id), opened.record(user_id)
         asked = range(record.n_interests)
         if medoid_item_id is not None:
             asked = _positions(opened, record, [medoid_item_id]).tolist()
-        before = _list_without(opened, known, record, np.empty(0, np.int64), request)[1].rows
+        kept = self._preferences(known)
+        before = _list_without(opened, known, record, kept, np.empty(0, np.int64), request)[1].rows
         total, ids_of = float(record.importances.sum()) or 1.0, opened.items.vocabulary.ids_of
         told = []
         for i in asked:
-            after = _list_without(opened, known, record, np.array([i]), request)[1].rows
+            after = _list_without(opened, known, record, kept, np.array([i]), request)[1].rows
             medoid, share = ids_of(record.medoid_rows[i : i + 1])[0], float(record.importances[i]) / total
             told.append({"medoid_item_id": medoid, "share": share} | _changes(before, after, ids_of))
         return {"user_id": known, "k": k, "item_ids": ids_of(before), "interests": told}
@@ -123,13 +119,14 @@ class Counterfactuals:
         ItemNotFoundError
             An item is not the medoid of an interest of the user.
         """
-        opened, request = self._opened, _Request(k, **options)
+        opened, request = self._opened, ListRequest(k, **options)
         known, record = opened.user_of(user_id), opened.record(user_id)
         left_out, vocabulary = _positions(opened, record, medoid_item_ids), opened.items.vocabulary
-        before = _list_without(opened, known, record, left_out[:0], request)[1]
-        reduced, found = _list_without(opened, known, record, left_out, request)
+        kept = self._preferences(known)
+        before = _list_without(opened, known, record, kept, left_out[:0], request)[1]
+        reduced, found = _list_without(opened, known, record, kept, left_out, request)
         without = vocabulary.ids_of(record.medoid_rows[left_out])
-        asked = (opened.path.name, *request, tuple(without))
+        asked = (opened.path.name, *request.told_apart_by(), tuple(without))
         answer = answers.recommend_answer(known, reduced, found, vocabulary, asked)
         return answer | {"without": without} | _changes(before.rows, found.rows, vocabulary.ids_of)
 
@@ -150,21 +147,19 @@ def _positions(opened: OpenedGeneration, record: UserRecord, medoid_item_ids: It
 
 
 def _list_without(
-    opened: OpenedGeneration, user_id: UserId, record: UserRecord, left_out: Int64s, request: _Request
-) -> tuple[UserRecord, Recommendations]:
+    opened: OpenedGeneration, user_id: UserId, record: UserRecord, kept: Kept, left_out: Int64s,
+    request: ListRequest,
+) -> tuple[UserRecord, Recommendations]:  # fmt: skip
     """Return the record without some interests, and the list it gets; what stands in it is about that."""
-    mode, n, seed = request.mode, request.interests, seed_of_user(request.seed, user_id)
-    drawn = opened.mode_of(mode)
-    if drawn == "sampled":
-        wanted = opened.config.retrieval.n_interests if n is None else n
-        asked = sample_others(record.importances, wanted, seed, left_out)
-        left_out = np.setdiff1d(np.arange(record.n_interests), asked)
-    reduced = without_interests(record, left_out)
-    if drawn == "ranked" and not reduced.n_interests:
+    seed, choice = seed_of_user(request.seed, user_id), choice_of(opened, request.exclude, request.where)
+    reduced, reserved = chosen_record(
+        opened, record, kept, request, seed=seed, choice=choice, left_out=left_out
+    )
+    if opened.mode_of(request.mode) == "ranked" and not reduced.n_interests:
         return reduced, _NOTHING
     found = opened.recommend(
-        reduced, request.k, seed=seed, mode=mode, n_interests=n,
-        exclude_seen=False if request.include_seen else None,
+        reduced, request.k, seed=seed, mode=request.mode, n_interests=request.interests,
+        exclude_seen=request.exclude_seen, reserved=reserved, choice=choice,
     )  # fmt: skip
     return reduced, found
 

@@ -11,6 +11,7 @@ from pinnersage._arrays import Int32s
 from pinnersage._ids import UserId
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
+from pinnersage.model.choosing import ListRequest
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Chosen, Kept, Preferences, chosen_record
 from pinnersage.ranking.serving import Reasons
@@ -60,7 +61,9 @@ def explained(
     told = whole = _told(opened, Chosen(record, _NO_INTERESTS), row, seed)
     if kept:
         preferences = Preferences(kept, record, opened)
-        asked = _told(opened, chosen_record(opened, record, kept, None, None, seed), row, seed)
+        asked = _told(
+            opened, chosen_record(opened, record, kept, ListRequest(LIST_LENGTH), seed=seed), row, seed
+        )
         told = _as_preferred(opened, asked, whole, preferences)
     if not record.n_interests and popular_rows is not None:
         rank = _place(popular_rows, row)

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import warnings
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, Unpack
@@ -20,16 +20,18 @@ from pinnersage._tables.engine import Progress
 from pinnersage._times import to_ms
 from pinnersage.config import BuildConfig, RecommendMode
 from pinnersage.interests.record import UserRecord
+from pinnersage.items.matching import Where
 from pinnersage.items.table import ItemTable
 from pinnersage.model import answers
 from pinnersage.model.building import warnings_of, write_generation
 from pinnersage.model.changes import Changes
+from pinnersage.model.choosing import ListRequest
 from pinnersage.model.counterfactual import Counterfactuals
 from pinnersage.model.explaining import explained
 from pinnersage.model.home import Durability
 from pinnersage.model.landing import land, take_off
 from pinnersage.model.list_options import ListOptions
-from pinnersage.model.preferring import chosen_record
+from pinnersage.model.listing import list_answer
 from pinnersage.model.saving import save_copy
 from pinnersage.model.settings import config_with
 from pinnersage.retrieval.draw import seed_of_user
@@ -204,8 +206,9 @@ class PinnerSage(Changes, Counterfactuals):
 
         Takes the options of :meth:`recommend_dict`.
         """
-        answer = self.recommend_dict(user_id, k, **options)
-        return answers.recommend_table(answer, self._opened.items.vocabulary)
+        return answers.recommend_table(
+            self.recommend_dict(user_id, k, **options), self._opened.items.vocabulary
+        )
 
     def recommend_dict(
         self,
@@ -216,15 +219,15 @@ class PinnerSage(Changes, Counterfactuals):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
     ) -> answers.Answer:
         """Return recommendations in the JSON shape of the contract.
 
         Parameters
         ----------
-        user_id
-            A user of the model.
-        k
-            Length of the list.
+        user_id, k
+            A user of the model, and the length of the list.
         interests
             How many interests to ask; as configured by default (3 drawn, the top 20, or 40 in one list).
         seed
@@ -233,18 +236,16 @@ class PinnerSage(Changes, Counterfactuals):
             ``sampled`` (the paper's), ``budgeted``, ``balanced``, or ``ranked``: the default with a ranker.
         include_seen
             Also recommend what the user already acted on.
+        exclude
+            Items that may not come.
+        where
+            Attribute -> value or values; items must have one of each. Interests without an action on such
+            items are not asked, unless none has one.
         """
-        known = self._opened.user_of(user_id)
-        drawn = seed_of_user(seed, known)
-        record, reserved = chosen_record(
-            self._opened, self.record(known), self._preferences(known), mode, interests, drawn
-        )
-        found = self._opened.recommend(
-            record, k, seed=drawn, mode=mode, n_interests=interests, reserved=reserved,
-            exclude_seen=False if include_seen else None,
-        )  # fmt: skip
-        request = (self._opened.path.name, k, interests, seed, mode, include_seen)
-        return answers.recommend_answer(known, record, found, self._opened.items.vocabulary, request)
+        request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
+        known, opened = self._opened.user_of(user_id), self._opened
+        record, kept, drawn = opened.record(known), self._preferences(known), seed_of_user(seed, known)
+        return list_answer(opened, known, record, kept, request, seed=drawn)
 
     def similar(self, item_id: ItemId, k: int = 10) -> pa.Table:
         """Return the neighbors of an item: columns ``rank, item_id, score``."""
@@ -273,12 +274,11 @@ class PinnerSage(Changes, Counterfactuals):
 
     def summary(self) -> answers.Answer:
         """Return what was built: counts, index, reports, sizes, timings; :attr:`config` has the settings."""
-        n_users = len(self._opened.store)
         keys = ("as_of", "counts", "index", "reports", "timings")
         told = {"warnings": self._opened.manifest.get("warnings", [])}
         sizes = {
             "store_bytes": self._opened.store.n_bytes,
-            "store_bytes_per_user": round(self._opened.store.n_bytes / max(1, n_users), 1),
+            "store_bytes_per_user": round(self._opened.store.n_bytes / max(1, len(self._opened.store)), 1),
         }
         about = {"path": str(self._home), "generation": self._opened.path.name}
         return about | {key: self._opened.manifest[key] for key in keys} | told | {"sizes": sizes}

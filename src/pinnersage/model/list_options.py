@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
+from pinnersage._ids import ItemId
 from pinnersage.config import RecommendMode
+from pinnersage.items.matching import Where
 
 
 class ListOptions(TypedDict, total=False):
@@ -14,3 +17,5 @@ class ListOptions(TypedDict, total=False):
     seed: int
     mode: RecommendMode | None
     include_seen: bool
+    exclude: Sequence[ItemId]
+    where: Where | None

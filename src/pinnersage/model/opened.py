@@ -27,6 +27,7 @@ from pinnersage.model.settings import drawing_as
 from pinnersage.model.taken_back import open_taken_back
 from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
+from pinnersage.retrieval.narrowed import Choice
 from pinnersage.retrieval.overlay import OverlayIndex
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.store.lmdb import LmdbStore
@@ -108,9 +109,11 @@ class OpenedGeneration:
         """The values of the ``action`` column; the position is the code."""
         return store_kinds(self.store, self.manifest["kinds"])
 
-    def popular_first(self, k: int, left_out: Int32s) -> tuple[Int32s, Int32s]:
+    def popular_first(self, k: int, left_out: Int32s, choice: Choice | None = None) -> tuple[Int32s, Int32s]:
         """Return the rows of the pool that most users acted on, but for some, and by how many users."""
-        allowed = self.pool.copy()
+        allowed = (self.items.pool.copy() if choice is None else choice.of(self.items.pool))[
+            : len(self.items)
+        ]
         n_base, n_rows = len(self.popularity), len(allowed)
         allowed[left_out[left_out < n_rows]] = False
         found = first_allowed(self._popular_rows, allowed, k)
@@ -206,6 +209,7 @@ class OpenedGeneration:
         n_interests: int | None,
         exclude_seen: bool | None,
         reserved: Int64s | None = None,
+        choice: Choice | None = None,
     ) -> Recommendations:
         """Return recommendations: by the ranker where there is one, unless another mode is asked for.
 
@@ -213,14 +217,18 @@ class OpenedGeneration:
         ----------
         reserved
             Positions of the interests that a ranker has to leave room for.
+        choice
+            Which items may come; None: all of the pool.
         """
         if mode == "ranked" and self.ranked is None:
             raise UsageError("mode 'ranked': this model has no ranker; build it with fit_ranker (--ranker)")
         if self.ranked is not None and mode in (None, "ranked"):
-            return self.ranked.recommend(
+            ranked = self.ranked if choice is None else self.ranked.narrowed(choice)
+            return ranked.recommend(
                 record, k, n_interests=n_interests, exclude_seen=exclude_seen, reserved=reserved
             )
-        return self.retriever.recommend(
+        retriever = self.retriever if choice is None else self.retriever.narrowed(choice)
+        return retriever.recommend(
             record, k, seed=seed, mode=mode, n_interests=n_interests, exclude_seen=exclude_seen
         )
 

@@ -20,8 +20,10 @@ from pinnersage.errors import ItemNotFoundError, UsageError, UserNotFoundError
 from pinnersage.interests.record import UserRecord
 from pinnersage.interests.without import without_interests
 from pinnersage.items.vocabulary import UNKNOWN
+from pinnersage.model.choosing import ListRequest, interests_within
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.retrieval.draw import sample_others
+from pinnersage.retrieval.narrowed import Choice
 
 N_KEPT_ITEMS = 20
 PREFERENCES = ("muted", "pinned")
@@ -164,31 +166,54 @@ def chosen_record(
     opened: OpenedGeneration,
     record: UserRecord,
     kept: Kept,
-    mode: RecommendMode | None,
-    n_interests: int | None,
+    request: ListRequest,
+    *,
     seed: int,
+    choice: Choice | None = None,
+    left_out: Int64s = _NO_INTERESTS,
 ) -> Chosen:
     """Return the record with only the interests to ask: pinned ones first, muted ones never.
 
     A ranker is told of the pinned ones: it asks them besides the most important, and leaves room for them.
+    It also asks interests that hold nothing of what the list may, and orders what they propose.
+
+    Parameters
+    ----------
+    seed
+        Of the draw in mode ``sampled``: who is drawn without any of this stays, others come for the rest.
+    choice
+        Which items may come.
+    left_out
+        Positions of interests that are taken for muted.
     """
-    if not kept:
+    is_narrow = choice is not None and choice.allowed is not None
+    if not kept and not is_narrow and not len(left_out):
         return Chosen(record, _NO_INTERESTS)
-    preferences = Preferences(kept, record, opened)
-    muted, pinned = preferences.positions("muted"), preferences.positions("pinned")
-    if not len(pinned):
-        return Chosen(without_interests(record, muted), pinned)
-    retrieval = opened.config.retrieval
-    if mode in (None, "ranked") and opened.ranked is not None:
+    preferences, how = Preferences(kept, record, opened), opened.mode_of(request.mode)
+    muted = np.union1d(preferences.positions("muted"), left_out).astype(np.int64)
+    pinned = np.setdiff1d(preferences.positions("pinned"), left_out)
+    if how == "ranked":
         return Chosen(without_interests(record, muted), pinned - np.searchsorted(muted, pinned))
-    how = mode or retrieval.mode
+    if is_narrow:
+        elsewhere = np.flatnonzero(~interests_within(record, choice, muted))
+        muted, pinned = np.union1d(muted, elsewhere), np.setdiff1d(pinned, elsewhere)
+    asked = _asked(opened, record, how, request.interests, muted, pinned, seed)
+    not_asked = np.setdiff1d(np.arange(record.n_interests), asked)
+    return Chosen(without_interests(record, not_asked), _NO_INTERESTS)
+
+
+def _asked(
+    opened: OpenedGeneration, record: UserRecord, how: RecommendMode, n_interests: int | None, muted: Int64s,
+    pinned: Int64s, seed: int,
+) -> Int64s:  # fmt: skip
+    """Return the positions of the interests that are asked, ascending."""
+    retrieval = opened.config.retrieval
     usual = {"sampled": retrieval.n_interests, "budgeted": retrieval.n_budgeted_interests}
     wanted = n_interests or usual.get(how, retrieval.n_balanced_interests)
     settled = np.union1d(muted, pinned)
-    others = np.setdiff1d(np.arange(record.n_interests), settled)[: max(0, wanted - len(pinned))]
+    n_others = max(0, min(wanted - len(pinned), record.n_interests - len(settled)))
+    others = np.setdiff1d(np.arange(record.n_interests), settled)[:n_others]
     if how == "sampled":
-        n_drawn = min(max(0, wanted - len(pinned)), record.n_interests - len(settled))
-        others = sample_others(record.importances, n_drawn, seed, settled) if n_drawn else others[:0]
-    asked = np.union1d(pinned[:wanted], others)
-    left_out = np.setdiff1d(np.arange(record.n_interests), asked)
-    return Chosen(without_interests(record, left_out), pinned[:0])
+        others = sample_others(record.importances, n_others, seed, settled) if n_others else others
+    asked: Int64s = np.union1d(pinned[:wanted], others)
+    return asked

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from math import ceil, floor
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -82,6 +83,12 @@ class WideSet:
         self._popular = np.argsort(-moment.popularity, kind="stable").astype(np.int32)
         self._recent = np.argsort(-moment.statistics.in_7_days, kind="stable").astype(np.int32)
         self._by_category = _by_category(self._popular, moment)
+
+    def as_of(self, moment: Moment) -> Self:
+        """Return the same for a moment that differs by its pool only."""
+        other = copy.copy(self)
+        other._moment = moment
+        return other
 
     def of_user(self, user: UserView, proposed: Int32s, n_slots: int, *, repeats: bool) -> Candidates:
         """Return the wide set of a user.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -104,6 +105,12 @@ class Moment:
             np.nan_to_num(items.idle_days, nan=UNKNOWN),
         )
         return np.stack(columns, axis=1)
+
+    def with_pool(self, pool: Bools) -> Moment:
+        """Return the same with another pool; what was worked out stays."""
+        other = copy.copy(self)
+        object.__setattr__(other, "pool", pool)
+        return other
 
     def view(self, record: UserRecord) -> UserView:
         """Return what candidates and features ask of a user, worked out once."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from pinnersage.retrieval._merge import Rules, make_set, without_near_duplicates
 from pinnersage.retrieval._scores import as_float32, nearest_position
 from pinnersage.retrieval.candidates import NO_INTEREST
 from pinnersage.retrieval.draw import proportional_shares, seen_rows
+from pinnersage.retrieval.narrowed import Choice
 from pinnersage.retrieval.retriever import Recommendations, Retriever
 
 _NO_INTERESTS = np.empty(0, np.int64)
@@ -140,6 +142,14 @@ class RankedRetriever:
         taken = self._chosen(record, rows, seen_rows(record) if leave_out else rows[:0], reserved, k)
         rows, scores = rows[taken], scores[taken]
         return Recommendations(rows, scores, self._nearest_interests(record, rows), len(wide.rows))
+
+    def narrowed(self, choice: Choice) -> Self:
+        """Return a retriever for one answer, with a part of this one's items: it does not follow the pool."""
+        own = copy.copy(self)
+        own._retriever = self._retriever.narrowed(choice)
+        own._moment = self._moment.with_pool(choice.of(self._moment.pool))
+        own._wide = self._wide.as_of(own._moment)
+        return own
 
     def set_available(self, row: int, available: bool) -> None:
         """Take an item out of the pool, or put it back; the next answer obeys."""

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from pinnersage.retrieval._scores import as_matrix, nearest_position, nearest_qu
 from pinnersage.retrieval.balance import balanced
 from pinnersage.retrieval.base import VectorIndex, check_allowed
 from pinnersage.retrieval.candidates import Ask, Filled, Recommendations, fill
+from pinnersage.retrieval.narrowed import Choice, NarrowedIndex
 from pinnersage.retrieval.neighbors import CacheCounts, NeighborCache
 
 __all__ = ["Recommendations", "Retriever"]
@@ -66,7 +68,7 @@ class Retriever:
         self._embeddings = embeddings
         self._matrix = as_matrix(embeddings)
         self._pool = pool.copy()
-        self._cache = NeighborCache(index, embeddings, cache_bytes)
+        self._index, self._cache = index, NeighborCache(index, embeddings, cache_bytes)
         self._representative, self._decay_per_day = representative, decay_per_day
 
     def recommend(
@@ -130,6 +132,15 @@ class Retriever:
         ask = Ask(query, [row], draw.equal_shares(1, k), np.array([row], np.int32))
         taken = self._fill(ask, k, near_duplicate_cosine=_ANY_COSINE)
         return taken.rows, taken.scores
+
+    def narrowed(self, choice: Choice) -> Self:
+        """Return a retriever for one answer, with a part of this one's items: it does not follow the pool."""
+        own = copy.copy(self)
+        own._pool = choice.of(self._pool)
+        if choice.allowed is not None:
+            # What is near may be of another kind: lists from the cache would be read to their ends.
+            own._cache = NeighborCache(NarrowedIndex(self._index, own._pool), self._embeddings, 0)
+        return own
 
     def set_available(self, row: int, available: bool) -> None:
         """Take an item out of the pool, or put it back; the next answer obeys."""

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from pinnersage._ids import ItemId, UserId
 from pinnersage.config import RecommendMode
+from pinnersage.items.matching import Where
 from pinnersage.streaming.events import NewAction, Outcome
 
 Answer = dict[str, Any]
@@ -66,6 +67,8 @@ class Backend(Protocol):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
         may_wait: bool = True,
     ) -> Answer:
         """Return a user's recommendations."""
@@ -79,10 +82,19 @@ class Backend(Protocol):
         seed: int = 0,
         mode: RecommendMode | None = None,
         include_seen: bool = False,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
     ) -> Answer:
         """Return recommendations from actions alone; nothing is kept."""
 
-    def popular(self, k: int = 100, *, may_wait: bool = True) -> Answer:
+    def popular(
+        self,
+        k: int = 100,
+        *,
+        exclude: Sequence[ItemId] = (),
+        where: Where | None = None,
+        may_wait: bool = True,
+    ) -> Answer:
         """Return what most users act on."""
 
     def mean_list(self, user_id: UserId, k: int = 100) -> Answer:

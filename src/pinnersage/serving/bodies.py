@@ -1,7 +1,8 @@
-"""Bodies that are not actions, read and checked."""
+"""Bodies that are not actions, and a query that is more than a value, read and checked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from pinnersage.serving.problems import FieldError, RequestError
 from pinnersage.serving.settings import ServiceSettings
 from pinnersage.serving.shapes import ItemIn, PreferenceIn, RecommendationsIn
 
+MAX_EXCLUDED = 10_000
 _RECOMMENDATIONS = msgspec.json.Decoder(RecommendationsIn)
 _PREFERENCE = msgspec.json.Decoder(PreferenceIn)
 _ITEM = msgspec.json.Decoder(ItemIn)
@@ -33,6 +35,7 @@ def read_recommendations(body: bytes, bounds: ServiceSettings) -> Recommendation
     _at_most(asked.k, "k", bounds.max_k)
     _at_most(len(asked.actions or ()), "actions", bounds.max_actions)
     _at_most(len(asked.user_ids or ()), "user_ids", bounds.max_users)
+    _at_most(len(asked.exclude or ()), "exclude", MAX_EXCLUDED)
     _check_all_lists(len(asked.user_ids or ()), asked.k, max(bounds.max_items, bounds.max_k))
     for position, user_id in enumerate(asked.user_ids or ()):
         try:
@@ -40,6 +43,23 @@ def read_recommendations(body: bytes, bounds: ServiceSettings) -> Recommendation
         except BadActionError as error:
             raise RequestError(str(error), field=f"user_ids[{position}]") from None
     return asked
+
+
+def read_where(told: Sequence[str]) -> dict[str, list[str]]:
+    """Return what items must be like, from ``attribute:value`` as often as a query tells it.
+
+    Raises
+    ------
+    RequestError
+        One has no colon.
+    """
+    found: dict[str, list[str]] = {}
+    for one in told:
+        name, colon, value = one.partition(":")
+        if not (name and colon):
+            raise RequestError(f"expected where as attribute:value, got {one!r:.100}", field="where")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def read_preference(body: bytes) -> Preference:

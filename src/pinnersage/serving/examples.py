@@ -32,6 +32,7 @@ ACTIONS: dict[str, Any] = {
 RECOMMENDATIONS: dict[str, Any] = {
     "an anonymous session": {"actions": [{"item_id": "i7"}, {"item_id": "i9", "action": "view"}], "k": 20},
     "several users": {"user_ids": ["u1", "u2"], "k": 20, "mode": "budgeted"},
+    "some items only": {"user_ids": ["u1"], "exclude": ["i7"], "where": {"category": ["kitchen"]}},
 }
 ITEM: dict[str, Any] = {"an item": {"embedding": [0.12, -0.4, 0.9], "title": "Teapot", "category": "kitchen"}}
 PREFERENCE: dict[str, Any] = {"mute": {"preference": "muted"}, "pin": {"preference": "pinned"}}

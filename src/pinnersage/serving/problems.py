@@ -35,7 +35,7 @@ MAY_BE_TAKEN = "what was sent may or may not have been taken: send it again, rep
 
 # Messages of the model begin with the field they are about, where there is one.
 _FIELD = re.compile(
-    r"(user_id|item_id|event_id|medoid_item_id|embedding_version|embedding|mode|interests|attributes|k)\b"
+    r"(user_id|item_id|event_id|medoid_item_id|embedding_version|embedding|mode|interests|attributes|exclude|where|k)\b"
 )
 _RANGE, _RANGE_WORDS = re.compile(r"Expected `int` ([<>]=) (-?\d+)$"), {">=": "least", "<=": "most"}
 _KIND = re.compile(r"Expected `(int|bool)(?: \| null)?`, got ")

@@ -16,7 +16,7 @@ from litestar.params import PathParameter, QueryParameter, RawBody
 from pinnersage.errors import UserNotFoundError
 from pinnersage.serving import examples, held, shapes
 from pinnersage.serving.backend import Answer
-from pinnersage.serving.bodies import read_item, read_preference, read_recommendations
+from pinnersage.serving.bodies import read_item, read_preference, read_recommendations, read_where
 from pinnersage.serving.encoded import EncodedJson, NoAnswer
 from pinnersage.serving.intake import read_actions, session_actions
 from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
@@ -55,7 +55,20 @@ Mode = Annotated[
 IncludeSeen = Annotated[
     bool, QueryParameter(description="Items acted on may come too.", examples=[Example(value=True)])
 ]
+Exclude = Annotated[
+    list[str] | None,
+    QueryParameter(description="Items that may not come; repeat it.", examples=[Example(value=["i7"])]),
+]
+Where = Annotated[
+    list[str] | None,
+    QueryParameter(
+        description="`attribute:value` that items must have; of one attribute several values may be told, "
+        "and one is enough. Texts, whole numbers, `true` and `false`.",
+        examples=[Example(value=["category:kitchen"])],
+    ),
+]
 USER, ITEM = "/v1/users/{user_id:str}", "/v1/items/{item_id:str}"
+_LIST_OPTIONS = ("interests", "seed", "mode", "include_seen", "exclude", "where")
 PREFERENCE = USER + "/interests/{medoid_item_id:str}/preference"
 
 
@@ -89,6 +102,8 @@ async def recommend(
     seed: Seed = 0,
     mode: Mode = None,
     include_seen: IncludeSeen = False,
+    exclude: Exclude = None,
+    where: Where = None,
 ) -> Response[shapes.Recommendations]:
     """Recommend items to a user, each with the interest it comes from.
 
@@ -96,7 +111,10 @@ async def recommend(
     """
     service = service_of(request)
     service.check_most(k, "k", service.settings.max_k)
-    options = {"interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen}
+    options = {
+        "interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen,
+        "exclude": exclude or (), "where": read_where(where or ()),
+    }  # fmt: skip
     return service.respond(await service.prompt(_recommended, service, user_id, k, options))
 
 
@@ -115,7 +133,7 @@ async def recommend_many(
     """
     service = service_of(request)
     asked = read_recommendations(body, service.settings)
-    options = {name: getattr(asked, name) for name in ("interests", "seed", "mode", "include_seen")}
+    options = {name: getattr(asked, name) for name in _LIST_OPTIONS} | {"exclude": asked.exclude or ()}
     if asked.user_ids is None:
         now_ms = time.time_ns() // 1_000_000
         actions = session_actions(asked.actions or (), now_ms, service.settings.max_id_bytes)
@@ -220,7 +238,8 @@ def _recommended(
     try:
         return service.backend.recommend(user_id, k, may_wait=may_wait, **options)
     except UserNotFoundError:
-        return service.backend.popular(k, may_wait=may_wait) | {"user_id": user_id, "popular": True}
+        which = {name: options[name] for name in ("exclude", "where")}
+        return service.backend.popular(k, may_wait=may_wait, **which) | {"user_id": user_id, "popular": True}
 
 
 ROUTES = [

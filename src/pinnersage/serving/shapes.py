@@ -15,6 +15,7 @@ Time = Annotated[
         examples=["2026-11-24T18:30:00Z", 1_795_545_000_000],
     ),
 ]
+Value = str | int | bool
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 Preference = Literal["muted", "pinned"]
 ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
@@ -97,6 +98,11 @@ class RecommendationsIn(Struct, frozen=True, forbid_unknown_fields=True):
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     mode: Mode | None = None
     include_seen: bool = False
+    exclude: Annotated[list[Id] | None, Meta(description="Items that may not come; at most 10,000.")] = None
+    where: Annotated[
+        dict[str, list[Value]] | None,
+        Meta(description="Items must have one of the values of each of these attributes."),
+    ] = None
 
 
 class Recommended(Struct, frozen=True):

@@ -1,0 +1,59 @@
+"""One list for one record: choose the interests and the items that may come, ask, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pinnersage._ids import UserId
+from pinnersage.interests.record import UserRecord
+from pinnersage.model import answers
+from pinnersage.model.choosing import ListRequest, choice_of
+from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.preferring import Kept, chosen_record
+
+_LONG = 800_000
+"""Candidates of a list times actions of the user: some 20 ms for one that looks at every pair of them."""
+
+
+def list_answer(
+    opened: OpenedGeneration,
+    user_id: UserId | None,
+    record: UserRecord,
+    kept: Kept,
+    request: ListRequest,
+    *,
+    seed: int,
+    about: tuple[Any, ...] = (),
+    chosen: Callable[[], None] = lambda: None,
+) -> answers.Answer:
+    """Return recommendations in the shape of the contract.
+
+    Parameters
+    ----------
+    kept
+        What the user prefers.
+    seed
+        Of the draw; that of the request, with the user mixed in.
+    about
+        What tells this answer's request id from others besides the request.
+    chosen
+        Called when the interests are chosen, and before the items are.
+    """
+    choice = choice_of(opened, request.exclude, request.where)
+    asked, reserved = chosen_record(opened, record, kept, request, seed=seed, choice=choice)
+    chosen()
+    found = opened.recommend(
+        asked, request.k, seed=seed, mode=request.mode, n_interests=request.interests,
+        exclude_seen=request.exclude_seen, reserved=reserved, choice=choice,
+    )  # fmt: skip
+    told_apart_by = (opened.path.name, *request.told_apart_by(), *about)
+    return answers.recommend_answer(user_id, asked, found, opened.items.vocabulary, told_apart_by)
+
+
+def takes_long(opened: OpenedGeneration, record: UserRecord, request: ListRequest) -> bool:
+    """Tell whether a list is some 20 ms of work and more, or may be."""
+    if request.where:
+        return True
+    by = {"balanced": opened.retriever, "ranked": opened.ranked}.get(opened.mode_of(request.mode))
+    return by is not None and by.n_wide(request.k) * len(record.item_rows) > _LONG
