@@ -163,3 +163,14 @@ def test_recent_knows_repeats(tmp_path: Path) -> None:
             assert live.interests(user)["interests"] == told
             with PinnerSage.open(home) as model:
                 assert model.interests(user).num_rows == 1
+
+
+def test_an_item_put_has_its_id_as_the_catalogue_has_it(tmp_path: Path) -> None:
+    numbers = items().set_column(0, "item_id", pa.array(range(len(items()))))
+    actions = pa.table({"user_id": ["u"], "item_id": [0], "timestamp": [1_700_000_000_000]})
+    PinnerSage.build(numbers, actions, path=tmp_path / "m", time_unit="ms").close()
+    with LiveModel(tmp_path / "m") as live:
+        embedding = live.opened().items.embeddings[0]
+        for given in ("7000", 7000):
+            assert live.put_item(given, embedding)["item_id"] == 7000
+        assert live.delete_item("7000")["item_id"] == 7000

@@ -34,6 +34,7 @@ def item_table() -> pa.Table:
         {
             "item_id": [f"i{number:02d}" for number in range(len(embeddings))],
             "title": [f"Item {number}" for number in range(len(embeddings))],
+            "category": np.repeat(["kitchen", "garden", "office", "music", "toys", "sport"], N_PER_TOPIC),
             "embedding": pa.array(embeddings.tolist(), pa.list_(pa.float32())),
         }
     )

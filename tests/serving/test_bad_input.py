@@ -401,3 +401,100 @@ def _raw(server: Server, request: bytes) -> int:
     if answer.getheader("content-type") == "application/problem+json":
         assert json.loads(body)["status"] == answer.status
     return answer.status
+
+
+def raw(server: Server, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+    """Send a path as it stands; clients mend what is no URL."""
+    host, port = server.url.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request(method, path, None if body is None else json.dumps(body), JSON)
+    response = connection.getresponse()
+    found = json.loads(response.read())
+    connection.close()
+    return response.status, found
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/items/%E9", "expected a path in UTF-8, percent-encoded; 0xe9 is not"),
+        ("/v1/items/%C3", "expected a path in UTF-8, percent-encoded; 0xc3 is not"),
+        ("/v1/items/a%FF%2Fb", "expected a path in UTF-8, percent-encoded; 0xff is not"),
+        ("/v1/items/%zz", "expected %25 for a percent sign in the path"),
+        ("/v1/items/100%", "expected %25 for a percent sign in the path"),
+    ],
+)
+def test_ids_that_are_no_text_are_nobody(server: Server, path: str, told: str) -> None:
+    """Put together as one replacement character they would all be the same item, or user."""
+    good = "/v1/items/%EF%BF%BD%C3%A9%25"
+    assert raw(server, "PUT", good, {"embedding": [1.0] * 8})[1]["item_id"] == "\ufffdé%"
+    for method, body in (("PUT", {"embedding": [1.0] * 8}), ("DELETE", None), ("GET", None)):
+        status, found = raw(server, method, path if method != "GET" else f"{path}/neighbors", body)
+        assert (status, found["detail"], found["errors"][0]["field"]) == (400, told, "path")
+    assert raw(server, "DELETE", good)[0] == 200
+
+
+def test_fewer_items_than_usual_are_the_most_there_may_be(serve: Serve) -> None:
+    client = serve("--max-k", "5").client
+    asked = client.get("/v1/users/u1/recommendations"), client.get("/v1/users/nobody/recommendations")
+    for response in asked:
+        assert len(response.json()["items"]) == 5
+    assert len(client.get("/v1/items/i05/neighbors").json()["neighbors"]) == 5
+    for body in ({"user_ids": ["u1"]}, {"user_ids": ["u1"], "k": None}):
+        (answer,) = client.post("/v1/recommendations", json=body).json()["answers"]
+        assert len(answer["items"]) == 5
+    session = client.post("/v1/recommendations", json={"actions": [{"item_id": "i05"}]}).json()
+    assert len(session["items"]) == 5
+    problem(client.get("/v1/users/u1/recommendations?k=6"), 400, "k")
+    problem(client.post("/v1/recommendations", json={"user_ids": ["u1"], "k": 6}), 400, "k")
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "told"),
+    [
+        ({"availabel": False}, "availabel", "expected the fields available, category, "),
+        ({"in stock": True, "title": "t"}, "in stock", "got 'in stock'"),
+        ({"item_id": "other"}, "item_id", "expected item_id as in the path, or none, got 'other'"),
+        ({"created_at": 1_795_168_800}, "created_at", "got 1,795,168,800: are these seconds?"),
+    ],
+)
+def test_an_item_with_a_field_that_is_wrong_is_not_put(
+    client: httpx.Client, item: dict[str, Any], field: str, told: str
+) -> None:
+    before = client.get("/v1/items/i05/neighbors").json()
+    found = problem(client.put("/v1/items/half", json={"embedding": [1.0] * 8} | item), 400)
+    assert told in found["detail"]
+    if field != "created_at":
+        assert found["errors"][0]["field"] == field
+    problem(client.get("/v1/items/half/neighbors"), 404)
+    assert client.get("/v1/items/i05/neighbors").json() == before
+
+
+def test_an_item_may_say_its_id_and_a_time_before_1980_in_words(client: httpx.Client) -> None:
+    item = {"embedding": [1.0] * 8, "item_id": "old", "title": "Film", "created_at": "1965-03-02T00:00:00Z"}
+    assert client.put("/v1/items/old", json=item).status_code == 200
+    assert client.delete("/v1/items/old").json() == {"item_id": "old", "deleted": True}
+
+
+def test_codes_tell_what_was_not_found(client: httpx.Client) -> None:
+    asked = {
+        ("DELETE", "/v1/users/nobody"): "user_not_found",
+        ("DELETE", "/v1/user/u1"): "no_such_route",
+        ("GET", "/v1/nothing"): "no_such_route",
+        ("GET", "/v1/items/none/neighbors"): "item_not_found",
+    }
+    for (method, path), code in asked.items():
+        assert problem(client.request(method, path), 404)["code"] == code
+    assert problem(client.get("/v1/users/u1/recommendations?k=0"), 400)["code"] == "bad_request"
+    assert problem(client.patch("/v1/actions"), 405)["code"] == "method_not_allowed"
+
+
+def test_a_mode_the_model_has_not_is_wrong_of_anybody(client: httpx.Client) -> None:
+    problem(client.get("/v1/users/nobody/recommendations?mode=ranked"), 400, "mode")
+    bodies: list[dict[str, Any]] = [
+        {"user_ids": ["nobody"]},
+        {"actions": []},
+        {"actions": [{"item_id": "?"}]},
+    ]
+    for body in bodies:
+        problem(client.post("/v1/recommendations", json=body | {"mode": "ranked"}), 400, "mode")

@@ -193,7 +193,7 @@ def test_a_list_that_takes_long_holds_up_no_other_request(
     with served(directory) as service:
         live, user = service.model.model, f"busy-{k}"
         n_wide = live.opened().retriever.n_wide(k)
-        monkeypatch.setattr("pinnersage.model.answering._LONG", (n_actions - 1) * n_wide)
+        monkeypatch.setattr("pinnersage.model.listing._LONG", (n_actions - 1) * n_wide)
         newest_ms = live.opened().now_ms
         live.add_actions(
             [NewAction(user, f"i{n % 30:02d}", newest_ms - n * 1_000, "view") for n in range(n_actions)]

@@ -327,12 +327,12 @@ def test_lists_of_some_items_only(serve: Serve) -> None:
 
 def test_an_item_put_now_is_of_its_kind_at_once(serve: Serve) -> None:
     client = serve().client
-    assert client.get("/v1/users/u5/recommendations?where=category:kitchen").status_code == 400
+    assert client.get("/v1/users/u5/recommendations?where=provider:Ann").status_code == 400
     embedding = [0.0] * 5 + [1.0, 0.1, 0.1]
-    client.put("/v1/items/new:1", json={"embedding": embedding, "category": "kitchen: pots"})
-    found = recommended(client, "u5", where="category:kitchen: pots")
+    client.put("/v1/items/new:1", json={"embedding": embedding, "provider": "Ann: pots"})
+    found = recommended(client, "u5", where="provider:Ann: pots")
     assert [item["item_id"] for item in found["items"]] == ["new:1"]
-    assert recommended(client, "u5", where="category:kitchen: pots", exclude="new:1")["items"] == []
+    assert recommended(client, "u5", where="provider:Ann: pots", exclude="new:1")["items"] == []
 
 
 @pytest.mark.parametrize(

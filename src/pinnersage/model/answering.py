@@ -103,6 +103,7 @@ class Answering(ABC):
         """
         began_s = time.perf_counter()
         opened, held = self.opened_for(user_id, may_wait=may_wait)
+        opened.mode_of(mode)  # A wrong mode is wrong of users that are not known, too.
         known, record = opened.user_of(user_id), opened.record(user_id)
         request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
         if not may_wait and takes_long(opened, record, request):
@@ -129,6 +130,7 @@ class Answering(ABC):
         """
         began_s = time.perf_counter()
         opened = self.opened(records=False)
+        opened.mode_of(mode)
         entries = [action_entry(action, 0) for action in actions]
         record, n_unknown = _session_record(opened, entries)
         request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)

@@ -13,6 +13,7 @@ from pinnersage._times import to_ms
 from pinnersage.errors import UsageError
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.streaming.entries import EMBEDDING_VERSION
+from pinnersage.streaming.events import FIRST_MS
 
 MAX_ATTRIBUTES_BYTES = 65_536
 _LARGEST = float(np.finfo(np.float64).max)
@@ -91,6 +92,11 @@ def _check_quality(value: Any) -> None:
 def _created_at_ms(value: Any) -> int | None:
     if isinstance(value, bool):
         raise UsageError(f"created_at: expected a time, got {value}")
+    if isinstance(value, int | float) and abs(value) < FIRST_MS:
+        raise UsageError(
+            f"created_at: expected milliseconds since 1970, of 1980 or later, got {value:,}: are these "
+            "seconds? Write an earlier time as text"
+        )
     try:
         return to_ms(value)
     except (UsageError, TypeError) as error:

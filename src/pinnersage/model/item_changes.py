@@ -66,7 +66,12 @@ class ItemChanges:
                 opened, self._journal, item_id, opened.items.scaled(embedding), known,
                 arrival_ms(self._journal),
             )  # fmt: skip
-        return {"item_id": item_id, "created": is_new, "n_applied": n_applied}
+        own = opened.items.vocabulary.as_own(item_id)
+        return {"item_id": own, "created": is_new, "n_applied": n_applied}
+
+    def item_attributes(self) -> frozenset[str]:
+        """Return the names of what is known of the build's items besides their embeddings."""
+        return frozenset(self._current.opened.table.attributes.column_names)
 
     def delete_item(self, item_id: ItemId) -> answers.Answer:
         """Take an item out of the catalogue: it is never returned again, and stands for no interest.

@@ -196,7 +196,15 @@ class OpenedGeneration:
             self.catalogue.replay(self._journal.read_items(self.catalogue.applied))
 
     def mode_of(self, mode: RecommendMode | None) -> RecommendMode:
-        """Return how a list is made that is asked for in ``mode``, or in none."""
+        """Return how a list is made that is asked for in ``mode``, or in none.
+
+        Raises
+        ------
+        UsageError
+            By a ranker, and the model has none.
+        """
+        if mode == "ranked" and self.ranked is None:
+            raise UsageError("mode 'ranked': this model has no ranker; build it with fit_ranker (--ranker)")
         return mode or (self.config.retrieval.mode if self.ranked is None else "ranked")
 
     def recommend(
@@ -220,9 +228,7 @@ class OpenedGeneration:
         choice
             Which items may come; None: all of the pool.
         """
-        if mode == "ranked" and self.ranked is None:
-            raise UsageError("mode 'ranked': this model has no ranker; build it with fit_ranker (--ranker)")
-        if self.ranked is not None and mode in (None, "ranked"):
+        if self.mode_of(mode) == "ranked" and self.ranked is not None:
             ranked = self.ranked if choice is None else self.ranked.narrowed(choice)
             return ranked.recommend(
                 record, k, n_interests=n_interests, exclude_seen=exclude_seen, reserved=reserved

@@ -115,6 +115,9 @@ class Backend(Protocol):
     def find_users(self, prefix: str, limit: int = 20) -> list[UserId]:
         """Return users whose id begins with ``prefix``."""
 
+    def item_attributes(self) -> frozenset[str]:
+        """Return the names of what is known of the build's items."""
+
     def items_info(self, item_ids: Sequence[ItemId]) -> list[Answer]:
         """Return the attributes of items, in order."""
 

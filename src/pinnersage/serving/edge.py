@@ -16,7 +16,7 @@ from pinnersage.serving.content import content_fault
 from pinnersage.serving.deadlines import Deadline, Deadlines
 from pinnersage.serving.metrics import Metrics
 from pinnersage.serving.origins import API, Origins, is_of_another_site
-from pinnersage.serving.path_ids import SLASH, path_of
+from pinnersage.serving.path_ids import SLASH, path_fault, path_of
 from pinnersage.serving.problems import (
     MAY_BE_TAKEN,
     PROBLEM_JSON,
@@ -128,7 +128,9 @@ class Edge:
             return RequestError("this host name is not served; start with --allowed-host NAME", status=421)
         if len(raw) > _MAX_PATH_BYTES:
             return RequestError(f"expected a path of at most {_MAX_PATH_BYTES:,} bytes", status=414)
-        if b"%2" in raw:
+        if b"%" in raw:
+            if fault := path_fault(raw):
+                return RequestError(fault, field="path")
             scope["path"] = path_of(raw)
         if b"//" in raw:
             return RequestError("an id in the path is empty", field="path")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from pinnersage.serving.problems import MAY_BE_TAKEN
+from pinnersage.serving.problems import MAY_BE_TAKEN, code_of
 
 ACTIONS: dict[str, Any] = {
     "one action": {
@@ -213,6 +213,7 @@ def _problem(status: int, detail: str, errors: list[dict[str, str]]) -> dict[str
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
+        "code": "item_not_found" if status == 404 else code_of(status),
         "instance": "urn:pinnersage:request:5f0c9d27a1b3e846",
     }
     return found | ({"errors": errors} if errors else {})

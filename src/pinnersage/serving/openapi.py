@@ -40,7 +40,8 @@ As many interests per user as their actions show, and recommendations from them.
 
 Send actions with `POST /v1/actions`; what is acknowledged is on the disk and in the next answer. Ids in paths
 are text, `/` in them is written `%2F`. Errors are `application/problem+json` and name the field. Every answer
-has an `X-Request-ID`, yours if you send one.
+has an `X-Request-ID`, yours if you send one of at most 128 letters, digits and `._:-`. A path answers 405 to
+methods it has not; 500 tells of a defect of the service; HEAD is GET without the body.
 """
 
 
@@ -52,7 +53,7 @@ _REFUSALS = {
     408: "The body did not arrive in time.",
     413: "The body is too large, or holds too many actions.",
     414: "The path is too long.",
-    415: "The body is not JSON, not in UTF-8, or compressed.",
+    415: "The body is said to be another thing than JSON, or is compressed.",
     421: "This host name is not served.",
     422: "The values cannot be used; `errors` names the fields.",
     429: "More requests than the rate allows.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, cast
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -15,7 +15,30 @@ from pinnersage.serving.problems import RequestError
 SLASH = "\udc2f"
 """Stands for an escaped slash inside an id while the path is taken apart; no UTF-8 holds it."""
 
+_NO_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPED_SLASH = re.compile("%2F", re.IGNORECASE)
+
+
+def path_fault(raw_path: bytes) -> str | None:
+    """Return what is wrong with the escapes of a path; None when it stands for one text.
+
+    Examples
+    --------
+    >>> path_fault("/v1/users/%C3%A9".encode()) is None
+    True
+    >>> path_fault(b"/v1/users/%E9")
+    'expected a path in UTF-8, percent-encoded; 0xe9 is not'
+    >>> path_fault(b"/v1/users/100%")
+    'expected %25 for a percent sign in the path'
+    """
+    path = raw_path.partition(b"?")[0]
+    if _NO_ESCAPE.search(path):
+        return "expected %25 for a percent sign in the path"
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError as error:
+        return f"expected a path in UTF-8, percent-encoded; {error.object[error.start]:#04x} is not"
+    return None
 
 
 def path_of(raw_path: bytes) -> str:

@@ -1,7 +1,7 @@
 """The one place where errors become answers: HTTP status and ``application/problem+json`` (RFC 9457).
 
-A problem is ``{"type", "title", "status", "detail", "instance"?, "errors"?: [{"field", "message"}]}``. What
-went wrong inside is logged, never told.
+A problem is ``{"type", "title", "status", "detail", "code", "instance"?, "errors"?: [{"field",
+"message"}]}``. What went wrong inside is logged, never told.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
 import msgspec
 import structlog
@@ -21,11 +21,13 @@ from litestar.exceptions import HTTPException, MethodNotAllowedException, Valida
 
 from pinnersage.errors import (
     DataError,
+    ItemNotFoundError,
     NotFoundError,
     PinnerSageError,
     StoredFormatError,
     UnavailableError,
     UsageError,
+    UserNotFoundError,
 )
 from pinnersage.serving.shapes import Mode, Preference
 
@@ -45,6 +47,9 @@ _INTEGER = re.compile(r"-?[0-9]{1,40}")
 _NO_TIME = ("Invalid RFC3339", "Expected `int | datetime`")
 _NOT_A_CHOICE = "Invalid enum value "
 _CHOICES = {"mode": get_args(Mode), "preference": get_args(Preference)}
+_CODES: dict[type[PinnerSageError], str] = {
+    UserNotFoundError: "user_not_found", ItemNotFoundError: "item_not_found",
+}  # fmt: skip
 _STATUS_OF: tuple[tuple[type[PinnerSageError], int], ...] = (
     (StoredFormatError, 503),
     (UsageError, 400),
@@ -67,6 +72,14 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     title: str
     status: int
     detail: str
+    code: Annotated[
+        str,
+        msgspec.Meta(
+            description="For programs: the words of the status, or more exactly `no_such_route`, "
+            "`user_not_found`, `item_not_found`.",
+            examples=["user_not_found"],
+        ),
+    ]
     type: str = "about:blank"
     instance: str | None = None
     errors: list[FieldError] = []
@@ -99,16 +112,29 @@ def status_of(error: PinnerSageError) -> int:
     return next((status for kind, status in _STATUS_OF if isinstance(error, kind)), 500)
 
 
+def code_of(status: int) -> str:
+    """Return the words of a status as a name.
+
+    Examples
+    --------
+    >>> code_of(404)
+    'not_found'
+    """
+    return re.sub(r"[^a-z]+", "_", HTTPStatus(status).phrase.lower())
+
+
 def problem_body(
     status: int,
     detail: str,
     request_id: str | None = None,
     errors: Sequence[FieldError] = (),
     members: Mapping[str, Any] | None = None,
+    code: str | None = None,
 ) -> bytes:
     """Return a problem as JSON bytes; ``members`` are added to it."""
     instance = f"urn:pinnersage:request:{request_id}" if request_id else None
-    problem = Problem(HTTPStatus(status).phrase, status, detail, instance=instance, errors=list(errors))
+    title, code = HTTPStatus(status).phrase, code or code_of(status)
+    problem = Problem(title, status, detail, code, instance=instance, errors=list(errors))
     found = {"type": problem.type} | msgspec.to_builtins(problem) | dict(members or {})
     return msgspec.json.encode(found)
 
@@ -135,7 +161,8 @@ def on_own_error(request: Request[Any, Any, Any], error: PinnerSageError) -> Res
     if isinstance(error, RequestError):
         return _respond(request, status, told, error.errors, error.headers, error.members)
     named = _FIELD.match(told) if isinstance(error, (UsageError, DataError)) else None
-    return _respond(request, status, told, [FieldError(named[0], told)] if named else ())
+    errors = [FieldError(named[0], told)] if named else ()
+    return _respond(request, status, told, errors, code=_CODES.get(type(error)))
 
 
 def _without_place(request: Request[Any, Any, Any], text: str) -> str:
@@ -159,7 +186,8 @@ def on_http_error(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         detail = _other_method(request.method, dict(error.headers or {}).get("allow", ""))
     if str(error.detail) == "client disconnected prematurely":
         return _respond(request, 400, "the connection ended before the body was complete")
-    return _respond(request, error.status_code, detail, errors, dict(error.headers or {}))
+    code = "no_such_route" if error.status_code == 404 else None
+    return _respond(request, error.status_code, detail, errors, dict(error.headers or {}), code=code)
 
 
 def _other_method(method: str, allowed: str) -> str:
@@ -247,10 +275,11 @@ def _respond(
     errors: Sequence[FieldError] = (),
     headers: Mapping[str, str] | None = None,
     members: Mapping[str, Any] | None = None,
+    code: str | None = None,
 ) -> Response[bytes]:
     request_id = request.scope.get("request_id")
     return Response(
-        problem_body(status, detail, request_id, errors, members),  # type: ignore[arg-type]
+        problem_body(status, detail, request_id, errors, members, code),  # type: ignore[arg-type]
         status_code=status,
         media_type=PROBLEM_JSON,
         headers=problem_headers(status) | dict(headers or {}),

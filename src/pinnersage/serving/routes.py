@@ -29,10 +29,11 @@ AnyRequest = Request[Any, Any, Any]
 UserId = Annotated[str, PathParameter(description="A user.", min_length=1, examples=[Example(value="u42")])]
 ItemId = Annotated[str, PathParameter(description="An item.", min_length=1, examples=[Example(value="i7")])]
 K = Annotated[
-    int,
+    int | None,
     QueryParameter(
         ge=1,
-        description="Length of the list; at most 1,000, unless set otherwise.",
+        description="Length of the list; at most 1,000, unless set otherwise. By default 100, 10 of "
+        "neighbors, or the most there may be.",
         examples=[Example(value=20)],
     ),
 ]
@@ -68,6 +69,7 @@ Where = Annotated[
     ),
 ]
 USER, ITEM = "/v1/users/{user_id:str}", "/v1/items/{item_id:str}"
+_N_NEIGHBORS = 10
 _LIST_OPTIONS = ("interests", "seed", "mode", "include_seen", "exclude", "where")
 PREFERENCE = USER + "/interests/{medoid_item_id:str}/preference"
 
@@ -97,7 +99,7 @@ async def add_actions(request: AnyRequest) -> Response[shapes.ActionsOut]:
 async def recommend(
     request: AnyRequest,
     user_id: UserId,
-    k: K = 100,
+    k: K = None,
     interests: NInterests = None,
     seed: Seed = 0,
     mode: Mode = None,
@@ -110,7 +112,7 @@ async def recommend(
     A user of whom nothing is known gets popular items, and the answer says `"popular": true`.
     """
     service = service_of(request)
-    service.check_most(k, "k", service.settings.max_k)
+    k = service.length(k)
     options = {
         "interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen,
         "exclude": exclude or (), "where": read_where(where or ()),
@@ -132,16 +134,16 @@ async def recommend_many(
     otherwise.
     """
     service = service_of(request)
-    asked = read_recommendations(body, service.settings)
+    asked, k = read_recommendations(body, service.settings)
     options = {name: getattr(asked, name) for name in _LIST_OPTIONS} | {"exclude": asked.exclude or ()}
     if asked.user_ids is None:
         now_ms = time.time_ns() // 1_000_000
         actions = session_actions(asked.actions or (), now_ms, service.settings.max_id_bytes)
-        found = await service.slow(service.backend.recommend_session, actions, asked.k, **options)
+        found = await service.slow(service.backend.recommend_session, actions, k, **options)
         return service.respond(found)
 
     def one(user_id: str | int) -> bytes:  # In bytes at once: the lists of many users take a lot of memory.
-        return service.encoded(_recommended(service, user_id, asked.k, options))
+        return service.encoded(_recommended(service, user_id, k, options))
 
     try:
         answers = await unless_gone(request.receive, service.slow_each(one, asked.user_ids))
@@ -160,10 +162,10 @@ async def show_interests(request: AnyRequest, user_id: UserId) -> Response[shape
 
 
 @get(ITEM + "/neighbors", **reads("The neighbors.", 404, 414))
-async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = 10) -> Response[shapes.Neighbors]:
+async def show_neighbors(request: AnyRequest, item_id: ItemId, k: K = None) -> Response[shapes.Neighbors]:
     """Show the items nearest to an item."""
     service = service_of(request)
-    service.check_most(k, "k", service.settings.max_k)
+    k = service.length(k, usual=_N_NEIGHBORS)
     return service.respond(
         await service.prompt(service.timed, "retrieve", service.backend.neighbors, item_id, k)
     )
@@ -199,14 +201,15 @@ async def forget_preference(
     return service.respond(await service.write(service.backend.set_preference, user_id, medoid_item_id, None))
 
 
-@put(ITEM, **writes("The item is in the catalogue.", 414, 422, body=takes(shapes.ItemIn, **examples.ITEM)))
+@put(ITEM, **writes("The item is in the catalogue.", 414, body=takes(shapes.ItemIn, **examples.ITEM)))
 async def put_item(request: AnyRequest, item_id: ItemId, body: RawBody) -> Response[shapes.ItemOut]:
     """Add an item or replace it; it can be recommended at once, and actions parked for it count.
 
-    400 if `embedding_version` is given and is not the name of the model's embeddings.
+    The item is what the body says: what it does not say is not known of it afterwards, whatever was, and it
+    is available. 400 if `embedding_version` is given and is not the name of the model's embeddings.
     """
     service = service_of(request)
-    embedding, attributes = read_item(body)
+    embedding, attributes = read_item(body, item_id, service.backend.item_attributes())
     return service.respond(await service.write(service.backend.put_item, item_id, embedding, attributes))
 
 

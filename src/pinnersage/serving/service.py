@@ -18,6 +18,7 @@ from litestar import Litestar, Request, Response
 from pinnersage._machine_code import when_compiling
 from pinnersage.errors import PinnerSageError, UnavailableError, WouldWaitError
 from pinnersage.serving.backend import Answer, Backend
+from pinnersage.serving.bodies import DEFAULT_K, length_of
 from pinnersage.serving.commits import CommitQueue
 from pinnersage.serving.deadlines import Deadlines
 from pinnersage.serving.encoded import EncodedJson
@@ -125,16 +126,15 @@ class Service:
         """
         return path_id(text, field, self.settings.max_id_bytes)
 
-    def check_most(self, value: int, field: str, most: int) -> None:
-        """Refuse a number above its bound.
+    def length(self, k: int | None, usual: int = DEFAULT_K) -> int:
+        """Return how long a list is to be: as it is asked, or as usual where it may be so long.
 
         Raises
         ------
         RequestError
-            400 that names the field.
+            400: longer than a list may be.
         """
-        if value > most:
-            raise RequestError(f"expected {field} of at most {most:,}, got {value:,}", field=field)
+        return length_of(k, self.settings.max_k, usual)
 
     def check_ready(self) -> None:
         """Raise if requests cannot be answered now.

@@ -18,7 +18,14 @@ Time = Annotated[
 Value = str | int | bool
 Mode = Literal["sampled", "budgeted", "balanced", "ranked"]
 Preference = Literal["muted", "pinned"]
-ReadTime = Annotated[str, Meta(description="RFC 3339 in UTC.", examples=["2026-11-24T18:30:00Z"])]
+ReadTime = Annotated[
+    str,
+    Meta(
+        description="RFC 3339 in UTC.",
+        examples=["2026-11-24T18:30:00Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
 Score = Annotated[
     float,
     Meta(
@@ -58,8 +65,9 @@ class ActionsIn(Struct, frozen=True, forbid_unknown_fields=True):
 class ActionResult(Struct, frozen=True, omit_defaults=True):
     """What became of one action.
 
-    ``parked`` waits for its item to appear. ``reason``, ``field`` and ``message`` say why one was parked or
-    rejected, or from when on an accepted one counts, where that is not now.
+    A ``duplicate`` changes nothing, unless it differs from the other one under its ``event_id``: then one of
+    the two counts, whatever their order. ``parked`` waits for its item to appear. ``reason``, ``field`` and
+    ``message`` say why one was parked or rejected, or from when on an accepted one counts, if not now.
     """
 
     status: Literal["accepted", "duplicate", "parked", "rejected"]
@@ -93,7 +101,7 @@ class RecommendationsIn(Struct, frozen=True, forbid_unknown_fields=True):
 
     actions: list[SessionAction] | None = None
     user_ids: list[Id] | None = None
-    k: Annotated[int, Meta(ge=1)] = 100
+    k: Annotated[int, Meta(ge=1, description="100 by default, or the most there may be.")] | None = None
     interests: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 0
     mode: Mode | None = None
@@ -249,7 +257,7 @@ class PreferenceOut(Struct, frozen=True):
 
 
 class ItemIn(Struct, frozen=True):
-    """An item: its embedding, as wide as the model's, and attributes, also others that the model has."""
+    """An item: its embedding, as wide as the model's, and attributes, also others that its items have."""
 
     embedding: Annotated[list[float], Meta(min_length=1)]
     title: str | None = None
