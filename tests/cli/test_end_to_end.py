@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -306,7 +307,21 @@ def test_a_closed_pipe_is_quiet(built: Path) -> None:
     assert (process.returncode, errors) == (141, b"")
 
 
-def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
+def _ignore_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said", "before"),
+    [
+        (signal.SIGINT, 130, b"interrupted", None),
+        (signal.SIGTERM, 143, b"told to end", None),
+        (signal.SIGTERM, 143, b"told to end", _ignore_ctrl_c),  # as what a script runs in the background
+    ],
+)
+def test_a_signal_stops_a_build_without_a_trace(
+    world: Path, number: int, code: int, said: bytes, before: Callable[[], None] | None
+) -> None:
     """While the tables are taken in: many actions make that last some seconds."""
     n_actions = 2_000_000
     table = {
@@ -320,12 +335,15 @@ def test_ctrl_c_stops_a_build_without_a_trace(world: Path) -> None:
         Path(sys.executable).with_name("pinnersage"),
         *("build", *args, "--out", world / "model"),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=before
+    ) as process:
         while not any(world.glob(".model.*/generations/*")) and process.poll() is None:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
+    assert said in errors
     assert b"Traceback" not in errors
     assert {path.name for path in world.iterdir()} == {"items.parquet", "actions.parquet"}
 

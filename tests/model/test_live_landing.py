@@ -310,3 +310,18 @@ def test_questions_about_a_user_look_into_what_came_since_the_build_at_most(
         if mode == "exact":
             assert live.verify().n_differing == 0
             assert n_in_blocks() == 0
+
+
+def test_a_build_tells_what_the_journal_takes(tmp_path: Path) -> None:
+    home, told = tmp_path / "m", list[tuple[str, int, int | None]]()
+    build(home, log())
+    with PinnerSage.open(home) as model:
+        assert "journal_s" not in model.summary()["timings"]
+    with LiveModel(home) as live:
+        live.add_actions([WORD])
+    PinnerSage.build(
+        items(), table(log()), path=home, config=CONFIG, progress=lambda *step: told.append(step)
+    ).close()
+    assert ("taking in the journal", 1, 1) in told
+    with PinnerSage.open(home) as model:
+        assert model.summary()["timings"]["journal_s"] > 0

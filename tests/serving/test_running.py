@@ -20,6 +20,7 @@ import pytest
 from tests.serving.conftest import Serve, Server, action_table, build_model, item_table
 
 from pinnersage import PinnerSage
+from pinnersage.serving.workers import DEATHS_A_WORKER
 
 TIME = "2026-11-20T10:00:00Z"
 
@@ -208,10 +209,35 @@ def test_two_workers_are_one_service(serve: Serve) -> None:
     time.sleep(1.5)  # Now the first process waits for its answer: a death must be noticed also then.
     os.kill(min(pids), signal.SIGKILL)
     until(lambda: len(_children(server) - pids) == 1)
+    (died,) = (line for line in server.log_lines() if line["event"].startswith("a worker died"))
+    (new,) = _children(server) - pids
+    assert (died["level"], died["pid"], died["exit_code"], died["replaced_by"]) == (
+        "error",
+        min(pids),
+        -9,
+        new,
+    )
     until(lambda: all(_answers(server) for _ in range(10)))
     assert 'pinnersage_actions_total{status="accepted"} 30.0' in server.client.get("/metrics").text
     _gauges_forget_workers_that_are_replaced(server)
     assert server.stop() == 0
+
+
+def test_workers_that_die_again_and_again_are_waited_for(serve: Serve) -> None:
+    server, n_deaths = serve("--workers", "2"), 2 * DEATHS_A_WORKER
+
+    def told(event: str) -> list[dict[str, Any]]:
+        return [line for line in server.log_lines() if line["event"].startswith(event)]
+
+    for n in range(1, n_deaths + 1):
+        until(lambda: len(_children(server)) == 2)
+        os.kill(max(_children(server)), signal.SIGKILL)
+        while len(told("a worker died")) < n:
+            time.sleep(0.05)
+    until(lambda: bool(told("workers die again and again")))
+    assert len(told("workers die again and again")) == 1
+    assert server.stop() == 0  # And not only when the wait is over.
+    assert told("a worker died")[-1]["exit_code"] == -signal.SIGKILL
 
 
 def test_workers_that_cannot_start_say_why_in_the_log(tmp_path: Path) -> None:

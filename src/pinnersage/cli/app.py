@@ -104,6 +104,7 @@ def _open_streams() -> None:
 def main() -> None:
     """Run the command line and exit with its code."""
     _open_streams()
+    exits.end_well_on_sigterm()
     if "_PINNERSAGE_COMPLETE" in os.environ:
         app(prog_name="pinnersage")
     sys.exit(exits.run(invoke, sys.argv[1:]))

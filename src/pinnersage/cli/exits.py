@@ -8,7 +8,7 @@ code   meaning
 3      bad data: the input or a stored file cannot be used
 4      not found: no such model, user or item
 5      unavailable: busy, full or gone (try again later), or an extra is missing
-130    interrupted (Ctrl-C); 141: the reader of a pipe went away
+130    interrupted (Ctrl-C); 143: told to end (SIGTERM); 141: the reader of a pipe went away
 =====  =================================================================
 
 Anything else is a defect of this program and shows its traceback.
@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -30,10 +32,14 @@ EXIT_OK = 0
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+EXIT_TERMINATED = 143
 
 # The class every complaint of the argument parser derives from.
 _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 
+
+_terminated = threading.Event()
+"""Set once SIGTERM came: what ends the program then is raised as for Ctrl-C."""
 
 _Expected = (PinnerSageError, _ParserError, typer.Abort, KeyboardInterrupt, BrokenPipeError)
 
@@ -44,7 +50,26 @@ def exit_code_of(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         return EXIT_BROKEN_PIPE
-    return EXIT_USAGE if isinstance(error, _ParserError) else EXIT_INTERRUPTED
+    if isinstance(error, _ParserError):
+        return EXIT_USAGE
+    return EXIT_TERMINATED if _terminated.is_set() else EXIT_INTERRUPTED
+
+
+def end_well_on_sigterm() -> None:
+    """Let SIGTERM do what Ctrl-C does: half-written files are removed, and locks are given back."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # So shells start what runs in the background.
+        signal.signal(signal.SIGINT, _only_if_terminated)
+    signal.signal(signal.SIGTERM, _terminate)
+
+
+def _terminate(*_: object) -> None:
+    _terminated.set()
+    signal.raise_signal(signal.SIGINT)  # Its handler knows when it has to be put off.
+
+
+def _only_if_terminated(*_: object) -> None:
+    if _terminated.is_set():
+        raise KeyboardInterrupt
 
 
 def report(error: BaseException, *, as_json: bool) -> None:
@@ -82,7 +107,7 @@ def _finish(error: BaseException, *, as_json: bool) -> None:
 
 def _message(error: BaseException) -> str:
     if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        return "interrupted"
+        return "told to end" if _terminated.is_set() else "interrupted"
     if isinstance(error, _ParserError):
         # The parser hands on what a validation library puts before its messages.
         return str(getattr(error, "format_message", error.__str__)()).replace("Value error, ", "")

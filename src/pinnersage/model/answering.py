@@ -22,17 +22,15 @@ from pinnersage.model.averaged import medoid_cosines, nearest_to_mean
 from pinnersage.model.choosing import ListRequest, asked_like, choice_of
 from pinnersage.model.explaining import explained
 from pinnersage.model.exporting import exported_actions, exported_entry, exported_retraction
-from pinnersage.model.listing import list_answer, takes_long
+from pinnersage.model.listing import list_answer, session_record, takes_long
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, Preferences, items_of, preference_of
 from pinnersage.retrieval.draw import seed_of_user, seen_rows
 from pinnersage.retrieval.explain import LIST_LENGTH
-from pinnersage.streaming.entries import ActionEntry, action_entry
+from pinnersage.streaming.entries import action_entry
 from pinnersage.streaming.events import NewAction
-from pinnersage.streaming.folding import Known, State, fold
 from pinnersage.streaming.journal import Journal
 
-_SESSION = "session"
 _NO_ROWS = np.empty(0, np.int32)
 
 
@@ -132,7 +130,7 @@ class Answering(ABC):
         opened = self.opened(records=False)
         opened.mode_of(mode)
         entries = [action_entry(action, 0) for action in actions]
-        record, n_unknown = _session_record(opened, entries)
+        record, n_unknown = session_record(opened, entries)
         request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
         if record is None or not record.n_interests:
             return self._popular(opened, request, _NO_ROWS) | {"n_unknown_items": n_unknown}
@@ -289,14 +287,3 @@ class Answering(ABC):
         answer = list_answer(opened, user_id, record, kept, request, seed=seed, about=about, chosen=chosen)
         self.observe("retrieve", time.perf_counter() - chosen_s)
         return answer
-
-
-def _session_record(
-    opened: OpenedGeneration, entries: Sequence[ActionEntry]
-) -> tuple[UserRecord | None, int]:
-    newest_ms = max((entry.time_ms for entry in entries), default=0)
-    state = State(newest_ms, tuple(opened.kinds))
-    nobody = [ActionEntry(_SESSION, e.item_id, e.time_ms, e.kind, e.weight, e.event_key, 0) for e in entries]
-    _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
-    n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
-    return writes.records.get(_SESSION), n_unknown

@@ -138,7 +138,7 @@ class PinnerSage(Changes, Counterfactuals):
                 )  # fmt: skip
                 for warning in warnings_of(manifest):
                     warnings.warn(warning, stacklevel=2)
-                generation = land(staging, manifest | {"journal_head": head}, home)
+                generation = land(staging, manifest | {"journal_head": head}, home, progress)
             return cls(generation, home, scratch)
         except BaseException:
             if scratch:

@@ -6,6 +6,7 @@ journal got meanwhile, and leaves out who was erased; only for the last of this,
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
+from pinnersage._tables.engine import Progress
 from pinnersage.config import MS_PER_DAY
 from pinnersage.errors import StorageFullError, UnavailableError
 from pinnersage.model.erasing import finish_erasure
@@ -50,7 +52,7 @@ def take_off(home: Path) -> tuple[int, bool]:
         return journal.heads().all, _had_text_users(home)
 
 
-def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
+def land(staging: Staging, manifest: Mapping[str, Any], home: Path, progress: Progress | None = None) -> Path:
     """Publish a finished build with every journalled action in its records, and nobody erased.
 
     Most of the journal is folded in while others go on writing; only for the rest, and the rename,
@@ -58,11 +60,12 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
 
     Returns
     -------
-    Directory of the new generation; ``counts`` of its manifest tell how much of the journal was folded in.
+    Directory of the new generation; its manifest tells how much of the journal was folded in (``counts``) and
+    how long that took (``timings``).
     """
-    staged = _Staged(staging.path, manifest, home if _is_model(home) else None)
+    staged, began_s = _Staged(staging.path, manifest, home if _is_model(home) else None), time.perf_counter()
     try:
-        staged.fold_journal()
+        staged.fold_journal(progress)
         staged.settle_journal()
         if manifest["config"]["online"]["online"] == "recent":
             staged.drop_windows()
@@ -72,7 +75,9 @@ def land(staging: Staging, manifest: Mapping[str, Any], home: Path) -> Path:
             staged.leave_out_erased()
             staged.close()  # A file may be open but once in a process, by whatever name.
             counts = manifest["counts"] | {"n_journal_entries": staged.n_folded}
-            return staging.publish({**manifest, "counts": counts})
+            spent = {"journal_s": round(time.perf_counter() - began_s, 3)} if staged.n_folded else {}
+            timings = manifest["timings"] | spent
+            return staging.publish({**manifest, "counts": counts, "timings": timings})
     finally:
         staged.close()
 
@@ -120,11 +125,11 @@ class _Staged:
         self._has_windows = True
         self.n_folded = 0
 
-    def fold_journal(self) -> None:
+    def fold_journal(self, progress: Progress | None = None) -> None:
         """Fold in what the journal holds by now; without windows it is read from there instead."""
         self._find_journal()
         if self._journal is not None and self._has_windows:
-            self.n_folded += catch_up(self._with_room(), self._journal, landing=True)
+            self.n_folded += catch_up(self._with_room(), self._journal, landing=True, progress=progress)
             sync_tree(self._path)
 
     def settle_journal(self) -> None:

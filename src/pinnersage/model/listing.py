@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pinnersage._ids import UserId
@@ -11,7 +11,10 @@ from pinnersage.model import answers
 from pinnersage.model.choosing import ListRequest, choice_of
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept, chosen_record
+from pinnersage.streaming.entries import ActionEntry
+from pinnersage.streaming.folding import Known, State, fold
 
+_SESSION = "session"
 _LONG = 800_000
 """Candidates of a list times actions of the user: some 20 ms for one that looks at every pair of them."""
 
@@ -57,3 +60,13 @@ def takes_long(opened: OpenedGeneration, record: UserRecord, request: ListReques
         return True
     by = {"balanced": opened.retriever, "ranked": opened.ranked}.get(opened.mode_of(request.mode))
     return by is not None and by.n_wide(request.k) * len(record.item_rows) > _LONG
+
+
+def session_record(opened: OpenedGeneration, entries: Sequence[ActionEntry]) -> tuple[UserRecord | None, int]:
+    """Return what a batch would make of actions of nobody, and how many are on items that are not known."""
+    newest_ms = max((entry.time_ms for entry in entries), default=0)
+    state = State(newest_ms, tuple(opened.kinds))
+    nobody = [ActionEntry(_SESSION, e.item_id, e.time_ms, e.kind, e.weight, e.event_key, 0) for e in entries]
+    _, writes = fold(state, nobody, Known({}), opened.items, opened.config.interests)
+    n_unknown = sum(outcome.status == "parked" for outcome in writes.outcomes)
+    return writes.records.get(_SESSION), n_unknown

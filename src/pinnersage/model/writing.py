@@ -15,6 +15,7 @@ from typing import Any
 
 from pinnersage._arrays import Float32s
 from pinnersage._ids import ItemId
+from pinnersage._tables.engine import Progress
 from pinnersage.errors import UserNotFoundError
 from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
@@ -36,7 +37,7 @@ from pinnersage.streaming.folding import Known, State, Writes, fold
 from pinnersage.streaming.journal import Heads, Journal
 from pinnersage.streaming.log_retractions import retractions_among
 
-CHUNK = 100_000
+CHUNK = 50_000
 
 NEXT_BUILD = Outcome(
     "accepted",
@@ -133,6 +134,7 @@ def catch_up(
     *,
     landing: bool = False,
     alone: bool = True,
+    progress: Progress | None = None,
 ) -> int:
     """Fold in what the journal holds beyond the records' watermark; return how many entries that were.
 
@@ -149,13 +151,15 @@ def catch_up(
         return 0
     if opened.config.online.online == "recent" and not landing:
         return 0
-    n_folded = 0
+    n_folded, first = 0, applied
     while applied < heads.all:
         read = journal.read(applied, CHUNK)
         # An erasure or a trim may have left nothing at the end.
         applied = read[-1][0] if read else heads.all
         fold_again(opened, journal, read, applied, alone=alone)
         n_folded += len(read)
+        if progress:
+            progress("taking in the journal", applied - first, heads.all - first)
     return n_folded
 
 

@@ -6,6 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from uvicorn.config import Config
 from uvicorn.supervisors import Multiprocess
 
 from pinnersage.serving.metrics import forget_workers_besides
+
+DEATHS_A_WORKER, RECENTLY_S, PAUSE_S = 3, 60.0, 10.0
+"""So many within this time are many; then so long is waited after each."""
 
 
 class Supervisor(Multiprocess):
@@ -33,13 +38,31 @@ class Supervisor(Multiprocess):
     def __init__(self, config: Config, sockets: list[socket], metrics_folder: Path) -> None:
         super().__init__(config, sockets)
         self._metrics_folder = metrics_folder
+        self._deaths_s: deque[float] = deque(maxlen=config.workers * DEATHS_A_WORKER)
 
     def keep_subprocess_alive(self) -> None:
         """See the base class; it comes by twice a second, after signals that replace workers, too."""
         for process in self.processes:
             process.child_conn.close()  # Held here, too, it would hide the death of a worker that is asked.
+        before = list(self.processes)
         super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if new is not old:
+                self._deaths_s.append(time.monotonic())
+                told = {"pid": old.pid, "exit_code": old.exitcode, "replaced_by": new.pid}
+                structlog.get_logger().error("a worker died, or did not answer, and is replaced", **told)
+                self._wait_if_many_died()
         forget_workers_besides({process.pid for process in self.processes}, self._metrics_folder)
+
+    def _wait_if_many_died(self) -> None:
+        """Let some time go by before the next: what they die of may pass, and the machine has other work."""
+        many = len(self._deaths_s) == self._deaths_s.maxlen
+        if not many or time.monotonic() - self._deaths_s[0] > RECENTLY_S:
+            return
+        structlog.get_logger().error("workers die again and again", waiting_s=PAUSE_S)
+        until_s = time.monotonic() + PAUSE_S
+        while time.monotonic() < until_s and not self.signal_queue:
+            self.should_exit.wait(0.1)
 
 
 @dataclass(frozen=True)
