@@ -75,6 +75,14 @@ def test_an_interrupt_is_130(error: BaseException, capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "Error: interrupted\n"
 
 
+@pytest.mark.parametrize(("error", "told"), [(MemoryError(), ""), (MemoryError("8 GiB"), " (8 GiB)")])
+def test_out_of_memory_is_unavailable(
+    error: BaseException, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert exits.run(raising(error), []) == 5
+    assert capsys.readouterr().err == f"Error: out of memory{told}: allow more, or work on less at once\n"
+
+
 def test_a_chosen_exit_is_kept() -> None:
     assert exits.run(raising(typer.Exit(4)), []) == 4
     assert exits.run(lambda _args: None, []) == 0

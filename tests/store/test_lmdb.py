@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -255,3 +257,17 @@ def test_a_directory_without_write_permission_is_read(sync: Sync) -> None:
                 os._exit(code)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         directory.chmod(0o755)
+
+
+def test_an_address_space_too_small_for_the_map_is_named(tmp_path: Path) -> None:
+    """In a process of its own, for the bound stays."""
+    LmdbStore(tmp_path / "s").close()
+    program = (
+        "import resource, sys\n"
+        "from pinnersage.store.lmdb import LmdbStore\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20))\n"
+        "LmdbStore(sys.argv[1], create=False)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", program, tmp_path / "s"], capture_output=True, text=True)
+    assert "UnavailableError" in ran.stderr
+    assert "does `ulimit -v` bound the address space?" in ran.stderr

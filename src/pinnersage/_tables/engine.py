@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from pinnersage._interrupts import interrupts_put_off
+from pinnersage._tables.memory import engine_limit_mb
 from pinnersage.errors import DataError, StorageFullError, UnavailableError
 
 if TYPE_CHECKING:
@@ -30,9 +31,12 @@ _POLL_S = 0.1
 
 
 def open_engine(scratch: Path, memory_limit_mb: int, n_threads: int | None = None) -> Connection:
-    """Open a database of its own in ``scratch``, which also takes what does not fit in memory."""
+    """Open a database of its own in ``scratch``, which also takes what does not fit in memory.
+
+    ``memory_limit_mb`` is the most it takes of memory, in a small container a share of what that lets.
+    """
     settings: dict[str, Any] = {
-        "memory_limit": f"{memory_limit_mb}MB",
+        "memory_limit": f"{engine_limit_mb(memory_limit_mb)}MB",
         "temp_directory": str(scratch / "spill"),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",

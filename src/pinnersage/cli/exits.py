@@ -26,7 +26,7 @@ from typing import Any
 
 import typer
 
-from pinnersage.errors import PinnerSageError
+from pinnersage.errors import PinnerSageError, UnavailableError
 
 EXIT_OK = 0
 EXIT_USAGE = 2
@@ -41,7 +41,7 @@ _ParserError: type[Exception] = typer.BadParameter.__mro__[2]
 _terminated = threading.Event()
 """Set once SIGTERM came: what ends the program then is raised as for Ctrl-C."""
 
-_Expected = (PinnerSageError, _ParserError, typer.Abort, KeyboardInterrupt, BrokenPipeError)
+_Expected = (PinnerSageError, _ParserError, typer.Abort, KeyboardInterrupt, BrokenPipeError, MemoryError)
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -50,6 +50,8 @@ def exit_code_of(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         return EXIT_BROKEN_PIPE
+    if isinstance(error, MemoryError):
+        return UnavailableError.exit_code
     if isinstance(error, _ParserError):
         return EXIT_USAGE
     return EXIT_TERMINATED if _terminated.is_set() else EXIT_INTERRUPTED
@@ -111,6 +113,8 @@ def _message(error: BaseException) -> str:
     if isinstance(error, _ParserError):
         # The parser hands on what a validation library puts before its messages.
         return str(getattr(error, "format_message", error.__str__)()).replace("Value error, ", "")
+    if isinstance(error, MemoryError):
+        return f"out of memory{f' ({error})' if str(error) else ''}: allow more, or work on less at once"
     return str(error)
 
 

@@ -7,6 +7,7 @@ lock file would be misread. The highest number counts.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import re
@@ -89,6 +90,11 @@ def translated(error: lmdb.Error, path: Path) -> PinnerSageError:
         return _damaged(path, str(error))
     if is_full(error.code, path):
         return storage_full(path, error)
+    if error.code == errno.ENOMEM:
+        return UnavailableError(
+            f"the store at {path} could not be mapped ({error}): does `ulimit -v` bound the address space? "
+            "Lift that, and bound memory by a container instead"
+        )
     return UnavailableError(
         f"the store at {path} could not be read or written ({error}): check the disk and its rights"
     )
