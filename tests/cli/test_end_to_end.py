@@ -111,6 +111,18 @@ def test_recommend_some_items_only(built: Path, call: Run) -> None:
     assert "expected one of " in ran.error()["message"]
 
 
+def test_recommend_all(built: Path, tmp_path: Path, call: Run) -> None:
+    ran = call("recommend-all", built, "--out", tmp_path / "l.parquet", "-k", 3, "--seed", 5, "--json")
+    rows = pq.read_table(tmp_path / "l.parquet").to_pylist()
+    alone = call("recommend", built, "u0", "-k", 3, "--seed", 5, "--json").object()["items"]
+    own = [{k: v for k, v in row.items() if k != "user_id"} for row in rows if row["user_id"] == "u0"]
+    assert own == alone
+    assert ran.object()["n_rows"] == len(rows)
+    told = call("recommend-all", built, "--out", tmp_path / "l.csv", "-k", 3, COLUMNS="300").out
+    assert f"l.csv: {len(rows):,} items for {len({row['user_id'] for row in rows}):,} users" in told
+    assert call("recommend-all", built, "--out", tmp_path / "l.csv").code == 2
+
+
 def test_recommend_without_an_interest(built: Path, call: Run) -> None:
     plain = [item["item_id"] for item in call("recommend", built, "u0", "-k", 5, "--json").object()["items"]]
     interests = call("interests", built, "u0", "--json").object()["interests"]

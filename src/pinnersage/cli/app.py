@@ -19,6 +19,7 @@ from pinnersage.cli import (
     exits,
     journal,
     keys,
+    listing,
     reading,
     serving,
     streaming,
@@ -62,6 +63,7 @@ _VERBS = (
     ),
     (reading.interests, "pinnersage interests model u42 u43 --json"),
     (reading.recommend, "pinnersage recommend model u42 -k 20 --mode budgeted"),
+    (listing.recommend_all, "pinnersage recommend-all model --out lists.parquet -k 20"),
     (reading.similar, "pinnersage similar model i7 -k 5"),
     (reading.explain, "pinnersage explain model u42 i7"),
     (

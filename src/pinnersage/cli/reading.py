@@ -97,7 +97,7 @@ def recommend(
 
     options: Any = {
         "interests": n_interests, "seed": seed, "mode": mode, "include_seen": include_seen,
-        "exclude": exclude or (), "where": _where(where or ()),
+        "exclude": exclude or (), "where": wanted_items(where or ()),
     }  # fmt: skip
     with _opened(directory, as_json=as_json) as model:
 
@@ -139,7 +139,7 @@ def explain(
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
 
 
-def _where(told: Iterable[str]) -> dict[str, list[str]]:
+def wanted_items(told: Iterable[str]) -> dict[str, list[str]]:
     """Return what items must be like, from ``attribute=value`` as often as it is told."""
     found: dict[str, list[str]] = {}
     for one in told:

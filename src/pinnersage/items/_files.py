@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from pinnersage._tables.engine import translated
+from pinnersage.errors import UsageError
+
+
+def check_new_file(out: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that is there, has another ending, or is to be in no directory.
+
+    Raises
+    ------
+    UsageError
+        It says what was expected.
+    """
+    if out.suffix.lower() not in endings:
+        raise UsageError(f"out: expected a file ending in {', '.join(endings)}, got {out}")
+    if out.exists() or out.is_symlink():
+        raise UsageError(f"{out} is there already: choose another name, or move it away")
+    if not out.parent.is_dir():
+        raise UsageError(f"out: expected a file in an existing directory, got {out}")
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Unpack
 
@@ -14,10 +13,11 @@ from pinnersage._ids import ItemId, UserId
 from pinnersage.errors import ItemNotFoundError, UsageError
 from pinnersage.interests.record import UserRecord
 from pinnersage.model import answers
-from pinnersage.model.choosing import ListRequest, choice_of
+from pinnersage.model.choosing import ListRequest
 from pinnersage.model.list_options import ListOptions
+from pinnersage.model.listing import found_list
 from pinnersage.model.opened import OpenedGeneration
-from pinnersage.model.preferring import Kept, chosen_record
+from pinnersage.model.preferring import Kept
 from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.retrieval.retriever import Recommendations
 
@@ -33,9 +33,8 @@ class Counterfactuals:
 
     _opened: OpenedGeneration
 
-    @abstractmethod
     def _preferences(self, user_id: UserId) -> Kept:
-        """Return what is kept of a user's preferences by item id."""
+        raise NotImplementedError
 
     def counterfactual(
         self,
@@ -151,17 +150,10 @@ def _list_without(
     request: ListRequest,
 ) -> tuple[UserRecord, Recommendations]:  # fmt: skip
     """Return the record without some interests, and the list it gets; what stands in it is about that."""
-    seed, choice = seed_of_user(request.seed, user_id), choice_of(opened, request.exclude, request.where)
-    reduced, reserved = chosen_record(
-        opened, record, kept, request, seed=seed, choice=choice, left_out=left_out
-    )
-    if opened.mode_of(request.mode) == "ranked" and not reduced.n_interests:
-        return reduced, _NOTHING
-    found = opened.recommend(
-        reduced, request.k, seed=seed, mode=request.mode, n_interests=request.interests,
-        exclude_seen=request.exclude_seen, reserved=reserved, choice=choice,
-    )  # fmt: skip
-    return reduced, found
+    seed = seed_of_user(request.seed, user_id)
+    reduced, found = found_list(opened, record, kept, request, seed=seed, left_out=left_out)
+    is_ranked = opened.mode_of(request.mode) == "ranked"
+    return reduced, _NOTHING if is_ranked and not reduced.n_interests else found
 
 
 def _changes(before: Int32s, after: Int32s, ids_of: Any) -> answers.Answer:

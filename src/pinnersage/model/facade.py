@@ -31,6 +31,7 @@ from pinnersage.model.explaining import explained
 from pinnersage.model.home import Durability
 from pinnersage.model.landing import land, take_off
 from pinnersage.model.list_options import ListOptions
+from pinnersage.model.list_table import ManyLists
 from pinnersage.model.listing import list_answer
 from pinnersage.model.saving import save_copy
 from pinnersage.model.settings import config_with
@@ -38,7 +39,7 @@ from pinnersage.retrieval.draw import seed_of_user
 from pinnersage.store.generations import GenerationDirectory
 
 
-class PinnerSage(Changes, Counterfactuals):
+class PinnerSage(Changes, Counterfactuals, ManyLists):
     """A built model, with every action since. Close it, or use it in a ``with`` statement.
 
     Later builds and items are seen when it is opened anew; :class:`~pinnersage.model.live.LiveModel` follows.
@@ -197,9 +198,8 @@ class PinnerSage(Changes, Counterfactuals):
 
     def interests_dict(self, user_id: UserId) -> answers.Answer:
         """Return a user's interests in the JSON shape of the contract."""
-        return answers.interests_answer(
-            self._opened.user_of(user_id), self.record(user_id), self._opened.items.vocabulary
-        )
+        vocabulary = self._opened.items.vocabulary
+        return answers.interests_answer(self._opened.user_of(user_id), self.record(user_id), vocabulary)
 
     def recommend(self, user_id: UserId, k: int = 100, **options: Unpack[ListOptions]) -> pa.Table:
         """Return recommendations: columns ``rank, item_id, score, interest``.

@@ -19,8 +19,7 @@ from pinnersage._ids import UserId
 from pinnersage._tables.engine import Progress
 from pinnersage._times import rfc3339
 from pinnersage.actions.event_keys import event_id_of
-from pinnersage.errors import UsageError
-from pinnersage.items._files import finished_file
+from pinnersage.items._files import check_new_file, finished_file
 from pinnersage.model.home import journal_of
 from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.entries import ActionEntry
@@ -76,7 +75,7 @@ def export_journal(home: str | Path, out: str | Path, progress: Progress | None 
         There is no room; nothing is left under the name.
     """
     home, out = Path(home), Path(out)
-    _check_out(out)
+    check_new_file(out, (*_PARQUET, *_JSONL))
     GenerationDirectory(home).current()
     with journal_of(home) as opened:
         journal = opened or MemoryJournal()
@@ -112,15 +111,6 @@ class _Facts:
             "oldest_action": oldest,
             "newest_action": newest,
         }
-
-
-def _check_out(out: Path) -> None:
-    if out.suffix.lower() not in (*_PARQUET, *_JSONL):
-        raise UsageError(f"out: expected a file ending in {', '.join((*_PARQUET, *_JSONL))}, got {out}")
-    if out.exists() or out.is_symlink():
-        raise UsageError(f"{out} is there already: choose another name, or move it away")
-    if not out.parent.is_dir():
-        raise UsageError(f"out: expected a file in an existing directory, got {out}")
 
 
 def _write_parquet(journal: Journal, sink: BinaryIO, facts: _Facts, progress: Progress | None) -> None:

@@ -27,7 +27,7 @@ from pinnersage.retrieval.narrowed import Choice
 
 N_KEPT_ITEMS = 20
 PREFERENCES = ("muted", "pinned")
-_NO_INTERESTS = np.empty(0, np.int64)
+NO_INTERESTS = np.empty(0, np.int64)
 
 Kept = Mapping[str, Any]
 
@@ -170,7 +170,7 @@ def chosen_record(
     *,
     seed: int,
     choice: Choice | None = None,
-    left_out: Int64s = _NO_INTERESTS,
+    left_out: Int64s = NO_INTERESTS,
 ) -> Chosen:
     """Return the record with only the interests to ask: pinned ones first, muted ones never.
 
@@ -188,7 +188,7 @@ def chosen_record(
     """
     is_narrow = choice is not None and choice.allowed is not None
     if not kept and not is_narrow and not len(left_out):
-        return Chosen(record, _NO_INTERESTS)
+        return Chosen(record, NO_INTERESTS)
     preferences, how = Preferences(kept, record, opened), opened.mode_of(request.mode)
     muted = np.union1d(preferences.positions("muted"), left_out).astype(np.int64)
     pinned = np.setdiff1d(preferences.positions("pinned"), left_out)
@@ -199,7 +199,7 @@ def chosen_record(
         muted, pinned = np.union1d(muted, elsewhere), np.setdiff1d(pinned, elsewhere)
     asked = _asked(opened, record, how, request.interests, muted, pinned, seed)
     not_asked = np.setdiff1d(np.arange(record.n_interests), asked)
-    return Chosen(without_interests(record, not_asked), _NO_INTERESTS)
+    return Chosen(without_interests(record, not_asked), NO_INTERESTS)
 
 
 def _asked(
