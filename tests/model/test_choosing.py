@@ -13,6 +13,8 @@ from tests.model.test_ranked import SETTINGS, tables
 
 from pinnersage import LiveModel, NewAction, PinnerSage
 from pinnersage.errors import UsageError, WouldWaitError
+from pinnersage.model.choosing import ListRequest
+from pinnersage.model.preferring import chosen_record
 
 MODES: tuple[Any, ...] = ("sampled", "budgeted", "balanced", "ranked")
 N_ITEMS, N_CATEGORIES = 80, 3
@@ -226,6 +228,22 @@ def test_muting_leaves_the_others_that_were_drawn(tmp_path: Path, built: Path) -
             assert gone not in now
 
 
+def test_muting_leaves_the_history_of_what_is_not_asked(tmp_path: Path, built: Path) -> None:
+    """A balanced list speaks for all actions, also for those of interests behind the ones that propose."""
+    with PinnerSage.open(built) as opened:
+        opened.save(tmp_path / "live")
+    with LiveModel(tmp_path / "live") as live:
+        first, *_, last = live.interests(USER)["interests"]
+        live.set_preference(USER, first["medoid_item_id"], "muted")
+        generation, record = live.opened(), live.opened().record(USER)
+        kept = live.journal().preferences(USER)
+        for mode in ("budgeted", "balanced", "ranked"):
+            chosen = chosen_record(generation, record, kept, ListRequest(5, 1, 0, mode), seed=0)
+            assert chosen.record.n_interests == record.n_interests - 1
+            rows = generation.items.vocabulary.rows_of(last["item_ids"])
+            assert set(rows.tolist()) <= set(chosen.record.item_rows.tolist())
+
+
 def drawn_by(live: LiveModel, seed: int) -> set[Any]:
     return {item["interest"] for item in live.recommend(USER, 60, mode="sampled", seed=seed)["items"]}
 
@@ -233,8 +251,11 @@ def drawn_by(live: LiveModel, seed: int) -> set[Any]:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"exclude": "i1"}, "exclude: expected a list of items, got 'i1' alone"),
-        ({"exclude": 7}, "exclude: expected a list of items, got 7 alone"),
+        ({"exclude": "i1"}, "exclude: expected a list of items, got 'i1'"),
+        ({"exclude": 7}, "exclude: expected a list of items, got 7"),
+        ({"exclude": iter([1])}, "exclude: expected a list of items, got <list_iterator"),
+        ({"exclude": [1, None]}, "exclude: expected ids of items, texts or integers, got None"),
+        ({"where": "category"}, "where: expected attributes and values, .* got 'category'"),
         ({"where": {"categry": "1"}}, "where: expected one of category, size, got 'categry'"),
         ({"where": {"price": "1"}}, "where: .* got 'price', whose values are of the type double"),
         ({"where": {"category": []}}, "where: expected 1 to 1,000 values of 'category', got 0"),

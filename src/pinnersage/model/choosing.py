@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,8 +56,7 @@ def choice_of(opened: OpenedGeneration, exclude: Sequence[ItemId], where: Where 
     UsageError
         Something is of another type, or no item has an attribute of that name.
     """
-    if isinstance(exclude, str | int):
-        raise UsageError(f"exclude: expected a list of items, got {exclude!r:.100} alone")
+    _check_kinds(exclude, where)
     if not len(exclude) and not where:
         return None
     found = opened.items.vocabulary.rows_of(list(exclude))
@@ -90,6 +89,16 @@ def interests_within(record: UserRecord, choice: Choice | None, muted: Int64s) -
     heard = within.copy()
     heard[muted] = False
     return within if heard.any() else everyone
+
+
+def _check_kinds(exclude: Any, where: Any) -> None:
+    if isinstance(exclude, str) or not hasattr(exclude, "__len__"):
+        raise UsageError(f"exclude: expected a list of items, got {exclude!r:.100}")
+    odd = [item for item in exclude if not isinstance(item, str | int | np.integer)]
+    if odd:
+        raise UsageError(f"exclude: expected ids of items, texts or integers, got {odd[0]!r:.100}")
+    if where is not None and not isinstance(where, Mapping):
+        raise UsageError(f'where: expected attributes and values, as {{"category": "x"}}, got {where!r:.100}')
 
 
 def _values(name: str, wanted: Any) -> Values:

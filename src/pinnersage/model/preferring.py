@@ -197,6 +197,8 @@ def chosen_record(
     if is_narrow:
         elsewhere = np.flatnonzero(~interests_within(record, choice, muted))
         muted, pinned = np.union1d(muted, elsewhere), np.setdiff1d(pinned, elsewhere)
+    if not len(pinned) and how != "sampled":  # Retrieval asks the most important of the others.
+        return Chosen(without_interests(record, muted), pinned)
     asked = _asked(opened, record, how, request.interests, muted, pinned, seed)
     not_asked = np.setdiff1d(np.arange(record.n_interests), asked)
     return Chosen(without_interests(record, not_asked), NO_INTERESTS)
