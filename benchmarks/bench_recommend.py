@@ -4,6 +4,7 @@
     python benchmarks/bench_recommend.py --quick    a smaller pool, prints only
 
 ``warm``: every user was asked for before, so their medoids' neighbors are cached; ``cold``: no cache.
+``some``: lists of a tenth and of a hundredth of the items only, drawn at random (``where``), no cache.
 ``scan``: the medoids' scores by one numpy matrix product and their best by argpartition, nothing
 else; what a user without an index would write, in the same run on the same requests.
 """
@@ -25,6 +26,7 @@ from pinnersage.config import IndexConfig, RecommendMode, RetrievalConfig
 from pinnersage.interests.record import UserRecord
 from pinnersage.retrieval.draw import sample_interests
 from pinnersage.retrieval.faiss_index import build_index, open_index
+from pinnersage.retrieval.narrowed import Choice
 from pinnersage.retrieval.retriever import Retriever
 
 K = 100
@@ -93,6 +95,13 @@ def scan(items: Vectors, record: UserRecord, mode: str, seed: int) -> None:
     np.argpartition(scores, -(400 // len(asked)), axis=1)
 
 
+def of_some(retriever: Retriever, records: list[UserRecord], share: float, n_items: int) -> dict[str, float]:
+    """Time lists of a share of the items, drawn at random; taking them out is a part of each list."""
+    order, nothing = np.random.default_rng(SEED).permutation(n_items), np.empty(0, np.int32)
+    choice = Choice(order < share * n_items, nothing)
+    return timed_us(lambda i: retriever.narrowed(choice).recommend(records[i], K, seed=i), len(records))
+
+
 def run(quick: bool = False) -> dict[str, Any]:
     """Measure and return all figures."""
     n_items, n_users = (25_000, 200) if quick else (100_000, 2_000)
@@ -139,6 +148,9 @@ def measure(
             "warm": timed_us(ask(warm), len(records)),
             "cold": timed_us(ask(cold), n_cold),
             "scan": timed_us(lambda i, mode=mode: scan(items, records[i], mode, i), min(60, n_cold)),  # type: ignore[misc]
+        }
+        figures[mode]["some"] = {
+            str(share): of_some(warm, records[:n_cold], share, len(pool)) for share in (0.1, 0.01)
         }
         figures[mode]["scan_over_warm"] = round(
             figures[mode]["scan"]["median_us"] / figures[mode]["warm"]["median_us"], 1

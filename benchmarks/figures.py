@@ -13,6 +13,9 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
+MODES = ("sampled", "budgeted", "balanced")
+
+
 def result(name: str) -> dict[str, Any]:
     """Return one committed result."""
     values: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
@@ -66,7 +69,7 @@ def table() -> str:
         f"| size of the store, about 90 actions in the window a user "
         f"| {memory['store_bytes_per_user']:.0f} bytes a user | `python benchmarks/bench_memory.py` |",
     ]
-    for mode in ("sampled", "budgeted", "balanced"):
+    for mode in MODES:
         found = recommend[mode]
         lines.append(
             f"| `recommend`, {mode}, k=100, 100,000 items x 256-d "
@@ -74,6 +77,14 @@ def table() -> str:
             f"{found['cold']['median_us'] / 1e3:.1f} ms without the cache "
             "| `python benchmarks/bench_recommend.py` |"
         )
+    told = []
+    for mode in MODES:
+        tenth, hundredth = (recommend[mode]["some"][share]["median_us"] / 1e3 for share in ("0.1", "0.01"))
+        told.append(f"{mode} {tenth:.1f} and {hundredth:.1f} ms")
+    lines.append(
+        "| the same of a tenth, and of a hundredth, of the items only (`where`) "
+        f"| median {'; '.join(told)} | `python benchmarks/bench_recommend.py` |"
+    )
     return "\n".join([*lines, *real_time_rows()])
 
 
