@@ -15,6 +15,7 @@ from pinnersage import LiveModel, NewAction, PinnerSage
 from pinnersage.errors import UsageError, WouldWaitError
 from pinnersage.model.choosing import ListRequest
 from pinnersage.model.preferring import chosen_record
+from pinnersage.retrieval.narrowed import Choice
 
 MODES: tuple[Any, ...] = ("sampled", "budgeted", "balanced", "ranked")
 N_ITEMS, N_CATEGORIES = 80, 3
@@ -70,6 +71,30 @@ def test_all_items_of_a_kind_come_and_no_others(model: PinnerSage, mode: Any) ->
         else:
             plain = ids(model.recommend_dict(USER, N_ITEMS, mode=mode, interests=10_000))
             assert set(found) == fit.intersection(plain)
+
+
+def test_a_ranker_is_given_such_items_only_and_all_that_are_asked_for() -> None:
+    """Also where none of them is near, popular or linked: the interests propose from among them."""
+    items, actions = tables()
+    items = items.append_column("name", pa.array([f"n{i}" for i in range(N_ITEMS)]))
+    few = {
+        "n_popular_per_slot": 0,
+        "n_linked_per_slot": 0,
+        "n_category_per_slot": 0,
+        "n_proposed_per_slot": 1,
+    }
+    with PinnerSage.build(items, actions, **SETTINGS | few | {"budget": 5}) as model:
+        seen = set(model.items.vocabulary.ids_of(model.record(USER).item_rows))
+        left = [item for item in range(N_ITEMS) if item not in seen | {3}]
+        assert len(ids(model.recommend_dict(USER, 1))) == 1
+        for item in left:
+            assert ids(model.recommend_dict(USER, 1, where={"name": f"n{item}"})) == [item]
+        wanted = np.zeros(len(model._opened.items.pool), np.bool_)
+        wanted[left[:4]] = True
+        ranked = model._opened.ranked
+        assert ranked is not None
+        narrowed = ranked.narrowed(Choice(wanted, np.empty(0, np.int32)))
+        assert narrowed.recommend(model.record(USER), 2).n_candidates == 4
 
 
 @pytest.mark.parametrize("mode", MODES)
