@@ -89,12 +89,15 @@ def test_a_ranker_is_given_such_items_only_and_all_that_are_asked_for() -> None:
         assert len(ids(model.recommend_dict(USER, 1))) == 1
         for item in left:
             assert ids(model.recommend_dict(USER, 1, where={"name": f"n{item}"})) == [item]
-        wanted = np.zeros(len(model._opened.items.pool), np.bool_)
-        wanted[left[:4]] = True
-        ranked = model._opened.ranked
-        assert ranked is not None
-        narrowed = ranked.narrowed(Choice(wanted, np.empty(0, np.int32)))
-        assert narrowed.recommend(model.record(USER), 2).n_candidates == 4
+
+
+def test_a_ranker_orders_no_others(model: PinnerSage) -> None:
+    """Popular and linked items, too, come from among those that are asked for, so there is room for all."""
+    wanted, ranked = np.zeros(len(model._opened.items.pool), np.bool_), model._opened.ranked
+    wanted[[10, 11, 50]] = True
+    assert ranked is not None
+    narrowed = ranked.narrowed(Choice(wanted, np.empty(0, np.int32)))
+    assert narrowed.recommend(model.record(USER), 3, exclude_seen=False).n_candidates == 3
 
 
 @pytest.mark.parametrize("mode", MODES)
