@@ -34,13 +34,15 @@ QueryMode = Annotated[
 IncludeSeen = Annotated[bool, typer.Option("--include-seen", help="Items already acted on may come too.")]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option("--exclude", metavar="ITEM", help="May not come; repeatable.", show_default=False),
+    typer.Option(
+        "--exclude", metavar="ITEM", help="An item that may not come; repeatable.", show_default=False
+    ),
 ]
 Where = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="ATTRIBUTE=VALUE", help="Only such items; repeatable, values of one are or.",
-        show_default=False,
+        "--where", metavar="ATTRIBUTE=VALUE", show_default=False,
+        help="Only such items; repeatable: of several values of an attribute one will do.",
     ),
 ]  # fmt: skip
 Without = Annotated[
