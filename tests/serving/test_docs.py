@@ -8,13 +8,17 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pyarrow as pa
 from tests.serving.conftest import Serve, Server
 
+from pinnersage import PinnerSage
 from pinnersage.serving.settings import ServiceSettings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "service.md").read_text(encoding="utf-8")
+NOW = "2026-11-20T10:00:00Z"
 ADDRESS = "http://127.0.0.1:8765"
 
 
@@ -81,3 +85,34 @@ def test_the_limits_of_the_page_are_those_of_the_service() -> None:
     assert f"| items in the lists of a request of several users: users times `k` | {s.max_items:,} |" in PAGE
     assert f"for a thread | {s.max_queued_actions:,}; {s.max_waiting:,} |" in PAGE
     assert f"| {s.max_id_bytes:,};" in PAGE
+
+
+def test_the_reasons_of_the_page_are_those_there_are(serve: Serve, tmp_path: Path) -> None:
+    good = {"user_id": 1, "item_id": 5, "timestamp": NOW}
+    long, wide = "x" * 1_025, 2**63
+    bad: list[Any] = [
+        *({name: value for name, value in good.items() if name != left_out} for left_out in good),
+        *(good | {name: []} for name in (*good, "event_id", "action", "weight", "retract")),
+        *(good | {name: ""} for name in ("user_id", "item_id")),
+        *(good | {name: value} for name in ("user_id", "item_id", "event_id") for value in (long, wide)),
+        *(good | {"timestamp": t} for t in (-1, 1_795_168_800, "2999-01-01T00:00:00Z")),
+        *(good | {"weight": weight} for weight in (-1, 1e300)),
+        good | {"user_id": "bob"}, good | {"evnt_id": 1}, "no object",
+        good | {"item_id": 999}, good | {"item_id": 998}, good | {"event_id": "e", "retract": True},
+    ]  # fmt: skip
+    items, actions = (
+        pa.table({"item_id": [5], "embedding": [[1.0, 0.5]]}),
+        pa.table(
+            {"user_id": [1, 1], "item_id": [5, 5], "timestamp": pa.array([1, 2], pa.timestamp("s", "UTC"))}
+        ),
+    )
+    found = set()
+    for online in ("exact", "recent"):
+        PinnerSage.build(items, actions, path=tmp_path / online, online=online).close()
+        client = serve("--max-parked", "1", directory=tmp_path / online).client
+        for sent in (bad, [good | {"event_id": "e"}]):
+            results = client.post("/v1/actions", json={"actions": sent}).json()["results"]
+            found |= {(result["reason"], result["status"]) for result in results if "reason" in result}
+    rows = re.findall(r"^\| (`[a-z_0-9`, ]+`) \| `(accepted|parked|rejected)` \|", PAGE, re.M)
+    told = {(reason, status) for names, status in rows for reason in re.findall(r"`(\w+)`", names)}
+    assert found == told
