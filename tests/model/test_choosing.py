@@ -199,7 +199,10 @@ def test_sessions_and_popular_items_obey(live: LiveModel) -> None:
 def test_a_narrow_list_waits_for_nobody_else(live: LiveModel) -> None:
     with pytest.raises(WouldWaitError):
         live.recommend(USER, 5, where={"category": "1"}, may_wait=False, mode="budgeted")
+    with pytest.raises(WouldWaitError):
+        live.popular(5, where={"category": "1"}, may_wait=False)
     assert live.recommend(USER, 5, exclude=[1], may_wait=False, mode="budgeted")["items"]
+    assert live.popular(5, exclude=[1], may_wait=False)["items"]
 
 
 def test_request_ids_tell_questions_apart(model: PinnerSage) -> None:

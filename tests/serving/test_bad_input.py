@@ -472,7 +472,8 @@ def test_an_item_with_a_field_that_is_wrong_is_not_put(
 
 def test_an_item_may_say_its_id_and_a_time_before_1980_in_words(client: httpx.Client) -> None:
     item = {"embedding": [1.0] * 8, "item_id": "old", "title": "Film", "created_at": "1965-03-02T00:00:00Z"}
-    assert client.put("/v1/items/old", json=item).status_code == 200
+    for named in ("old", None):
+        assert client.put("/v1/items/old", json=item | {"item_id": named}).status_code == 200
     assert client.delete("/v1/items/old").json() == {"item_id": "old", "deleted": True}
 
 

@@ -338,10 +338,10 @@ def test_an_item_put_now_is_of_its_kind_at_once(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "told"),
     [
-        ("where=title", "where", "expected where as attribute:value, got 'title'"),
-        ("where=:x", "where", "expected where as attribute:value, got ':x'"),
+        ("where=title", "where", "where: expected attribute:value, got 'title'"),
+        ("where=:x", "where", "where: expected attribute:value, got ':x'"),
         ("where=colour:red", "where", "where: expected one of "),
-        ("where=title:a&where=" + "x" * 300, "where", "expected where as attribute:value, got 'xxx"),
+        ("where=title:a&where=" + "x" * 300, "where", "where: expected attribute:value, got 'xxx"),
     ],
 )
 def test_what_items_must_be_like_is_told_in_words(

@@ -33,12 +33,13 @@ def recommend_all(
     Users whose actions have all left the window get no rows. The model may serve meanwhile.
     """
     configure_log(verbose=verbose)
+    from pinnersage.items.matching import where_of
     from pinnersage.model import PinnerSage
 
     with PinnerSage.open(directory) as model, progress_bars(shown=not as_json) as progress:
         facts = model.export_lists(
             out, k, interests=n_interests, seed=seed, mode=mode, include_seen=include_seen,
-            exclude=exclude or (), where=reading.wanted_items(where or ()), progress=progress,
+            exclude=exclude or (), where=where_of(where or (), "="), progress=progress,
         )  # fmt: skip
     if as_json:
         write_json(facts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +12,7 @@ import typer
 from pinnersage.cli import options
 from pinnersage.cli.exits import report
 from pinnersage.cli.output import configure_log, console, tell_if_compiling, write_json
-from pinnersage.errors import NotFoundError, UsageError
+from pinnersage.errors import NotFoundError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -96,10 +96,11 @@ def recommend(
     """Recommend items to users, each with the interest it comes from."""
     configure_log(verbose=verbose)
     from pinnersage.cli.counterfactual import recommendations_view
+    from pinnersage.items.matching import where_of
 
     options: Any = {
         "interests": n_interests, "seed": seed, "mode": mode, "include_seen": include_seen,
-        "exclude": exclude or (), "where": wanted_items(where or ()),
+        "exclude": exclude or (), "where": where_of(where or (), "="),
     }  # fmt: skip
     with _opened(directory, as_json=as_json) as model:
 
@@ -139,17 +140,6 @@ def explain(
 
     with _opened(directory, as_json=as_json) as model:
         _show(model, model.explain_dict(user, item), explanation, as_json=as_json)
-
-
-def wanted_items(told: Iterable[str]) -> dict[str, list[str]]:
-    """Return what items must be like, from ``attribute=value`` as often as it is told."""
-    found: dict[str, list[str]] = {}
-    for one in told:
-        name, sign, value = one.partition("=")
-        if not (name and sign):
-            raise UsageError(f"--where: expected ATTRIBUTE=VALUE, got {one!r}")
-        found.setdefault(name, []).append(value)
-    return found
 
 
 def _each_user(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,28 @@ class AttributeMatches:
             wanted = pa.array(_in_type(column.type, values), column.type)
             mask[: len(column)] = pc.is_in(column, value_set=wanted).to_numpy()
         return mask
+
+
+def where_of(told: Iterable[str], sign: str) -> dict[str, list[str]]:
+    """Return what items must be like, from attribute, sign and value as often as it is told.
+
+    Raises
+    ------
+    UsageError
+        One has no attribute, or no sign.
+
+    Examples
+    --------
+    >>> where_of(["category=pots", "category=pans", "provider=a=b"], "=")
+    {'category': ['pots', 'pans'], 'provider': ['a=b']}
+    """
+    found: dict[str, list[str]] = {}
+    for one in told:
+        name, found_sign, value = one.partition(sign)
+        if not (name and found_sign):
+            raise UsageError(f"where: expected attribute{sign}value, got {one!r:.100}")
+        found.setdefault(name, []).append(value)
+    return found
 
 
 def as_text(value: Any) -> str | None:

@@ -147,6 +147,8 @@ class Answering(ABC):
         may_wait: bool = True,
     ) -> answers.Answer:
         """Return the items most users acted on, marked ``popular``: what the service gives unknown users."""
+        if where and not may_wait:
+            raise WouldWaitError("the list takes long: ask where others need not wait for it")
         request = ListRequest(k, exclude=exclude, where=where)
         return self._popular(self.opened(records=False, may_wait=may_wait), request, _NO_ROWS)
 

@@ -1,8 +1,7 @@
-"""Bodies that are not actions, and a query that is more than a value, read and checked."""
+"""Bodies that are not actions, read and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -59,23 +58,6 @@ def read_recommendations(body: bytes, bounds: ServiceSettings) -> tuple[Recommen
     return asked, k
 
 
-def read_where(told: Sequence[str]) -> dict[str, list[str]]:
-    """Return what items must be like, from ``attribute:value`` as often as a query tells it.
-
-    Raises
-    ------
-    RequestError
-        One has no colon.
-    """
-    found: dict[str, list[str]] = {}
-    for one in told:
-        name, colon, value = one.partition(":")
-        if not (name and colon):
-            raise RequestError(f"expected where as attribute:value, got {one!r:.100}", field="where")
-        found.setdefault(name, []).append(value)
-    return found
-
-
 def read_preference(body: bytes) -> Preference:
     """Return the preference of a body.
 
@@ -105,8 +87,8 @@ def read_item(body: bytes, item_id: str, columns: frozenset[str]) -> tuple[list[
     """
     known: ItemIn = decoded(_ITEM, body)
     attributes = decoded(_ANY_OBJECT, body)
-    named = attributes.pop("item_id", item_id)
-    if str(named) != item_id:
+    named = attributes.pop("item_id", None)
+    if named is not None and str(named) != item_id:
         raise RequestError(f"expected item_id as in the path, or none, got {named!r:.100}", field="item_id")
     for name in attributes.keys() - columns - _ITEM_FIELDS:
         told = ", ".join(sorted(columns | _ITEM_FIELDS))

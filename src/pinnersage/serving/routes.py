@@ -14,9 +14,10 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter, RawBody
 
 from pinnersage.errors import UserNotFoundError
+from pinnersage.items.matching import where_of
 from pinnersage.serving import examples, held, shapes
 from pinnersage.serving.backend import Answer
-from pinnersage.serving.bodies import read_item, read_preference, read_recommendations, read_where
+from pinnersage.serving.bodies import read_item, read_preference, read_recommendations
 from pinnersage.serving.encoded import EncodedJson, NoAnswer
 from pinnersage.serving.intake import read_actions, session_actions
 from pinnersage.serving.openapi import OF_DELETE, admin, reads, takes, writes
@@ -115,7 +116,7 @@ async def recommend(
     k = service.length(k)
     options = {
         "interests": interests, "seed": seed, "mode": mode, "include_seen": include_seen,
-        "exclude": exclude or (), "where": read_where(where or ()),
+        "exclude": exclude or (), "where": where_of(where or (), ":"),
     }  # fmt: skip
     return service.respond(await service.prompt(_recommended, service, user_id, k, options))
 
