@@ -203,7 +203,6 @@ def test_writing_where_the_records_are_gone_is_no_matter_of_what_was_asked(
 def test_what_a_killed_writer_left_is_folded_in(live: LiveModel, tmp_path: Path) -> None:
     actions = log()
     live.journal().append([action_entry(action, 0) for action in actions[200:]])
-    assert records(live) != batch(tmp_path, actions)
     with LiveModel(tmp_path / "m") as again:
         assert records(again) == batch(tmp_path, actions)
     assert live.recover() == 0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -25,8 +26,11 @@ class Log:
         self.commits: list[list[str]] = []
         self.begun, self.go_on = threading.Event(), threading.Event()
         self.error: Exception | None = None
+        self.late_error: Exception | None = None
+        self.recorded = threading.Event()
+        self.recorded.set()
 
-    def add(self, actions: Sequence[NewAction]) -> list[Outcome]:
+    def add(self, actions: Sequence[NewAction], *, acknowledged: Callable[[list[Outcome]], None]) -> None:
         users = [str(a.user_id) for a in actions]
         self.commits.append(users)
         self.begun.set()
@@ -35,7 +39,10 @@ class Log:
             raise UsageError("user_id: bad")
         if self.error:
             raise self.error
-        return [Outcome("rejected", user) if user.startswith("no") else ACCEPTED for user in users]
+        acknowledged([Outcome("rejected", user) if user.startswith("no") else ACCEPTED for user in users])
+        assert self.recorded.wait(30)
+        if self.late_error:
+            raise self.late_error
 
 
 def queue(log: Log, **bounds: Any) -> CommitQueue:
@@ -131,3 +138,40 @@ def test_stopping_commits_what_waits() -> None:
 
     assert asyncio.run(run()) == [[ACCEPTED]] * 3
     assert not commits.is_running
+
+
+def test_requests_are_answered_before_the_records_are_made() -> None:
+    log, told = Log(), []
+    log.recorded.clear()
+    log.go_on.set()
+    commits = CommitQueue(
+        log.add, max_queued_actions=10, max_joined_actions=4,
+        observe=lambda stage, _: told.append(stage), fresh=lambda _: told.append("fresh"),
+    )  # fmt: skip
+    commits.start()
+
+    async def run() -> list[Outcome]:
+        found = await commits.commit([action("a")])
+        assert told == ["queue", "commit"]
+        log.recorded.set()
+        await asyncio.to_thread(commits.stop)
+        return found
+
+    assert asyncio.run(run()) == [ACCEPTED]
+    assert told == ["queue", "commit", "records", "fresh"]
+
+
+def test_what_fails_after_the_answer_is_logged_and_the_next_commit_tries_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = Log()
+    log.late_error = StorageFullError("no room")
+    with caplog.at_level(logging.WARNING):
+        found = asyncio.run(sent(queue(log), log, ["u-secret"], ["b"]))
+    assert found == [[ACCEPTED], [ACCEPTED]]
+    assert log.commits == [["u-secret"], ["b"]]
+    assert [record.getMessage().count("not in the records yet (no room)") for record in caplog.records] == [
+        1,
+        1,
+    ]
+    assert "u-secret" not in caplog.text

@@ -48,7 +48,7 @@ class Answering(ABC):
 
     @abstractmethod
     def opened(self, *, records: bool = True, may_wait: bool = True) -> OpenedGeneration:
-        """Return the generation that is current, with all items known by now, and records if asked for."""
+        """Return the generation that is current, all items known by now; ``records``: of everybody."""
 
     @abstractmethod
     def opened_for(self, user_id: UserId, *, may_wait: bool = True) -> tuple[OpenedGeneration, Kept]:
@@ -168,7 +168,7 @@ class Answering(ABC):
 
     def mean_list(self, user_id: UserId, k: int = 100) -> answers.Answer:
         """Return what one vector gives: the items nearest to the mean of the user's, decayed alike."""
-        opened = self.opened()
+        opened, _ = self.opened_for(user_id)
         known, record = opened.user_of(user_id), opened.record(user_id)
         rows, scores = nearest_to_mean(opened, record, k)
         neighbors = answers.similar_answer(0, rows, scores, opened.items.vocabulary)["neighbors"]
@@ -176,7 +176,7 @@ class Answering(ABC):
 
     def similarities(self, user_id: UserId, item_ids: Sequence[ItemId]) -> list[list[float]]:
         """Return the cosine of each item with each of a user's medoids, interests in their order."""
-        opened = self.opened()
+        opened, _ = self.opened_for(user_id)
         rows = [opened.row_of(item_id) for item_id in item_ids]
         return medoid_cosines(opened.record(user_id), rows, opened.items.embeddings)
 
@@ -205,10 +205,9 @@ class Answering(ABC):
         UserNotFoundError
             Nothing is held.
         """
-        opened = self.opened()
+        opened, kept = self.opened_for(user_id)
         known = opened.user_of(user_id)
         record, entries = opened.stored(known), self.journal().of_user(known)
-        kept = self.journal().preferences(known)
         back = [] if opened.log_retractions is None else opened.log_retractions.of_user(known)
         if record is None and not (entries or kept or back):
             raise UserNotFoundError(f"user {user_id!r}: nothing is held of such a user; check the id")

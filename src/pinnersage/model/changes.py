@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage._report import ImportReport
+from pinnersage.errors import UnavailableError
 from pinnersage.model import answers
-from pinnersage.model.home import Durability, open_journal
+from pinnersage.model.current import POLL_S
+from pinnersage.model.home import Durability, journal_path, open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept
-from pinnersage.model.watermark import store_applied
-from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.journal import Heads, Journal
+
+WAIT_S = 5.0
+"""What a writer takes for a commit, and for the catching up after a restart, is less."""
 
 
 class Changes:
@@ -78,8 +84,22 @@ class Changes:
             if self._journal is not None:
                 self._journal.close()
             raise
-        if self._journal and store_applied(self._opened.store) < self._journal.heads().all:
-            self._live()
+        if self._journal and not self._opened.has_all(heads := self._journal.heads()):
+            if os.access(journal_path(home), os.W_OK):
+                self._live()
+            else:
+                self._wait_for_writer(heads)
+
+    def _wait_for_writer(self, heads: Heads) -> None:
+        """Wait until another process, which may write here, has made the records of what it acknowledged."""
+        until_s = time.monotonic() + WAIT_S
+        while not self._opened.has_all(heads):
+            if time.monotonic() > until_s:
+                raise UnavailableError(
+                    f"{self._home}: a killed writer left actions in the journal that are in no record yet, "
+                    f"and this process may not write there: run `pinnersage verify {self._home}` where it may"
+                )
+            time.sleep(POLL_S)
 
     def _close(self) -> None:
         self._opened.close()

@@ -1,14 +1,16 @@
 """Which generation answers, and which one takes writes, when another lands in a model's directory.
 
-Writes always go to the generation that is current on the disk, before they are acknowledged. A reader
-may answer from the one before for a while, until the new one is warm: it then folds the journal into
-that one, too, before it answers. So both know every acknowledged action.
+Writes go to the journal, are acknowledged, and then go to the generation that is current on the disk.
+A reader may answer from the one before for a while, until the new one is warm: it then folds the journal
+into that one, too, before it answers. Whichever answers a question about a user has every acknowledged
+action of theirs: where it lacks one, the answer waits.
 """
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from pinnersage.streaming.folding import State
 from pinnersage.streaming.journal import Heads, Journal
 
 Stamp = tuple[int, int]
+POLL_S = 0.001
+"""Between two looks whether a record is made: about what making one takes."""
 
 
 class CurrentGeneration:
@@ -100,12 +104,7 @@ class CurrentGeneration:
             It would have to, and may not.
         """
         heads = heads or self._journal.heads()
-        opened, stamp = self._answering
-        if self._stamp_now() != stamp and not (
-            self._stays(opened) and (not records or self._has_all(opened, heads, user_id))
-        ):
-            _refuse_unless(may_wait)
-            opened = self._made_whole(opened, heads, user_id, records)
+        opened = self._whole(heads, user_id, records, may_wait)
         if heads.items <= opened.catalogue.applied:
             return opened
         _refuse_unless(may_wait)
@@ -115,7 +114,7 @@ class CurrentGeneration:
         """Go over to a generation that landed, once it is warm; tell whether there was one."""
         answering, stamp = self._answering
         if self._stamp_now() == stamp:
-            self.follow()
+            self.follow(records=False)
             return False
         found = None
         while found != self._landed():  # While one is warmed, a newer one may land, or it is opened anew.
@@ -175,28 +174,33 @@ class CurrentGeneration:
         """Tell whether the generation that answers may go on when another has landed."""
         return self._swaps_warm and answering.path.is_dir()
 
-    def _has_all(self, opened: OpenedGeneration, heads: Heads, user_id: UserId | None) -> bool:
-        """Tell whether a generation has all that the journal has of a user, of everybody without one."""
-        applied = store_applied(opened.store)
-        if applied >= heads.all or opened.config.online.online == "recent":
-            return True
-        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
-            return False
-        return not self._journal.of_user(user_id, after=applied)
+    def _whole(self, heads: Heads, user_id: UserId | None, records: bool, may_wait: bool) -> OpenedGeneration:
+        """Return what answers, or in its place what is newest, with all that the journal has of a user."""
+        while True:
+            opened, stamp = self._answering
+            is_whole = not records or opened.has_all(heads, user_id)
+            if is_whole and (self._stamp_now() == stamp or self._stays(opened)):
+                return opened
+            _refuse_unless(may_wait)
+            if not records or self._landed()[0].has_all(heads, user_id):
+                return self._made_whole(opened)
+            # Whoever writes acknowledges what the journal has, and then makes the records. What one that was
+            # killed in between left, or a way back that was cut short, is folded in here.
+            with self._write_lock.held(waits=False) as is_held:
+                if is_held:
+                    self.caught_up()
+            if not is_held:
+                time.sleep(POLL_S)
 
-    def _made_whole(
-        self, answering: OpenedGeneration, heads: Heads, user_id: UserId | None, records: bool
-    ) -> OpenedGeneration:
-        """Return what answers in place of a generation that is gone, or once it has all of a user.
+    def _made_whole(self, answering: OpenedGeneration) -> OpenedGeneration:
+        """Return what answers in place of a generation that is gone, or once it has the whole journal.
 
-        While others write, what takes writes has all that they acknowledged: nobody waits for them then. It
-        lacks something only after a way back that was cut short, or of a write that is not acknowledged yet.
+        While others write, that is what takes writes: it has all that was asked for, and nobody waits.
         """
         landed, stamp = self._landed()
-        if not self._stays(answering) and self._has_all(landed, self._journal.heads(), None):
+        if not self._stays(answering) and landed.has_all(self._journal.heads()):
             return self._answer_with(landed, stamp)
-        is_enough = not records or self._has_all(landed, heads, user_id)
-        with self._write_lock.held(waits=not is_enough) as is_held:
+        with self._write_lock.held(waits=False) as is_held:
             if not is_held:
                 return landed
             if not self._stays(answering):  # Now nothing lands.

@@ -1,12 +1,13 @@
 """A model that takes actions and answers at once; what the service serves.
 
-Several threads and several processes may use one directory. A write returns when it is durable and
-every reader sees it: the record of each user is the one a batch over all their actions would build.
+Several threads and several processes may use one directory. A write returns when it is durable and in
+the records, each of which is the one a batch over all of its user's actions would build. Who asks for a
+user whose newest action is durable, and not in the record yet, waits for the record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -149,8 +150,21 @@ class LiveModel(Answering, ItemChanges, Upkeep):
                 self.explain(user_id, item)
                 self.similarities(user_id, [item])
 
-    def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
-        """Take actions in; return what became of each once all are durable and visible.
+    def add_actions(
+        self,
+        actions: Sequence[NewAction],
+        *,
+        acknowledged: Callable[[list[Outcome]], None] = lambda _: None,
+    ) -> list[Outcome]:
+        """Take actions in; return what became of each once all are durable and in the records.
+
+        Parameters
+        ----------
+        actions
+            Of any users.
+        acknowledged
+            Called with what will be returned as soon as the actions are durable: whoever asks about their
+            users from then on waits for the records.
 
         Raises
         ------
@@ -166,8 +180,16 @@ class LiveModel(Answering, ItemChanges, Upkeep):
             checked = incoming(opened, actions, before.kinds, received_ms, self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
             erase_before(self._current.directory, (entry.user_id for entry in entries), self._journal)
-            found = iter(add_entries(opened, self._journal, entries, before, max_parked=self._max_parked))
-        return [next(found) if isinstance(c, ActionEntry) else c for c in checked]
+
+            def all_of(found: Sequence[Outcome]) -> list[Outcome]:
+                own = iter(found)
+                return [next(own) if isinstance(c, ActionEntry) else c for c in checked]
+
+            found = add_entries(
+                opened, self._journal, entries, before, max_parked=self._max_parked,
+                acknowledged=lambda found: acknowledged(all_of(found)),
+            )  # fmt: skip
+        return all_of(found)
 
     def add_table(
         self, actions: Any, imports: Mapping[str, Any] | None = None, progress: Progress | None = None

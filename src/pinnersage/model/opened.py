@@ -25,7 +25,7 @@ from pinnersage.model.ranking import RANKER, open_ranker
 from pinnersage.model.refilling import refill_of
 from pinnersage.model.settings import drawing_as
 from pinnersage.model.taken_back import open_taken_back
-from pinnersage.model.watermark import record_and_state, store_kinds, store_now_ms
+from pinnersage.model.watermark import record_and_state, store_applied, store_kinds, store_now_ms
 from pinnersage.retrieval.faiss_index import open_index
 from pinnersage.retrieval.narrowed import Choice
 from pinnersage.retrieval.overlay import OverlayIndex
@@ -33,7 +33,7 @@ from pinnersage.retrieval.retriever import Recommendations, Retriever
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.store.manifest import read_manifest
 from pinnersage.streaming.extending import has_room, live_record
-from pinnersage.streaming.journal import Journal
+from pinnersage.streaming.journal import Heads, Journal
 from pinnersage.streaming.log_retractions import LogRetractions
 
 N_SPARE_ROWS = 4_096
@@ -155,6 +155,17 @@ class OpenedGeneration:
         self.store.check_present()
         if self.log_retractions is not None:
             self.log_retractions.check_present()
+
+    def has_all(self, heads: Heads, user_id: UserId | None = None) -> bool:
+        """Tell whether an answer about a user has all that the journal had; about anybody, without one."""
+        if self._journal is None or self.config.online.online == "recent":  # Reads it with each answer.
+            return True
+        applied = store_applied(self.store)
+        if applied >= heads.all:
+            return True
+        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
+            return False
+        return not self._journal.of_user(user_id, after=applied)
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""

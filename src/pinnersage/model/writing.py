@@ -2,21 +2,23 @@
 
 All of this happens under the write lock of the model. The order makes it safe to be killed anywhere:
 an event is in the journal before it is in a record, and what is in the journal but not yet in the
-records is folded in by whoever comes next (:func:`catch_up`). The watermark says how far that is.
+records is folded in by whoever comes next (:func:`catch_up`). The watermark says how far that is. It
+is acknowledged in between, so readers compare the watermark with the journal before they answer.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from pinnersage._arrays import Float32s
-from pinnersage._ids import ItemId
+from pinnersage._ids import ItemId, UserId
 from pinnersage._tables.engine import Progress
 from pinnersage.errors import UserNotFoundError
+from pinnersage.interests.record import UserRecord
 from pinnersage.model.online import waiting_for_build
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.refilling import journalled_for
@@ -33,7 +35,7 @@ from pinnersage.model.watermark import (
 from pinnersage.store.base import InterestStore
 from pinnersage.streaming.entries import ActionEntry, Entry, ItemEntry
 from pinnersage.streaming.events import ACCEPTED, DUPLICATE, TAKEN_BACK, TOO_MANY_PARKED, Outcome
-from pinnersage.streaming.folding import Known, State, Writes, fold
+from pinnersage.streaming.folding import Known, State, fold, judge, records_of
 from pinnersage.streaming.journal import Heads, Journal
 from pinnersage.streaming.log_retractions import retractions_among
 
@@ -60,6 +62,7 @@ def add_entries(
     *,
     max_parked: int,
     look_back: int | None = NEWEST_LOOKED_AT,
+    acknowledged: Callable[[list[Outcome]], None] = lambda _: None,
 ) -> list[Outcome]:
     """Make actions durable and visible; return what became of each.
 
@@ -74,16 +77,18 @@ def add_entries(
     look_back
         Where a record does not tell, repeats are looked for among so many newest entries of its user; None:
         all.
+    acknowledged
+        Called with what will be returned once the journal has the actions; their records follow.
     """
     known, before = _known(opened, journal, entries), before or state_of(opened)
-    state, writes = fold(before, entries, known, opened.items, opened.config.interests)
-    outcomes = list(writes.outcomes)
+    judged = judge(before, entries, known, opened.items)
+    state, outcomes = judged.state, list(judged.outcomes)
     waiting = {i for i, outcome in enumerate(outcomes) if outcome.status == "parked"}
     back = {i for i, outcome in enumerate(outcomes) if outcome == TAKEN_BACK}  # No record has these.
     untold = sorted(back.union(not_in_records(opened, entries, known, state.now_ms)))
     repeated = repeated_in(journal, entries, untold, look_back)
     # What differs under an event id that is known may be the one that counts: that is no needless repeat.
-    needless = in_journal(journal, entries, writes.needless | waiting | repeated, look_back)
+    needless = in_journal(journal, entries, judged.needless | waiting | repeated, look_back)
     again = repeated - waiting
     outcomes = [DUPLICATE if i in again and o != TAKEN_BACK else o for i, o in enumerate(outcomes)]
     if waiting - needless:
@@ -93,12 +98,15 @@ def add_entries(
     if is_recent:
         late = waiting_for_build(opened, journal, entries)
         outcomes = [NEXT_BUILD if o == ACCEPTED and i in late else o for i, o in enumerate(outcomes)]
+    head = 0
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked, often_asked=is_recent)
-        if not is_recent:
-            _put(opened.store, replace(state, applied=head), writes)
-            warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
+    acknowledged(outcomes)
+    if head and not is_recent:
+        records = records_of(judged, opened.items, opened.config.interests)
+        _put(opened.store, replace(state, applied=head), records)
+        warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
     return outcomes
 
 
@@ -185,7 +193,7 @@ def fold_again(
         journal.set_parked(find=parked)
     items = dict.fromkeys(e.item_id for _, e in read if isinstance(e, ItemEntry))
     # The watermark passes an item only once what waited for it is folded in.
-    _put(opened.store, state if items else replace(state, applied=applied), writes)
+    _put(opened.store, state if items else replace(state, applied=applied), writes.records)
     for item_id in items:
         _apply_parked(opened, journal, item_id, alone=alone)
     if items:
@@ -210,7 +218,7 @@ def _apply_parked(opened: OpenedGeneration, journal: Journal, item_id: ItemId, *
         entries = [entry for _, entry in waiting]
         known = _known(opened, journal, entries)
         state, writes = fold(state_of(opened), entries, known, opened.items, opened.config.interests)
-        _put(opened.store, state, writes)
+        _put(opened.store, state, writes.records)
     if alone:
         journal.set_parked(remove=[at for at, _ in waiting])
     return len(waiting)
@@ -246,13 +254,13 @@ def _bounded(outcomes: Sequence[Outcome], waiting: set[int], n_room: int) -> lis
     return [TOO_MANY_PARKED if i in refused else outcome for i, outcome in enumerate(outcomes)]
 
 
-def _put(store: InterestStore, state: State, writes: Writes) -> None:
+def _put(store: InterestStore, state: State, records: Mapping[UserId, UserRecord]) -> None:
     meta = {
         NOW_META: str(state.now_ms).encode(),
         KINDS_META: json.dumps(state.kinds).encode(),
         APPLIED_META: str(state.applied).encode(),
     }
-    store.put_many(writes.records.items(), meta=meta)
+    store.put_many(records.items(), meta=meta)
 
 
 def _mark(opened: OpenedGeneration, applied: int) -> None:

@@ -19,7 +19,7 @@ class Backend(Protocol):
     """A model that is read and written while it serves; every method may be called from any thread.
 
     Answers are plain values in the shapes of the contract. Methods raise the errors of
-    :mod:`pinnersage.errors`; writes return when they are durable and every reader sees them. A read that
+    :mod:`pinnersage.errors`; writes return when they are durable and in the records. A read that
     takes ``may_wait`` raises :class:`~pinnersage.errors.WouldWaitError` without it, rather than to wait for
     a lock or for files.
     """
@@ -35,10 +35,17 @@ class Backend(Protocol):
     def generation(self) -> str:
         """Name of the generation that answers."""
 
-    def add_actions(self, actions: Sequence[NewAction]) -> list[Outcome]:
+    def add_actions(
+        self,
+        actions: Sequence[NewAction],
+        *,
+        acknowledged: Callable[[list[Outcome]], None] = ...,
+    ) -> list[Outcome]:
         """Take actions in one commit and return an outcome for each, in order.
 
-        Where this raises, the actions may have been taken all the same; taking them again changes nothing.
+        ``acknowledged`` is called with them, once, as soon as the actions are durable: reads wait for what is
+        left to do. Where this raises before, the actions may have been taken all the same; taking them again
+        changes nothing.
         """
 
     def put_item(self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any]) -> Answer:

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from itertools import islice
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from pinnersage.errors import StoredFormatError, UnavailableError
 from pinnersage.serving.problems import MAY_BE_TAKEN
 from pinnersage.streaming.events import NewAction, Outcome
 
-AddActions = Callable[[Sequence[NewAction]], list[Outcome]]
-Observe = Callable[[str, float], None]
+
+class AddActions(Protocol):
+    """Takes actions in one commit; tells of each what became of it once they are durable."""
+
+    def __call__(
+        self, actions: Sequence[NewAction], *, acknowledged: Callable[[list[Outcome]], None]
+    ) -> object:
+        """See :meth:`pinnersage.serving.backend.Backend.add_actions`."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class _Waiting(NamedTuple):
@@ -39,7 +50,10 @@ class CommitQueue:
     max_joined_actions
         Actions of one commit, unless a single request has more.
     observe
-        Told ``("queue" | "commit", seconds)``.
+        Told ``("queue" | "commit" | "records", seconds)``: until a request's commit began, until its actions
+        were durable, until their records were made.
+    fresh
+        Told the seconds from a request's arrival until its actions are in the records.
     """
 
     def __init__(
@@ -48,9 +62,10 @@ class CommitQueue:
         *,
         max_queued_actions: int,
         max_joined_actions: int,
-        observe: Observe = lambda _stage, _seconds: None,
+        observe: Callable[[str, float], None] = lambda _stage, _seconds: None,
+        fresh: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        self._add_actions, self._observe = add_actions, observe
+        self._add_actions, self._observe, self._fresh = add_actions, observe, fresh
         self._max_queued, self._max_joined = max_queued_actions, max_joined_actions
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="pinnersage-commits", daemon=True)
@@ -96,7 +111,7 @@ class CommitQueue:
         while go_on:
             joined, go_on = self._next()
             if joined:
-                self._answer(joined)
+                self._take(joined)
 
     def _next(self) -> tuple[list[_Waiting], bool]:
         """Return the requests of the next commit, and whether there will be more."""
@@ -112,35 +127,49 @@ class CommitQueue:
             n_actions += len(more.actions)
         return joined, True
 
-    def _answer(self, joined: list[_Waiting]) -> None:
+    def _take(self, joined: list[_Waiting]) -> None:
         began_s = time.perf_counter()
         for waiting in joined:
             self._observe("queue", began_s - waiting.since_s)
-        answers = self._commit(joined)
-        self._observe("commit", time.perf_counter() - began_s)
+        self._commit(joined)
+
+    def _commit(self, joined: list[_Waiting]) -> None:
+        """Commit all in one; if that is refused, each request by itself, so that none fails for another."""
+        began_s, durable_s = time.perf_counter(), 0.0
+
+        def acknowledged(outcomes: list[Outcome]) -> None:
+            nonlocal durable_s
+            durable_s = time.perf_counter()
+            self._observe("commit", durable_s - began_s)
+            self._tell(_shared_out(joined, outcomes))
+
         try:
-            joined[0].loop.call_soon_threadsafe(self._deliver, answers)
+            self._add_actions([a for waiting in joined for a in waiting.actions], acknowledged=acknowledged)
+        except Exception as error:  # noqa: BLE001 - it is handed to those who wait.
+            if durable_s:
+                _log.warning(
+                    "actions that were acknowledged are in the journal, but not in the records yet (%s); "
+                    "whoever asks for their users, or sends actions, tries again", error,
+                )  # fmt: skip
+            elif isinstance(error, UnavailableError | StoredFormatError):
+                told = type(error)(f"{error}; {MAY_BE_TAKEN}")
+                self._tell([(waiting, told) for waiting in joined])
+            elif len(joined) == 1:
+                self._tell([(joined[0], error)])
+            else:
+                for waiting in joined:
+                    self._commit([waiting])
+            return
+        ended_s = time.perf_counter()
+        self._observe("records", ended_s - durable_s)
+        for waiting in joined:
+            self._fresh(ended_s - waiting.since_s)
+
+    def _tell(self, answers: list[Answered]) -> None:
+        try:
+            answers[0][0].loop.call_soon_threadsafe(self._deliver, answers)
         except RuntimeError:  # The loop is closed: nobody is left to hear it; what is written stays written.
             self.n_queued = 0
-
-    def _commit(self, joined: list[_Waiting]) -> list[Answered]:
-        """Commit all in one; if that is refused, each request by itself, so that none fails for another."""
-        try:
-            outcomes = self._add_actions([action for waiting in joined for action in waiting.actions])
-        except (UnavailableError, StoredFormatError) as error:
-            # The journal is written before the records: it may hold what the records could not take.
-            told = type(error)(f"{error}; {MAY_BE_TAKEN}")
-            return [(waiting, told) for waiting in joined]
-        except Exception as error:  # noqa: BLE001 - it is handed to those who wait.
-            if len(joined) == 1:
-                return [(joined[0], error)]
-            return [answered for waiting in joined for answered in self._commit([waiting])]
-        answers: list[Answered] = []
-        first = 0
-        for waiting in joined:
-            answers.append((waiting, outcomes[first : first + len(waiting.actions)]))
-            first += len(waiting.actions)
-        return answers
 
     def _deliver(self, answers: list[Answered]) -> None:
         for waiting, found in answers:
@@ -151,3 +180,9 @@ class CommitQueue:
                 waiting.answer.set_exception(found)
             else:
                 waiting.answer.set_result(found)
+
+
+def _shared_out(joined: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> list[Answered]:
+    """Return each request with the outcomes of its own actions."""
+    left = iter(outcomes)
+    return [(waiting, list(islice(left, len(waiting.actions)))) for waiting in joined]

@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.values import MutexValue, ValueClass
 
-STAGES = ("parse", "queue", "commit", "interests", "retrieve", "encode")
+STAGES = ("parse", "queue", "commit", "records", "interests", "retrieve", "encode")
 _OF_EACH = ("process_start_time_seconds", "process_max_fds")
 _BUCKETS_S = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -44,7 +44,7 @@ class Metrics:
         self._stage_s = _histogram("pinnersage_stage_seconds", "Time of stages.", ["stage"], registry)
         self._freshness_s = _histogram(
             "pinnersage_freshness_seconds",
-            "From the arrival of actions until all readers of all workers see them; then comes the answer.",
+            "From the arrival of actions until the records have them; who asks earlier waits for that.",
             [], registry,
         )  # fmt: skip
         self._actions = Counter("pinnersage_actions", "Actions by outcome.", ["status"], registry=registry)

@@ -45,6 +45,7 @@ class Service:
             max_queued_actions=settings.max_queued_actions,
             max_joined_actions=settings.max_joined_actions,
             observe=self.metrics.stage,
+            fresh=self.metrics.freshness,
         )
         self._generation, self._observing = backend.generation, threading.Lock()
         # Apart from each other: writes may wait for a lock, many lists take long, and reads must not wait for
@@ -106,10 +107,7 @@ class Service:
 
     async def take(self, taken: Taken) -> list[ActionResult]:
         """Commit the readable actions of a request and return a result for each that was given."""
-        began_s = time.perf_counter()
         outcomes = iter(await self.commits.commit(taken.actions))
-        if taken.actions:
-            self.metrics.freshness(time.perf_counter() - began_s)
         results = [
             taken.rejected.get(position) or result_of(next(outcomes)) for position in range(taken.n_given)
         ]

@@ -63,6 +63,36 @@ class Known:
     journalled: Mapping[UserId, Sequence[ActionEntry]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Change:
+    """One user's record to start from, and the actions that join it."""
+
+    record: UserRecord | None
+    joining: list[Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of events: all that can be said before any record is made.
+
+    Attributes
+    ----------
+    state
+        Once the events are taken in.
+    outcomes
+        One per event, in their order.
+    needless
+        Positions of events that repeat a known one in every column: the journal can do without.
+    changes
+        What to make the records of; users whose record stays are missing.
+    """
+
+    state: State
+    outcomes: Sequence[Outcome]
+    needless: frozenset[int]
+    changes: Mapping[UserId, Change]
+
+
 @dataclass(frozen=True, slots=True)
 class Writes:
     """What a fold wants written.
@@ -71,10 +101,8 @@ class Writes:
     ----------
     records
         Of the users whose record changed.
-    outcomes
-        One per event, in their order.
-    needless
-        Positions of events that repeat a known one in every column: the journal can do without.
+    outcomes, needless
+        As in :class:`Judged`.
     """
 
     records: Mapping[UserId, UserRecord]
@@ -91,6 +119,23 @@ def fold(
 ) -> tuple[State, Writes]:
     """Return the state and what to write once ``events`` are taken in.
 
+    That is :func:`judge`, then :func:`records_of`.
+
+    Parameters
+    ----------
+    state, events, known, items
+        As in :func:`judge`.
+    config
+        How actions become interests.
+    """
+    judged = judge(state, events, known, items)
+    records = records_of(judged, items, config)
+    return judged.state, Writes(records, judged.outcomes, judged.needless)
+
+
+def judge(state: State, events: Sequence[ActionEntry], known: Known, items: LiveItems) -> Judged:
+    """Return what becomes of each event, and what the records change by.
+
     Kinds of action beyond the most a model may have count as :data:`OTHER_KIND`: what a journal holds is
     never refused.
 
@@ -104,8 +149,6 @@ def fold(
         Everything held of the users of ``events``.
     items
         The catalogue as it is.
-    config
-        How actions become interests.
     """
     outcomes: list[Outcome] = [ACCEPTED] * len(events)
     rows = items.vocabulary.rows_of([event.item_id for event in events])
@@ -135,16 +178,18 @@ def fold(
     changed = _changed(by_user, taken_back, known, items, code)
     taken = [row.entry.time_ms for own in by_user.values() for row in own if not row.entry.retract]
     now_ms = max([state.now_ms, *taken])
-    records = _fold_users(changed, items, kinds, config, now_ms)
-    return State(now_ms, kinds, state.applied), Writes(records, outcomes, frozenset(needless))
+    return Judged(State(now_ms, kinds, state.applied), outcomes, frozenset(needless), changed)
 
 
-@dataclass(slots=True)
-class _Change:
-    """One user's record to start from, and the actions that join it."""
-
-    record: UserRecord | None
-    joining: list[Row]
+def records_of(judged: Judged, items: LiveItems, config: InterestConfig) -> dict[UserId, UserRecord]:
+    """Return the records of the users whose record changes, on the catalogue that was judged by."""
+    if not judged.changes:
+        return {}
+    users, changes = list(judged.changes), judged.changes.values()
+    batch = as_batch(users, [change.joining for change in changes])
+    state = judged.state
+    records = [change.record for change in changes]
+    return dict(zip(users, extended(records, batch, items, state.kinds, config, state.now_ms), strict=True))
 
 
 def _taken_back(
@@ -166,7 +211,7 @@ def _changed(
     known: Known,
     items: LiveItems,
     code: Codes,
-) -> dict[UserId, _Change]:
+) -> dict[UserId, Change]:
     """Return what each user starts from, with all that was ever taken back left out."""
     changes = {}
     for user_id, own in by_user.items():
@@ -177,23 +222,8 @@ def _changed(
             joining = [row for row in joining if row.action not in gone]
             record = record and _without_taken_back(record, gone.values(), items)
         if joining or record is not known.records.get(user_id):
-            changes[user_id] = _Change(record, joining)
+            changes[user_id] = Change(record, joining)
     return changes
-
-
-def _fold_users(
-    changes: Mapping[UserId, _Change],
-    items: LiveItems,
-    kinds: Sequence[str],
-    config: InterestConfig,
-    now_ms: int,
-) -> dict[UserId, UserRecord]:
-    if not changes:
-        return {}
-    users = list(changes)
-    batch = as_batch(users, [change.joining for change in changes.values()])
-    records = [change.record for change in changes.values()]
-    return dict(zip(users, extended(records, batch, items, kinds, config, now_ms), strict=True))
 
 
 def _known_same(row: Row, before: Set[RowColumns] | None, known: Known, items: LiveItems) -> bool | None:

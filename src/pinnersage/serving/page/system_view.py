@@ -53,7 +53,7 @@ class SystemView:
     requests
         Time of requests, all routes together.
     freshness
-        From the arrival of an action until every reader sees it.
+        From the arrival of an action until its record is made.
     routes, stages
         Times by route and by stage.
     """
