@@ -176,6 +176,7 @@ class LiveModel(Answering, ItemChanges, Upkeep):
         with self._write_lock.held():
             known = self._journal.heads_and_newest()
             opened, before = self._current.caught_up_state(known[0])
+            opened.store.check_present()  # Nothing is acknowledged that could get no record.
             received_ms = arrival_ms(self._journal, known)
             checked = incoming(opened, actions, before.kinds, received_ms, self._max_ahead_ms)
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
