@@ -146,16 +146,29 @@ def _serve(pipe: Any, home: Path, clock_s: float) -> None:
     live: LiveModel | None = None
     while True:
         name, arguments = pipe.recv()
+        n_told = 0
+
+        def tell(ok: bool, value: Any = None) -> None:
+            nonlocal n_told
+            if not n_told:  # What fails after the acknowledgement is no answer any more.
+                pipe.send((ok, value))
+            n_told += 1
+
         try:
             live = live or LiveModel(home)
-            value = getattr(live, name)(*arguments)
-            pipe.send((True, [tuple(outcome) for outcome in value] if name == "add_actions" else None))
+            if name == "add_actions":  # Killed after this, it leaves the records to whoever comes next.
+                live.add_actions(*arguments, acknowledged=lambda o: tell(True, [tuple(one) for one in o]))
+            else:
+                getattr(live, name)(*arguments)
+                tell(True)
         except ItemNotFoundError:
-            pipe.send((True, None))
+            tell(True)
         except UnavailableError:  # A full disk, a directory that is gone: a service says 503.
-            pipe.send((False, None))
+            tell(False)
         except Exception:  # noqa: BLE001 - told to the sender, who fails with it.
-            pipe.send((False, traceback.format_exc()))
+            if n_told:
+                raise
+            tell(False, traceback.format_exc())
 
 
 class Service:
