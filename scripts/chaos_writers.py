@@ -165,7 +165,7 @@ def _serve(pipe: Any, home: Path, clock_s: float) -> None:
             tell(True)
         except UnavailableError:  # A full disk, a directory that is gone: a service says 503.
             tell(False)
-        except Exception:  # noqa: BLE001 - told to the sender, who fails with it.
+        except Exception:
             if n_told:
                 raise
             tell(False, traceback.format_exc())

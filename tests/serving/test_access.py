@@ -52,6 +52,7 @@ def test_every_scope_opens_its_routes_and_no_others(server: Server, keys: dict[s
         ("read", "POST", "/v1/recommendations", {"json": {"user_ids": ["u1"]}}),
         ("read", "GET", "/metrics", {}),
         ("write", "POST", "/v1/actions", {"json": ACTIONS}),
+        ("read", "GET", "/v1/items/i00", {}),
         ("write", "PUT", "/v1/items/mine", {"json": {"embedding": [1.0] * 8}}),
         ("write", "DELETE", "/v1/items/mine", {}),
         ("write", "PUT", "/v1/users/u1/interests/i01/preference", {"json": {"preference": "pinned"}}),

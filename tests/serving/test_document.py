@@ -130,6 +130,8 @@ def ask(client: httpx.Client) -> Iterator[tuple[str, httpx.Response]]:
     yield path, client.put(preference, json={"preference": "muted"})
     yield "/v1/users/{user_id}", client.get("/v1/users/doc")
     yield path, client.delete(preference)
+    for item in ("i05", "nowhere"):
+        yield "/v1/items/{item_id}", client.get(f"/v1/items/{item}")
     yield "/v1/items/{item_id}", client.put("/v1/items/doc", json={"embedding": [1.0] * 8})
     yield "/v1/items/{item_id}", client.delete("/v1/items/doc")
     yield "/v1/items/{item_id}", client.delete("/v1/items/doc")

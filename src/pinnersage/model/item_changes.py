@@ -1,4 +1,4 @@
-"""The part of a live model that changes its catalogue: items put and taken out."""
+"""The part of a live model that is about its catalogue: items shown, put and taken out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pinnersage._ids import ItemId
+from pinnersage._times import rfc3339
 from pinnersage.errors import UsageError
 from pinnersage.model import answers
 from pinnersage.model.clock import arrival_ms
@@ -22,11 +23,33 @@ from pinnersage.streaming.journal import Journal
 
 
 class ItemChanges:
-    """The part of :class:`~pinnersage.model.live.LiveModel` that puts items and takes them out."""
+    """The part of :class:`~pinnersage.model.live.LiveModel` that shows items, puts and removes them."""
 
     _current: CurrentGeneration
     _journal: Journal
     _write_lock: WriteLock
+
+    def item(self, item_id: ItemId) -> answers.Answer:
+        """Return what is known of an item by now: what puts it again as it is.
+
+        Returns
+        -------
+        answer
+            ``item_id``; ``embedding``, scaled as the model's are; ``available``; what else is known, by name,
+            ``created_at`` in RFC 3339.
+
+        Raises
+        ------
+        ItemNotFoundError
+            There is no such item, or it was taken out.
+        """
+        items = (opened := self._current.follow(records=False)).items
+        row = opened.row_of(item_id)
+        known = {"available": True} | items.attributes_of(row)
+        created_ms = known.pop("created_at_ms", known.get("created_at"))
+        if created_ms is not None:
+            known["created_at"] = rfc3339(created_ms)
+        return known | {"item_id": items.vocabulary.id_of(row), "embedding": items.embeddings[row].tolist()}
 
     def put_item(
         self, item_id: ItemId, embedding: npt.ArrayLike, attributes: Mapping[str, Any] | None = None

@@ -48,6 +48,9 @@ class Backend(Protocol):
         changes nothing.
         """
 
+    def item(self, item_id: ItemId) -> Answer:
+        """Return an item: ``item_id, embedding, available`` and its other attributes."""
+
     def put_item(self, item_id: ItemId, embedding: Sequence[float], attributes: Mapping[str, Any]) -> Answer:
         """Add or replace an item; return ``item_id, created, n_applied``."""
 

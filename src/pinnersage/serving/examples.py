@@ -133,6 +133,16 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "set_preference": {"muted": {"user_id": "u42", "medoid_item_id": "i7", "preference": "muted"}},
     "forget_preference": {"neither": {"user_id": "u42", "medoid_item_id": "i7", "preference": None}},
+    "show_item": {
+        "an item": {
+            "item_id": "i7",
+            "embedding": [0.12, -0.4, 0.9],
+            "available": True,
+            "title": "Teapot",
+            "category": "kitchen",
+            "created_at": "2026-10-01T09:00:00Z",
+        }
+    },
     "put_item": {"a new item": {"item_id": "i99", "created": True, "n_applied": 2}},
     "delete_item": {"gone": {"item_id": "i7", "deleted": True}},
     "export_user": {

@@ -1,4 +1,4 @@
-"""What is held of one user, and what an erasure removed, as types."""
+"""What is held of one user or item, and what an erasure removed, as types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from pinnersage.serving.shapes import Id, Interest, ReadTime
+
+
+class ItemHeld(Struct, frozen=True):
+    """An item as it is now, in the fields that put it; others that the model's items have come, too."""
+
+    item_id: Id
+    embedding: Annotated[list[float], Meta(description="Scaled as the model's are.")]
+    available: bool
+    title: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+    category: str | None = None
+    provider: str | None = None
+    quality: float | None = None
+    created_at: ReadTime | None = None
+    embedding_version: str | None = None
 
 
 class ExportedAction(Struct, frozen=True):

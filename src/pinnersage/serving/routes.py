@@ -202,6 +202,13 @@ async def forget_preference(
     return service.respond(await service.write(service.backend.set_preference, user_id, medoid_item_id, None))
 
 
+@get(ITEM, **reads("The item.", 404, 414))
+async def show_item(request: AnyRequest, item_id: ItemId) -> Response[held.ItemHeld]:
+    """Show what is known of an item; change a part of it and `PUT` it back to change that part alone."""
+    service = service_of(request)
+    return service.respond(await service.slow(service.backend.item, item_id))
+
+
 @put(ITEM, **writes("The item is in the catalogue.", 414, body=takes(shapes.ItemIn, **examples.ITEM)))
 async def put_item(request: AnyRequest, item_id: ItemId, body: RawBody) -> Response[shapes.ItemOut]:
     """Add an item or replace it; it can be recommended at once, and actions parked for it count.
@@ -248,5 +255,5 @@ def _recommended(
 
 ROUTES = [
     add_actions, recommend, recommend_many, show_interests, show_neighbors, explain, set_preference,
-    forget_preference, put_item, delete_item, export_user, erase_user,
+    forget_preference, show_item, put_item, delete_item, export_user, erase_user,
 ]  # fmt: skip
