@@ -80,8 +80,9 @@ def test_readers_of_both_batches_have_it_when_one_landed(home: Path, live: LiveM
 def test_who_asks_for_the_user_waits_for_the_record_and_others_do_not(home: Path, live: LiveModel) -> None:
     n, counted = n_of(live, "u0"), []
 
-    with LiveModel(home) as elsewhere:
-        asking = [
+    with LiveModel(home) as elsewhere, PinnerSage.open(home) as library:
+        asking = [threading.Thread(target=lambda: counted.append(library.record("u0").n_actions))]
+        asking += [
             threading.Thread(target=lambda model=model: counted.append(n_of(model, "u0")))
             for model in (live, elsewhere)
         ]
@@ -101,7 +102,24 @@ def test_who_asks_for_the_user_waits_for_the_record_and_others_do_not(home: Path
         live.add_actions(MINE, acknowledged=acknowledged)
         for thread in asking:
             thread.join()
-    assert counted == [n + len(MINE)] * 2
+    assert counted == [n + len(MINE)] * 3
+
+
+def test_an_object_that_is_open_has_it_too_unless_its_batch_was_replaced(home: Path) -> None:
+    with PinnerSage.open(home) as old:
+        LiveModel(home).close()
+        with PinnerSage.open(home) as model:
+            n = model.record("u0").n_actions
+            killed_after_its_acknowledgement(home, MINE)
+            assert {i["item_id"] for i in model.recommend_dict("u0", 60)["items"]}.isdisjoint(
+                action.item_id for action in MINE
+            )
+            assert model.record("u0").n_actions == n + len(MINE)
+            land(home)
+            killed_after_its_acknowledgement(home, [replace(MINE[0], item_id="i40")])
+            assert model.record("u0").n_actions == old.record("u0").n_actions == n + len(MINE)
+        with PinnerSage.open(home) as newest:
+            assert "i40" in {i for one in newest.interests("u0")["item_ids"].to_pylist() for i in one}
 
 
 def test_records_that_cannot_be_written_are_made_by_whoever_asks_next(

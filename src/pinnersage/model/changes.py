@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ from pinnersage._report import ImportReport
 from pinnersage.errors import UnavailableError
 from pinnersage.model import answers
 from pinnersage.model.current import POLL_S
-from pinnersage.model.home import Durability, journal_path, open_journal
+from pinnersage.model.home import Durability, WriteLock, journal_path, open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept
-from pinnersage.streaming.journal import Heads, Journal
+from pinnersage.model.writing import catch_up
+from pinnersage.store._generation_files import read_current
+from pinnersage.streaming.journal import Journal
 
 WAIT_S = 5.0
 """What a writer takes for a commit, and for the catching up after a restart, is less."""
@@ -72,7 +76,7 @@ class Changes:
 
     def _preferences(self, user_id: UserId) -> Kept:
         """Return what is kept of a user's preferences by item id."""
-        journal = self._journal if self._live_model is None else self._live_model.journal()
+        journal = self._journal_now()
         return {} if journal is None else journal.preferences(user_id)
 
     def _open(self, generation: Path, home: Path) -> None:
@@ -84,22 +88,42 @@ class Changes:
             if self._journal is not None:
                 self._journal.close()
             raise
-        if self._journal and not self._opened.has_all(heads := self._journal.heads()):
-            if os.access(journal_path(home), os.W_OK):
-                self._live()
-            else:
-                self._wait_for_writer(heads)
+        self._with_all_of()
 
-    def _wait_for_writer(self, heads: Heads) -> None:
-        """Wait until another process, which may write here, has made the records of what it acknowledged."""
-        until_s = time.monotonic() + WAIT_S
-        while not self._opened.has_all(heads):
+    def _with_all_of(self, user_id: UserId | None = None) -> OpenedGeneration:
+        """Return what is open, with every acknowledged action of a user; of everybody, without one.
+
+        A writer makes the records right after it acknowledged. What one that was killed in between left is
+        folded in here, where that may be written. Nobody writes to a generation that was replaced.
+        """
+        opened, journal = self._opened, self._journal_now()
+        heads, until_s = journal and journal.heads(), time.monotonic() + WAIT_S
+        while journal and heads and not opened.has_all(heads, user_id):
+            if read_current(self._home) != opened.path.name:
+                break
             if time.monotonic() > until_s:
                 raise UnavailableError(
-                    f"{self._home}: a killed writer left actions in the journal that are in no record yet, "
-                    f"and this process may not write there: run `pinnersage verify {self._home}` where it may"
+                    f"{self._home}: a writer left actions in the journal that are in no record yet, and this "
+                    f"process may not write there: run `pinnersage verify {self._home}` where it may"
                 )
-            time.sleep(POLL_S)
+            with self._held_if_free() as is_held:
+                if is_held and read_current(self._home) == opened.path.name:
+                    catch_up(opened, journal)
+            if not is_held:
+                time.sleep(POLL_S)
+        return opened
+
+    @contextmanager
+    def _held_if_free(self) -> Iterator[bool]:
+        """Hold the write lock, and tell whether it is held: not where others hold it, or it may not be."""
+        if not os.access(journal_path(self._home), os.W_OK):
+            yield False
+            return
+        with WriteLock(self._home).held(waits=False) as is_held:
+            yield is_held
+
+    def _journal_now(self) -> Journal | None:
+        return self._journal if self._live_model is None else self._live_model.journal()
 
     def _close(self) -> None:
         self._opened.close()

@@ -33,6 +33,10 @@ class Counterfactuals:
 
     _opened: OpenedGeneration
 
+    def record(self, user_id: UserId) -> UserRecord:
+        """Return a user's record; see :meth:`pinnersage.model.facade.PinnerSage.record`."""
+        raise NotImplementedError
+
     def _preferences(self, user_id: UserId) -> Kept:
         raise NotImplementedError
 
@@ -82,7 +86,7 @@ class Counterfactuals:
             The item is not the medoid of an interest of the user.
         """
         opened, request = self._opened, ListRequest(k, **options)
-        known, record = opened.user_of(user_id), opened.record(user_id)
+        known, record = opened.user_of(user_id), self.record(user_id)
         asked = range(record.n_interests)
         if medoid_item_id is not None:
             asked = _positions(opened, record, [medoid_item_id]).tolist()
@@ -119,7 +123,7 @@ class Counterfactuals:
             An item is not the medoid of an interest of the user.
         """
         opened, request = self._opened, ListRequest(k, **options)
-        known, record = opened.user_of(user_id), opened.record(user_id)
+        known, record = opened.user_of(user_id), self.record(user_id)
         left_out, vocabulary = _positions(opened, record, medoid_item_ids), opened.items.vocabulary
         kept = self._preferences(known)
         before = _list_without(opened, known, record, kept, left_out[:0], request)[1]

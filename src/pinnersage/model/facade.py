@@ -187,7 +187,7 @@ class PinnerSage(Changes, Counterfactuals, ManyLists):
         UserNotFoundError
             The model holds no such user.
         """
-        return self._opened.record(user_id)
+        return self._with_all_of(user_id).record(user_id)
 
     def interests(self, user_id: UserId) -> pa.Table:
         """Return a user's interests, most important first.
@@ -244,7 +244,7 @@ class PinnerSage(Changes, Counterfactuals, ManyLists):
         """
         request = ListRequest(k, interests, seed, mode, include_seen, exclude, where)
         known, opened = self._opened.user_of(user_id), self._opened
-        record, kept, drawn = opened.record(known), self._preferences(known), seed_of_user(seed, known)
+        record, kept, drawn = self.record(known), self._preferences(known), seed_of_user(seed, known)
         return list_answer(opened, known, record, kept, request, seed=drawn)
 
     def similar(self, item_id: ItemId, k: int = 10) -> pa.Table:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pinnersage._ids import UserId
 from pinnersage._tables.engine import Progress
 from pinnersage.errors import UsageError, UserNotFoundError
+from pinnersage.interests.record import UserRecord
 from pinnersage.items._files import check_new_file, finished_file
 from pinnersage.model.choosing import ListRequest
 from pinnersage.model.list_options import ListOptions
@@ -36,6 +37,10 @@ class ManyLists:
     """The part of :class:`~pinnersage.model.facade.PinnerSage` that makes the lists of many users."""
 
     _opened: OpenedGeneration
+
+    def record(self, user_id: UserId) -> UserRecord:
+        """Return a user's record; see :meth:`pinnersage.model.facade.PinnerSage.record`."""
+        raise NotImplementedError
 
     def _preferences(self, user_id: UserId) -> Kept:
         raise NotImplementedError
@@ -136,7 +141,7 @@ class ManyLists:
         for user_id in users:
             try:
                 known = opened.user_of(user_id)
-                record = opened.record(known)
+                record = self.record(known)
             except UserNotFoundError:
                 continue
             if record.n_interests:
