@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import sys
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
@@ -21,7 +23,7 @@ def configure_logs(level: str = "info") -> None:
             _to_json,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=cast("BinaryIO", _Unfailing(sys.stderr.buffer))),
         cache_logger_on_first_use=True,
     )
     handler = _ToStructlog()
@@ -29,6 +31,25 @@ def configure_logs(level: str = "info") -> None:
         logger, is_part = logging.getLogger(name), "." in name
         logger.handlers, logger.propagate = [] if is_part else [handler], is_part
         logger.setLevel(max(number, logging.WARNING))
+
+
+class _Unfailing(io.RawIOBase):
+    """A stream without errors: a full disk, or a pipe that nobody reads, loses lines and fails no request."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, line: Any) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(line)
+        return len(line)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def _to_json(_logger: Any, _method: str, line: Any) -> bytes:
