@@ -15,7 +15,8 @@ _PAGE_ROUTES = ("/assets/", "/system", "/login", "/logout", "/health", "/metrics
 _STAGES = {
     "parse": "read a body",
     "queue": "wait for a commit",
-    "commit": "commit to disk, update interests",
+    "commit": "commit to disk, then acknowledge",
+    "records": "update interests",
     "interests": "read interests",
     "retrieve": "recommend",
     "encode": "write an answer",
