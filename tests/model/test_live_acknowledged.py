@@ -10,17 +10,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.model.test_live import CONFIG, batch, built, items, log, records, table
+from tests.model.test_live import CONFIG, VECTORS, batch, built, items, log, records, table
 from tests.model.test_live_swap import NEW, land, n_of
 
 from pinnersage import PinnerSage
 from pinnersage.config import OnlineConfig
-from pinnersage.errors import UnavailableError, WouldWaitError
-from pinnersage.model import changes
+from pinnersage.errors import UnavailableError, UsageError, WouldWaitError
+from pinnersage.model import turns, writing
 from pinnersage.model.live import LiveModel
+from pinnersage.store.generations import GenerationDirectory
 from pinnersage.streaming.events import NewAction, Outcome
+from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 MINE, OTHER = [action for action in NEW if action.user_id == "u0"], "u1"
 KILLED = """
@@ -190,9 +193,93 @@ def test_who_may_not_write_waits_for_who_may(
     reader.join()
     assert counted == [n + len(MINE)]
     killed_after_its_acknowledgement(home, [replace(MINE[0], item_id="i40")])
-    monkeypatch.setattr(changes, "WAIT_S", 0.05)
-    with pytest.raises(UnavailableError, match="pinnersage verify"):
-        read()
+    monkeypatch.setattr(turns, "WAIT_S", 0.05)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match="pinnersage verify"):
+            read()
+    journal = live.journal()
+    assert isinstance(journal, LmdbJournal)
+    assert journal._opened().n_stores == 1  # Who could not open it has let go of it.
     assert n_of(live, "u0") == n + len(MINE) + 1
     read()
     assert counted[1:] == [n + len(MINE) + 1]
+
+
+def test_a_writer_that_hangs_is_not_waited_for_without_end(
+    home: Path, live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "WAIT_S", 0.05)
+    seen = []
+
+    def ask() -> None:
+        with pytest.raises(UnavailableError, match="hangs, end it"):
+            live.interests("u0")
+        seen.append(n_of(live, OTHER))
+
+    def acknowledged(_: list[Outcome]) -> None:
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join()
+
+    live.add_actions(MINE, acknowledged=acknowledged)
+    assert seen == [n_of(live, OTHER)]
+
+
+def test_who_is_told_may_not_write_in_the_midst_of_it(live: LiveModel) -> None:
+    """An erasure would be undone by the record that is made next."""
+    writes = (
+        lambda: live.erase("u0"),
+        lambda: live.add_actions(NEW),
+        lambda: live.delete_item("i01"),
+        lambda: live.interests("u0"),
+    )
+
+    def acknowledged(_: list[Outcome]) -> None:
+        for write in writes:
+            with pytest.raises(UsageError, match="another thread"):
+                write()
+
+    live.add_actions(MINE, acknowledged=acknowledged)
+    assert live.erase("u0")["erased"]
+
+
+def test_an_item_that_is_put_keeps_those_waiting_only_whose_actions_waited_for_it(
+    live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live.add_actions([replace(MINE[0], item_id="novel"), replace(MINE[0], user_id="parked", item_id="novel")])
+    n, real, seen = n_of(live, OTHER), writing._apply_parked, []
+
+    def apply_parked(*args: Any, **more: Any) -> int:
+        for user in ("u0", "parked"):
+            with pytest.raises(WouldWaitError):
+                live.interests(user, may_wait=False)
+        seen.append(sum(i["n_actions"] for i in live.interests(OTHER, may_wait=False)["interests"]))
+        return real(*args, **more)
+
+    monkeypatch.setattr(writing, "_apply_parked", apply_parked)
+    live.put_item("novel", VECTORS[0])
+    assert seen == [n]
+    assert n_of(live, "parked") == 1
+
+
+def test_a_way_back_in_the_midst_of_a_question_hides_nothing(
+    home: Path, live: LiveModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is current then lacks what came since, and a writer is still folding it in."""
+    with LiveModel(home) as reader:
+        n = n_of(reader, "u0")
+        land(home)
+        live.refresh()
+        live.add_actions(MINE)
+        current, made = type(reader._current), type(reader._current)._made_whole
+
+        def later(self: Any, *args: Any) -> Any:
+            monkeypatch.setattr(current, "_made_whole", made)
+            GenerationDirectory(home).rollback("00000001")
+            with live._write_lock.held():
+                return made(self, *args)
+
+        monkeypatch.setattr(current, "_made_whole", later)
+        with LiveModel(home) as newest:
+            expected = n_of(newest, "u0")
+        assert n_of(reader, "u0") == expected > n

@@ -5,15 +5,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lmdb
 import pytest
 
-from pinnersage.errors import ModelNotFoundError, StoredFormatError, UsageError
+from pinnersage.errors import ModelNotFoundError, StoredFormatError, UnavailableError, UsageError
 from pinnersage.interests.record import UserRecord
-from pinnersage.store import _data_file
+from pinnersage.store import _data_file, _environment
 from pinnersage.store._data_file import Sync
 from pinnersage.store.lmdb import LmdbStore
 from pinnersage.testing.records import random_batch, same_record
@@ -271,3 +273,38 @@ def test_an_address_space_too_small_for_the_map_is_named(tmp_path: Path) -> None
     ran = subprocess.run([sys.executable, "-c", program, tmp_path / "s"], capture_output=True, text=True)
     assert "UnavailableError" in ran.stderr
     assert "does `ulimit -v` bound the address space?" in ran.stderr
+
+
+class Panicking:
+    """An LMDB environment whose last commit could not write the file's head."""
+
+    def __init__(self, env: Any) -> None:
+        self._env = env
+
+    def begin(self, **_: Any) -> Any:
+        raise lmdb.PanicError("Update of meta page failed or environment had fatal error")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+
+def test_a_panic_ends_when_the_file_is_opened_anew(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with LmdbStore(filled) as store:
+        environment, n_users = store._environment, len(store)
+        assert environment is not None
+
+        def panic() -> None:
+            environment._file = replace(environment._file, env=Panicking(environment._file.env))
+
+        panic()
+        assert len(store) == n_users
+        panic()
+        store.put_meta("told", b"1")
+        assert store.get_meta("told") == b"1"
+        panic()
+        always = environment._file
+        monkeypatch.setattr(_environment, "open_newest", lambda *_, **__: always)
+        with pytest.raises(UnavailableError, match="could not be read or written"):
+            store.put_meta("told", b"2")
+        monkeypatch.undo()
+        assert store.get_meta("told") == b"1"

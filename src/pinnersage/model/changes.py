@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pinnersage._ids import UserId
 from pinnersage._report import ImportReport
-from pinnersage.errors import UnavailableError
 from pinnersage.model import answers
-from pinnersage.model.current import POLL_S
 from pinnersage.model.home import Durability, WriteLock, journal_path, open_journal
 from pinnersage.model.live import LiveModel
 from pinnersage.model.opened import OpenedGeneration
 from pinnersage.model.preferring import Kept
+from pinnersage.model.turns import Patience
 from pinnersage.model.writing import catch_up
 from pinnersage.store._generation_files import read_current
 from pinnersage.streaming.journal import Journal
-
-WAIT_S = 5.0
-"""What a writer takes for a commit, and for the catching up after a restart, is less."""
 
 
 class Changes:
@@ -82,13 +77,13 @@ class Changes:
     def _open(self, generation: Path, home: Path) -> None:
         """Open a generation, with the items put since and everything in the journal."""
         self._home, self._journal = home, open_journal(home, durability=self._durability)
-        try:
-            self._opened = OpenedGeneration(generation, self._journal)
-        except BaseException:
+        with ExitStack() as if_it_fails:
             if self._journal is not None:
-                self._journal.close()
-            raise
-        self._with_all_of()
+                if_it_fails.callback(self._journal.close)
+            self._opened = OpenedGeneration(generation, self._journal)
+            if_it_fails.callback(self._opened.close)
+            self._with_all_of()
+            if_it_fails.pop_all()
 
     def _with_all_of(self, user_id: UserId | None = None) -> OpenedGeneration:
         """Return what is open, with every acknowledged action of a user; of everybody, without one.
@@ -97,20 +92,15 @@ class Changes:
         folded in here, where that may be written. Nobody writes to a generation that was replaced.
         """
         opened, journal = self._opened, self._journal_now()
-        heads, until_s = journal and journal.heads(), time.monotonic() + WAIT_S
+        heads, patience = journal and journal.heads(), Patience(self._home)
         while journal and heads and not opened.has_all(heads, user_id):
             if read_current(self._home) != opened.path.name:
                 break
-            if time.monotonic() > until_s:
-                raise UnavailableError(
-                    f"{self._home}: a writer left actions in the journal that are in no record yet, and this "
-                    f"process may not write there: run `pinnersage verify {self._home}` where it may"
-                )
             with self._held_if_free() as is_held:
                 if is_held and read_current(self._home) == opened.path.name:
                     catch_up(opened, journal)
             if not is_held:
-                time.sleep(POLL_S)
+                patience.wait()
         return opened
 
     @contextmanager

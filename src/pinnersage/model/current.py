@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from pinnersage._ids import UserId
 from pinnersage.errors import UnavailableError, WouldWaitError
 from pinnersage.model.home import WriteLock
 from pinnersage.model.opened import OpenedGeneration
+from pinnersage.model.turns import Patience
 from pinnersage.model.warming import warm
 from pinnersage.model.watermark import store_applied
 from pinnersage.model.writing import catch_up, state_of
@@ -28,8 +28,6 @@ from pinnersage.streaming.folding import State
 from pinnersage.streaming.journal import Heads, Journal
 
 Stamp = tuple[int, int]
-POLL_S = 0.001
-"""Between two looks whether a record is made: about what making one takes."""
 
 
 class CurrentGeneration:
@@ -176,28 +174,31 @@ class CurrentGeneration:
 
     def _whole(self, heads: Heads, user_id: UserId | None, records: bool, may_wait: bool) -> OpenedGeneration:
         """Return what answers, or in its place what is newest, with all that the journal has of a user."""
+        patience = Patience(self._home)
         while True:
             opened, stamp = self._answering
             is_whole = not records or opened.has_all(heads, user_id)
             if is_whole and (self._stamp_now() == stamp or self._stays(opened)):
                 return opened
             _refuse_unless(may_wait)
-            if not records or self._landed()[0].has_all(heads, user_id):
-                return self._made_whole(opened)
+            landed, stamp = self._landed()
+            if not records or landed.has_all(heads, user_id):
+                return self._made_whole(opened, landed, stamp)
             # Whoever writes acknowledges what the journal has, and then makes the records. What one that was
             # killed in between left, or a way back that was cut short, is folded in here.
             with self._write_lock.held(waits=False) as is_held:
                 if is_held:
                     self.caught_up()
             if not is_held:
-                time.sleep(POLL_S)
+                patience.wait()
 
-    def _made_whole(self, answering: OpenedGeneration) -> OpenedGeneration:
+    def _made_whole(
+        self, answering: OpenedGeneration, landed: OpenedGeneration, stamp: Stamp
+    ) -> OpenedGeneration:
         """Return what answers in place of a generation that is gone, or once it has the whole journal.
 
-        While others write, that is what takes writes: it has all that was asked for, and nobody waits.
+        While others write, that is what landed: it has all that was asked for, and nobody waits.
         """
-        landed, stamp = self._landed()
         if not self._stays(answering) and landed.has_all(self._journal.heads()):
             return self._answer_with(landed, stamp)
         with self._write_lock.held(waits=False) as is_held:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pinnersage.errors import ModelNotFoundError, UnavailableError
+from pinnersage.errors import ModelNotFoundError, UnavailableError, UsageError
 from pinnersage.streaming.lmdb_journal import LmdbJournal
 
 JOURNAL, WRITE_LOCK = "journal", ".write-lock"
@@ -58,6 +58,7 @@ class WriteLock:
         self._path = journal_path(home) / WRITE_LOCK
         self._threads = threading.RLock()
         self._depth = 0
+        self._is_closed_to_holder = False
 
     @contextmanager
     def held(self, *, waits: bool = True) -> Iterator[bool]:
@@ -73,6 +74,11 @@ class WriteLock:
             return
         with ExitStack() as at_the_end:
             at_the_end.callback(self._threads.release)
+            if self._is_closed_to_holder:
+                raise UsageError(
+                    "acknowledged: expected a function that neither writes to this model nor asks for users "
+                    "whose records are not made yet; let another thread do so"
+                )
             if self._depth == 0:
                 descriptor = self._opened()
                 at_the_end.callback(os.close, descriptor)
@@ -86,6 +92,15 @@ class WriteLock:
                 raise UnavailableError(f"{self._path.parent.parent} has gone meanwhile: {error}") from error
             finally:
                 self._depth -= 1
+
+    @contextmanager
+    def closed_to_its_holder(self) -> Iterator[None]:
+        """Refuse to be taken once more by the thread that holds it, which is in the midst of a write."""
+        self._is_closed_to_holder = True
+        try:
+            yield
+        finally:
+            self._is_closed_to_holder = False
 
     def check_present(self) -> None:
         """Raise when the lock cannot be opened, and so nothing be written; who holds it does not matter.

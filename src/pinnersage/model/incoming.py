@@ -52,6 +52,12 @@ def incoming(
     return [_checked(opened, action, received_ms, times_ms, kinds) for action in actions]
 
 
+def outcomes_of(checked: Iterable[ActionEntry | Outcome], found: Iterable[Outcome]) -> list[Outcome]:
+    """Return an outcome for each action: those refused at once, and in their order those of the entries."""
+    left = iter(found)
+    return [next(left) if isinstance(one, ActionEntry) else one for one in checked]
+
+
 def _checked(
     opened: OpenedGeneration,
     action: NewAction,

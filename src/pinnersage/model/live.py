@@ -22,7 +22,7 @@ from pinnersage.model.clock import arrival_ms
 from pinnersage.model.current import CurrentGeneration
 from pinnersage.model.erasing import erase_before, erase_everywhere
 from pinnersage.model.home import Durability, WriteLock, open_journal
-from pinnersage.model.incoming import incoming
+from pinnersage.model.incoming import incoming, outcomes_of
 from pinnersage.model.ingesting import staged_entries
 from pinnersage.model.item_changes import ItemChanges
 from pinnersage.model.opened import OpenedGeneration
@@ -154,7 +154,7 @@ class LiveModel(Answering, ItemChanges, Upkeep):
         self,
         actions: Sequence[NewAction],
         *,
-        acknowledged: Callable[[list[Outcome]], None] = lambda _: None,
+        acknowledged: Callable[[list[Outcome]], None] | None = None,
     ) -> list[Outcome]:
         """Take actions in; return what became of each once all are durable and in the records.
 
@@ -163,15 +163,14 @@ class LiveModel(Answering, ItemChanges, Upkeep):
         actions
             Of any users.
         acknowledged
-            Called with what will be returned as soon as the actions are durable: whoever asks about their
-            users from then on waits for the records.
+            Called with what will be returned as soon as the actions are durable; whoever asks about their
+            users from then on waits for the records, so it may not ask itself, nor write.
 
         Raises
         ------
         UnavailableError
             There is no room (StorageFullError), or a file is gone. The journal may have the actions all the
-            same, and then they count as soon as records can be written: add them again, repeats change
-            nothing.
+            same, and then they count in the end: add them again, repeats change nothing.
         """
         with self._write_lock.held():
             known = self._journal.heads_and_newest()
@@ -182,15 +181,16 @@ class LiveModel(Answering, ItemChanges, Upkeep):
             entries = [entry for entry in checked if isinstance(entry, ActionEntry)]
             erase_before(self._current.directory, (entry.user_id for entry in entries), self._journal)
 
-            def all_of(found: Sequence[Outcome]) -> list[Outcome]:
-                own = iter(found)
-                return [next(own) if isinstance(c, ActionEntry) else c for c in checked]
+            def tell(found: list[Outcome]) -> None:
+                with self._write_lock.closed_to_its_holder():
+                    if acknowledged is not None:
+                        acknowledged(outcomes_of(checked, found))
 
             found = add_entries(
                 opened, self._journal, entries, before, max_parked=self._max_parked,
-                acknowledged=lambda found: acknowledged(all_of(found)),
+                acknowledged=tell if acknowledged else None,
             )  # fmt: skip
-        return all_of(found)
+        return outcomes_of(checked, found)
 
     def add_table(
         self, actions: Any, imports: Mapping[str, Any] | None = None, progress: Progress | None = None

@@ -37,6 +37,8 @@ from pinnersage.streaming.journal import Heads, Journal
 from pinnersage.streaming.log_retractions import LogRetractions
 
 N_SPARE_ROWS = 4_096
+MAX_LOOKED_AT = 1_000
+"""Who has more entries in the journal waits for items that come, rather than to have all looked through."""
 _MAPPED = (ITEMS, INDEX, RANKER)
 
 
@@ -163,9 +165,16 @@ class OpenedGeneration:
         applied = store_applied(self.store)
         if applied >= heads.all:
             return True
-        if user_id is None or heads.items > applied:  # An item may have brought actions that waited for it.
+        if user_id is None or self._journal.of_user(user_id, newest=1, after=applied):
             return False
-        return not self._journal.of_user(user_id, after=applied)
+        return heads.items <= applied or not self._waited(self._journal, user_id, applied)
+
+    @staticmethod
+    def _waited(journal: Journal, user_id: UserId, applied: int) -> bool:
+        """Tell whether an item that came just now may have brought actions of a user that waited for it."""
+        own = journal.of_user(user_id, newest=MAX_LOOKED_AT + 1)
+        put = {str(entry.item_id) for _, entry in journal.read_items(applied)}
+        return len(own) > MAX_LOOKED_AT or any(str(entry.item_id) in put for _, entry in own)
 
     def record(self, user_id: UserId) -> UserRecord:
         """Return a user's record as of :attr:`now_ms`, on the catalogue as it is."""

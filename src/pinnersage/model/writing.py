@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pinnersage._arrays import Float32s
@@ -62,7 +63,7 @@ def add_entries(
     *,
     max_parked: int,
     look_back: int | None = NEWEST_LOOKED_AT,
-    acknowledged: Callable[[list[Outcome]], None] = lambda _: None,
+    acknowledged: Callable[[list[Outcome]], None] | None = None,
 ) -> list[Outcome]:
     """Make actions durable and visible; return what became of each.
 
@@ -78,7 +79,8 @@ def add_entries(
         Where a record does not tell, repeats are looked for among so many newest entries of its user; None:
         all.
     acknowledged
-        Called with what will be returned once the journal has the actions; their records follow.
+        Called with what will be returned once the journal has the actions; their records are made after.
+        Without it they are made before, so that readers need not wait for them.
     """
     known, before = _known(opened, journal, entries), before or state_of(opened)
     judged = judge(before, entries, known, opened.items)
@@ -98,14 +100,15 @@ def add_entries(
     if is_recent:
         late = waiting_for_build(opened, journal, entries)
         outcomes = [NEXT_BUILD if o == ACCEPTED and i in late else o for i, o in enumerate(outcomes)]
-    head = 0
+    make = partial(records_of, judged, opened.items, opened.config.interests)
+    records, head = make() if acknowledged is None and not is_recent else None, 0
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked, often_asked=is_recent)
-    acknowledged(outcomes)
+    if acknowledged is not None:
+        acknowledged(outcomes)
     if head and not is_recent:
-        records = records_of(judged, opened.items, opened.config.interests)
-        _put(opened.store, replace(state, applied=head), records)
+        _put(opened.store, replace(state, applied=head), make() if records is None else records)
         warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
     return outcomes
 

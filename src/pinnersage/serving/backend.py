@@ -39,7 +39,7 @@ class Backend(Protocol):
         self,
         actions: Sequence[NewAction],
         *,
-        acknowledged: Callable[[list[Outcome]], None] = ...,
+        acknowledged: Callable[[list[Outcome]], None] | None = None,
     ) -> list[Outcome]:
         """Take actions in one commit and return an outcome for each, in order.
 

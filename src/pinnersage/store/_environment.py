@@ -45,6 +45,7 @@ class Environment:
 
     def read(self, work: Work[T]) -> T:
         """Return what ``work`` makes of one moment of the store; it may run again, and keeps no buffer."""
+        panicked: DataFile | None = None
         while True:
             self._reopen_if_replaced()
             try:
@@ -57,11 +58,14 @@ class Environment:
                     raise UnavailableError(
                         f"too many readers of {self.directory} at once: stop some, or try again"
                     ) from error
+            except lmdb.PanicError as error:
+                panicked = self._opened_anew(error, panicked)
             except lmdb.Error as error:
                 raise translated(error, self._file.path) from error
 
     def write(self, work: Work[T]) -> T:
         """Run ``work`` in a write transaction and make it durable; it may run again."""
+        panicked: DataFile | None = None
         while True:
             try:
                 with self._gate.shared:
@@ -78,6 +82,8 @@ class Environment:
                 self._set_map(2 * self._file.env.info()["map_size"])
             except lmdb.MapResizedError:
                 self._set_map(0)
+            except lmdb.PanicError as error:
+                panicked = self._opened_anew(error, panicked)
             except lmdb.Error as error:
                 raise translated(error, self._file.path) from error
 
@@ -151,11 +157,28 @@ class Environment:
         with self._gate.exclusive():
             if self._is_closed or not self._file.is_current():
                 self._file.env.close()
-                self._file = open_newest(
-                    self.directory, create=False, sync=self.sync_level, map_bytes=self._map_bytes
-                )
-                self._is_closed = False
+                self._open_newest()
         return True
+
+    def _opened_anew(self, error: lmdb.Error, before: DataFile | None) -> DataFile:
+        """Open the file once more after a panic, and return it; raise if it panicked again.
+
+        Where the last page of a commit, the file's head, cannot be written, LMDB refuses everything from then
+        on, also when the disk has room again. The file itself is whole: it has that commit, or lacks it.
+        """
+        if before is self._file:
+            raise translated(error, self._file.path) from error
+        with self._gate.exclusive():
+            self._file.env.close()
+            self._is_closed = True
+            self._open_newest()
+        return self._file
+
+    def _open_newest(self) -> None:
+        self._file = open_newest(
+            self.directory, create=False, sync=self.sync_level, map_bytes=self._map_bytes
+        )
+        self._is_closed = False
 
     def _set_map(self, n_bytes: int) -> None:
         """Set the size of the memory map; 0 takes over what another process has set."""
