@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -112,8 +113,8 @@ def _all_or_nothing(out_dir: Path) -> Iterator[None]:
     except BaseException:
         for name in _FILES:
             (out_dir / name).unlink(missing_ok=True)
-        if is_new:
-            out_dir.rmdir()
+        if is_new:  # A signal may have come before the scratch directory in it was noted for removal.
+            shutil.rmtree(out_dir, ignore_errors=True)
         raise
 
 

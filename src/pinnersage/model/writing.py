@@ -105,11 +105,12 @@ def add_entries(
     if kept:
         parked = {at for at, i in enumerate(kept) if outcomes[i].status == "parked"}
         head = journal.append([entries[i] for i in kept], parked=parked, often_asked=is_recent)
+    if head and not is_recent:
+        warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
     if acknowledged is not None:
         acknowledged(outcomes)
     if head and not is_recent:
         _put(opened.store, replace(state, applied=head), make() if records is None else records)
-        warn_of_a_leap(before.now_ms, state.now_ms, opened.config.interests.window_ms)
     return outcomes
 
 
